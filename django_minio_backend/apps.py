@@ -1,0 +1,53 @@
+"""What happens when Django starts: the settings are checked, and the buckets where that is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from django.apps import AppConfig
+
+NOT_A_START = frozenset(
+    {
+        "help",
+        "--help",
+        "-h",
+        "version",
+        "--version",
+        "makemigrations",
+        "initialize_buckets",
+        "is_minio_available",
+        "clean_orphaned_minio_files",
+    }
+)
+
+
+class DjangoMinioBackendConfig(AppConfig):
+    """The app to put into INSTALLED_APPS."""
+
+    name = "django_minio_backend"
+    verbose_name = "MinIO storage"
+
+    def ready(self) -> None:
+        """Check every MinIO storage in STORAGES, and its buckets where MINIO_CONSISTENCY_CHECK_ON_START is True.
+
+        Raises:
+            ConfigurationError: with every problem of every alias; no request is made to find them.
+            BucketsNotReadyError: a bucket cannot be checked or corrected, or its server is not there.
+        """
+        from .configured import minio_storages
+        from .initialization import initialize
+
+        found = minio_storages()
+        asked = [storage for storage in found.values() if storage.options.consistency_check_on_start]
+        if asked and _is_a_start(sys.argv):
+            initialize(asked)
+
+
+def _is_a_start(argv: list[str]) -> bool:
+    """Whether this process is to serve or work, and not only to tell something or to watch over one that does."""
+    command = argv[1] if len(argv) > 1 else ""
+    if command in NOT_A_START or {"--help", "-h", "--version"} & set(argv[1:]):
+        return False
+    watches_over_another = command == "runserver" and "--noreload" not in argv and os.environ.get("RUN_MAIN") != "true"
+    return not watches_over_another

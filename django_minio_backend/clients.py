@@ -1,0 +1,151 @@
+"""Clients and connection pools, shared by all storages of a process and safe across threads and forks.
+
+Imports the minio SDK: whoever needs a client imports this module inside a function.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import certifi
+import urllib3
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+from minio import Minio
+from minio.credentials.providers import Provider
+from urllib3._collections import RecentlyUsedContainer
+
+from .errors import ConfigurationError
+from .s3 import S3Client
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+    from .options import StorageOptions
+
+CONNECT_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 60.0  # seconds without a byte
+THREADS = 64  # connections kept for each server
+
+
+class _Sdk(Minio):
+    """The SDK's client, less its habit of closing the shared pool's connections when it is collected."""
+
+    def __del__(self) -> None:
+        pass
+
+
+class _Retry(urllib3.Retry):
+    """Retries that end in bounded time: one after a read time-out, and no long waits that a server asks for."""
+
+    def increment(self, *args: Any, **kwargs: Any) -> _Retry:
+        """Refuse a second repetition after a read time-out."""
+        error = kwargs.get("error")
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError) and any(
+            isinstance(past.error, urllib3.exceptions.ReadTimeoutError) for past in self.history
+        ):
+            raise urllib3.exceptions.MaxRetryError(error.pool, error.url, error) from error
+        return super().increment(*args, **kwargs)
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Seconds to wait as the server asks, 5 at the most."""
+        asked = super().get_retry_after(response)
+        return None if asked is None else min(asked, 5.0)
+
+
+def default_pool() -> PoolManager:
+    """Make the connection pool that is used unless MINIO_HTTP_CLIENT is set.
+
+    Certificates are checked against SSL_CERT_FILE, or certifi's list where that is not set.
+    """
+    return urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+        maxsize=THREADS,
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        retries=_Retry(total=5, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504], raise_on_status=False),
+    )
+
+
+def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
+    """Return the process's client for a storage's endpoint (or its external one), made at the first call."""
+    endpoint, secure = options.endpoint, options.use_https
+    if external and options.external_endpoint is not None:
+        endpoint, secure = options.external_endpoint, bool(options.external_use_https)
+    key = (
+        endpoint,
+        secure,
+        options.region,
+        options.virtual_host_style,
+        options.access_key,
+        options.secret_key,
+        options.session_token,
+        options.credentials,
+        options.http_client,
+    )
+    with _registry.lock:
+        client = _registry.clients.get(key)
+        if client is None:
+            client = _registry.clients[key] = _connect(endpoint, options, secure=secure)
+        return client
+
+
+class _Registry:
+    """Clients by what makes them differ, and the pools that a fork made unusable in this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.clients: dict[tuple[object, ...], S3Client] = {}
+        self.parents_pools: list[object] = []
+
+    def after_fork(self) -> None:
+        """Give every client of a forked child connections of its own.
+
+        The parent's stay open and are never used or closed here: both processes would read from one socket.
+        """
+        self.lock = threading.Lock()
+        for client in self.clients.values():
+            self.parents_pools.append(client.http.pools)
+            client.http.pools = RecentlyUsedContainer(client.http.pools._maxsize)  # noqa: SLF001 - no public way
+
+    def forget(self, *, setting: str, **_: object) -> None:
+        """Drop all clients when a test changes settings."""
+        if setting == "STORAGES" or setting.startswith("MINIO_"):
+            self.clients.clear()
+
+
+_registry = _Registry()
+os.register_at_fork(after_in_child=_registry.after_fork)
+setting_changed.connect(_registry.forget)
+
+
+def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Client:
+    http = options.http_client or default_pool()
+    sdk = _Sdk(
+        endpoint,
+        access_key=options.access_key,
+        secret_key=options.secret_key,
+        session_token=options.session_token,
+        secure=secure,
+        region=options.region,
+        http_client=http,
+        credentials=_provider(options),
+    )
+    if options.virtual_host_style:
+        sdk.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+    return S3Client(sdk, http)
+
+
+def _provider(options: StorageOptions) -> Provider | None:
+    made = options.credentials
+    if isinstance(made, str):
+        made = import_string(made)
+    if callable(made) and not isinstance(made, Provider):
+        made = made()
+    if made is not None and not isinstance(made, Provider):
+        raise ConfigurationError(
+            f"STORAGES['{options.alias}']: MINIO_CREDENTIALS leads to {type(made)}, not to a minio Provider."
+        )
+    return made

@@ -1,0 +1,60 @@
+"""What can go wrong, said once: every exception of this package that needs nothing of the minio SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ConfigurationError(ImproperlyConfigured):
+    """The settings cannot work as they are.
+
+    Attributes:
+        problems: one sentence for each mistake, naming the storage alias and the option.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems: Sequence[str] = problems
+        super().__init__("\n".join(problems))
+
+
+class PrivatePublicMixedError(ConfigurationError):
+    """One bucket is declared both private and public."""
+
+
+class ObjectExistsError(FileExistsError):
+    """An object of this name exists and must not be replaced.
+
+    Attributes:
+        repeated: whether the HTTP client sent the refused request more than once, so that the
+            object that is in the way may be what an earlier attempt stored.
+    """
+
+    def __init__(self, bucket: str, key: str, *, repeated: bool = False) -> None:
+        super().__init__(f"Object '{key}' exists already in bucket '{bucket}'.")
+        self.repeated = repeated
+
+
+class ConditionNotSupportedError(Exception):
+    """The server rejects a request because it carries If-None-Match (raised and handled within this package)."""
+
+
+class ObjectChangedError(OSError):
+    """An object was replaced while it was being read; its two versions are never mixed."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        super().__init__(
+            f"Object '{key}' in bucket '{bucket}' changed while it was being read. Open it again to read the new one."
+        )
+
+
+class BucketsNotReadyError(Exception):
+    """Some buckets could not be checked or corrected; the message tells each with its reason."""
+
+
+class CleaningError(Exception):
+    """Orphaned objects could not be found or deleted; the message tells what was left as it is."""

@@ -1,0 +1,89 @@
+"""Does a server answer, and if not, why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import urllib3
+
+from .object_urls import base_url
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+    from .options import StorageOptions
+    from .s3 import S3Client
+
+TIMEOUT = 3.0  # seconds, to connect and for each read
+LIVENESS_PATH = "/minio/health/live"  # https://min.io/docs/minio/linux/operations/monitoring/healthcheck-probe.html
+
+
+class MinioServerStatus:
+    """Answer to "is the server there?"; true if it is.
+
+    Attributes:
+        status: HTTP status of the answer, None where there was none.
+        data: body of the answer.
+        is_available: whether it is the answer of a live server.
+        details: what was asked and answered, in words.
+    """
+
+    def __init__(self, response: BaseHTTPResponse | None) -> None:
+        self.status: int | None = None if response is None else response.status
+        self.data: bytes | None = None if response is None else response.data
+        self.is_available = self.status == 200  # noqa: PLR2004 - OK
+        self._messages: list[str] = []
+
+    @property
+    def details(self) -> str:
+        """All messages, one a line."""
+        return "\n".join(self._messages)
+
+    def add_message(self, text: str) -> None:
+        """Add one line to the details."""
+        self._messages.append(text)
+
+    def __bool__(self) -> bool:
+        return self.is_available
+
+    def __repr__(self) -> str:
+        return f"<MinioServerStatus: {'available' if self else 'not available'}, status {self.status}: {self.details}>"
+
+
+def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatus:
+    """Ask a server whether it is alive: within seconds, without retries, and never by an exception.
+
+    MinIO answers at its liveness address. Any other S3 server is asked for ``/`` without a signature, and
+    its answer has to be one of S3's: a page of a web server on that port does not count.
+    """
+    address = base_url(options, external=False)
+    asked = address + LIVENESS_PATH
+    try:
+        status = MinioServerStatus(_get(client, asked))
+        if not status:
+            other = address + "/"
+            response = _get(client, other)
+            found = MinioServerStatus(response)
+            found.add_message(f"GET {asked} answered {status.status}.")
+            status, asked = found, other
+            status.is_available = _is_answer_of_s3(response)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        status = MinioServerStatus(None)
+        status.add_message(f"GET {asked} was not answered: {error}")
+        return status
+    kind = "an S3 server" if status else "no answer of an S3 server; is this the right port?"
+    status.add_message(f"GET {asked} answered {status.status}: {kind}")
+    return status
+
+
+def _get(client: S3Client, url: str) -> BaseHTTPResponse:
+    timeout = urllib3.Timeout(connect=TIMEOUT, read=TIMEOUT)
+    return client.http.request("GET", url, timeout=timeout, retries=False, redirect=False)
+
+
+def _is_answer_of_s3(response: BaseHTTPResponse) -> bool:
+    """S3 servers answer in XML and number their answers; 5xx means not ready."""
+    if response.status >= 500:  # noqa: PLR2004 - server errors
+        return False
+    is_xml = "xml" in response.headers.get("content-type", "") or response.data.lstrip().startswith(b"<?xml")
+    return is_xml and (b"<Error" in response.data or b"ListAllMyBucketsResult" in response.data)

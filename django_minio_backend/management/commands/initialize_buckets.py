@@ -1,0 +1,42 @@
+"""manage.py initialize_buckets: make the buckets of all MinIO storages and set their policies."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from django_minio_backend.configured import minio_storages
+from django_minio_backend.errors import BucketsNotReadyError
+from django_minio_backend.initialization import initialize
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class Command(BaseCommand):
+    """Arguments, printing and exit code; the work is in ``initialization``."""
+
+    help = "Makes the buckets of all MinIO storages where they are missing, and sets their policies."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add this command's options."""
+        parser.add_argument("--silenced", action="store_true", help="print nothing but errors")
+        parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if anything differs")
+
+    def handle(self, *_: Any, silenced: bool, check: bool, **__: Any) -> None:
+        """Run the command."""
+        found = minio_storages()
+        if not found:
+            raise CommandError("No storage in STORAGES is a MinIO storage.")
+        try:
+            all_right = initialize(
+                found.values(), tell=lambda line: None if silenced else self.stdout.write(line), change=not check
+            )
+        except BucketsNotReadyError as error:
+            raise CommandError(str(error)) from error
+        if check and not all_right:
+            sys.exit(1)
+        if not silenced:
+            self.stdout.write(self.style.SUCCESS("All buckets are as they should be."))

@@ -1,0 +1,72 @@
+"""Names as Django knows them become keys of objects, and back."""
+
+from __future__ import annotations
+
+import mimetypes
+import posixpath
+
+from django.core.exceptions import SuspiciousFileOperation
+
+MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+
+_COMPRESSED = {
+    "br": "application/x-brotli",
+    "bzip2": "application/x-bzip2",
+    "compress": "application/x-compress",
+    "gzip": "application/gzip",
+    "xz": "application/x-xz",
+}
+
+
+def clean(name: object) -> str:
+    """Normalise a name as FileSystemStorage would: forward slashes, no ``.`` and no empty parts.
+
+    Raises:
+        SuspiciousFileOperation: for an absolute name, or one that leaves the storage by ``..``.
+        ValueError: for a name that no object can have.
+    """
+    given = str(name).replace("\\", "/")
+    path = posixpath.normpath(given) if given else ""
+    if path == ".." or path.startswith(("/", "../")):
+        raise SuspiciousFileOperation(f"'{name}' is outside of the storage: names are relative and stay inside of it.")
+    if "\0" in path:
+        raise ValueError(f"{given!r} cannot be the name of an object: it has a null character.")
+    return "" if path == "." else path
+
+
+def key_of(name: object, location: str) -> str:
+    """The key of the object with this name.
+
+    Raises:
+        SuspiciousFileOperation: for an absolute name, or one that leaves the storage by ``..``.
+        ValueError: for a name that no object can have.
+    """
+    path = clean(name)
+    if not path:
+        raise ValueError(f"{name!r} names no object.")
+    key = f"{location}/{path}" if location else path
+    try:
+        length = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{key!r} cannot be the name of an object: it is not valid Unicode.") from error
+    if length > MAX_KEY_BYTES:
+        raise ValueError(f"'{key[:80]}...' is too long for the key of an object: {length} of at most 1,024 bytes.")
+    return key
+
+
+def folder_prefix(path: object, location: str) -> str:
+    """What the keys of everything below a folder start with; slashes at the ends and ``.`` do not matter."""
+    folder = clean(str(path).replace("\\", "/").strip("/"))
+    parts = [part for part in (location, folder) if part]
+    return "".join(f"{part}/" for part in parts)
+
+
+def content_type(name: str, content: object) -> str:
+    """Media type of an upload: what the content says of itself, else by its name, else application/octet-stream."""
+    told = getattr(content, "content_type", None)
+    if isinstance(told, str) and "/" in told and told.isprintable():
+        return told
+    guessed, encoding = mimetypes.guess_type(name)
+    if encoding is not None:
+        return _COMPRESSED.get(encoding, "application/octet-stream")
+    return guessed or "application/octet-stream"

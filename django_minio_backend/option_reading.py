@@ -1,0 +1,164 @@
+"""One STORAGES entry or call becomes one StorageOptions; the only reader of MINIO_* names in settings."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, cast
+
+from django.conf import settings
+
+from .errors import ConfigurationError, PrivatePublicMixedError
+from .option_values import WrongValueError
+from .options import FIELDS, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_WRONG = object()
+
+
+def read_options(given: Mapping[str, Any], alias: str) -> StorageOptions:
+    """Check and type what one storage was given.
+
+    Args:
+        given: OPTIONS of a STORAGES entry, or a call's keyword arguments. Never changed.
+        alias: the storage's alias, for errors.
+
+    Raises:
+        ConfigurationError: with every problem that was found, not just the first.
+        PrivatePublicMixedError: if a bucket in both lists is all that is wrong.
+    """
+    where = f"STORAGES['{alias}']" if alias else "A storage made by a call"
+    problems = list(_unknown_names(given, where))
+    found: dict[str, Any] = {}
+    for name, spec in FIELDS.items():
+        value = _lookup(given, name, top_level=spec.metadata["top_level"])
+        found[spec.name] = spec.metadata["default"] if value is None else _WRONG
+        if value is None:
+            if spec.metadata["default"] is REQUIRED:
+                problems.append(f"{where}: {name} is missing: {spec.metadata['meaning']}.")
+            continue
+        try:
+            found[spec.name] = spec.metadata["parse"](value)
+        except WrongValueError as wrong:
+            shown = "a secret value" if spec.metadata["secret"] else repr(value)
+            problems.append(f"{where}: {name} is {shown}, but must be {wrong}.")
+    problems += _contradictions(found, where)
+    mixed = _mixed_buckets(found, where)
+    if problems:
+        raise ConfigurationError(*problems, *mixed)
+    if mixed:
+        raise PrivatePublicMixedError(*mixed)
+    return StorageOptions(alias=alias, **found)
+
+
+def options_of_call(given: Mapping[str, Any], *, alias: str, alias_was_given: bool, backend: str) -> StorageOptions:
+    """Find the options of ``MinioBackend(bucket_name=..., storage_name=..., **given)``.
+
+    A call with MINIO_* options that names no alias is self-contained: Django makes ``storages["alias"]``
+    that way. Any other call takes the OPTIONS of its alias, with what was given on top.
+
+    Args:
+        given: the call's keyword arguments.
+        alias: the storage alias that the call names, or the class's default one.
+        alias_was_given: whether the call named it.
+        backend: the storage class's name, which tells aliases with the same OPTIONS apart.
+
+    Raises:
+        ConfigurationError: if the alias is absent or not a MinIO storage, or an option is wrong.
+    """
+    if is_self_contained(given, alias_was_given=alias_was_given):
+        return read_options(given, _alias_of(given, backend))
+    return read_options({**_options_of_alias(alias), **given}, alias)
+
+
+def is_self_contained(given: Mapping[str, Any], *, alias_was_given: bool) -> bool:
+    """Whether a call brings all its options itself."""
+    return not alias_was_given and any(name.startswith("MINIO_") for name in given)
+
+
+def without_secrets(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options less those whose values nobody but the server should see."""
+    return {
+        name: value for name, value in given.items() if not FIELDS[OTHER_SPELLINGS.get(name, name)].metadata["secret"]
+    }
+
+
+def minio_aliases() -> dict[str, Mapping[str, Any]]:
+    """The entries of STORAGES that have MINIO_* options, by alias."""
+    return {
+        alias: entry
+        for alias, entry in settings.STORAGES.items()
+        if any(name.startswith("MINIO_") for name in entry.get("OPTIONS") or {})
+    }
+
+
+def _options_of_alias(alias: str) -> Mapping[str, Any]:
+    known = minio_aliases()
+    if alias in known:
+        return cast("Mapping[str, Any]", known[alias]["OPTIONS"])
+    entry = settings.STORAGES.get(alias)
+    if entry is None:
+        problem = "is not there"
+    elif not entry.get("OPTIONS"):
+        problem = "has no OPTIONS"
+    else:
+        problem = "is not a MinIO storage: its OPTIONS have no MINIO_* name"
+    listed = ", ".join(f"'{name}'" for name in known) or "none"
+    raise ConfigurationError(f"STORAGES['{alias}'] {problem}. MinIO storages in STORAGES: {listed}.")
+
+
+def _alias_of(given: Mapping[str, Any], backend: str) -> str:
+    """The alias whose OPTIONS are these, or an empty string."""
+    same = {alias: entry for alias, entry in minio_aliases().items() if entry["OPTIONS"] == given}
+    for alias, entry in same.items():
+        if str(entry.get("BACKEND")).rpartition(".")[2] == backend:
+            return alias
+    return next(iter(same), "")
+
+
+def _lookup(given: Mapping[str, Any], name: str, *, top_level: bool) -> Any:
+    """The value as given; None, as ``os.environ.get`` returns it, means not given."""
+    for spelling in (name, *(other for other, meant in OTHER_SPELLINGS.items() if meant == name)):
+        if given.get(spelling) is not None:
+            return given[spelling]
+    return getattr(settings, name, None) if top_level else None
+
+
+def _unknown_names(given: Mapping[str, Any], where: str) -> Sequence[str]:
+    problems = []
+    for name in given:
+        if name not in OPTION_NAMES:
+            nearest = get_close_matches(name, OPTION_NAMES, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else "."
+            problems.append(f"{where}: {name} is not an option{hint}")
+    return problems
+
+
+def _contradictions(found: Mapping[str, Any], where: str) -> Sequence[str]:
+    """Problems of options that are right one by one but not together."""
+    problems = []
+    if found["credentials"] is None:
+        problems += [
+            f"{where}: {name} is missing; set both keys, or MINIO_CREDENTIALS instead."
+            for name, value in (("MINIO_ACCESS_KEY", found["access_key"]), ("MINIO_SECRET_KEY", found["secret_key"]))
+            if value is None
+        ]
+    elif found["access_key"] is not None or found["secret_key"] is not None:
+        problems.append(f"{where}: MINIO_CREDENTIALS stands beside MINIO_ACCESS_KEY or MINIO_SECRET_KEY; keep one way.")
+    if (found["external_endpoint"] is None) != (found["external_use_https"] is None):
+        problems.append(
+            f"{where}: MINIO_EXTERNAL_ENDPOINT and MINIO_EXTERNAL_ENDPOINT_USE_HTTPS come together; one is missing."
+        )
+    return problems
+
+
+def _mixed_buckets(found: Mapping[str, Any], where: str) -> Sequence[str]:
+    private, public = found["private_buckets"], found["public_buckets"]
+    if _WRONG in (private, public):
+        return []
+    return [
+        f"{where}: bucket '{bucket}' is in both MINIO_PRIVATE_BUCKETS and MINIO_PUBLIC_BUCKETS; keep it in one."
+        for bucket in private
+        if bucket in public
+    ]

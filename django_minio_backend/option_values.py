@@ -1,0 +1,231 @@
+"""Reads one option's value: each function returns it checked and typed, or raises WrongValueError."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+MIN_PART_SIZE = (
+    5 * 1024**2
+)  # S3: every part but the last, https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MAX_PART_SIZE = 5 * 1024**3
+MAX_EXPIRY = timedelta(days=7)  # signature V4, X-Amz-Expires
+CHECKSUMS = ("CRC32", "SHA1", "SHA256")
+
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class WrongValueError(ValueError):
+    """A value that an option cannot take; the message tells what it must be."""
+
+
+def anything(value: Any) -> Any:
+    """Take the value as it is; whoever receives it checks it."""
+    return value
+
+
+def text(value: object) -> str:
+    """A string that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise WrongValueError("a string that is not empty")
+    return value
+
+
+def flag(value: object) -> bool:
+    """True or False, and nothing that only looks like it ("False" is a true string)."""
+    if not isinstance(value, bool):
+        raise WrongValueError("True or False")
+    return value
+
+
+def endpoint(value: object) -> str:
+    """``host`` or ``host:port``."""
+    wanted = "host[:port], such as 'minio.example.com' or '127.0.0.1:9000'"
+    if not isinstance(value, str) or not value:
+        raise WrongValueError(wanted)
+    if "/" in value:
+        bare = urlsplit(value if "//" in value else f"//{value}").netloc.rpartition("@")[2]
+        raise WrongValueError(
+            f"host[:port] without scheme and path: write '{bare}' and set the _USE_HTTPS option beside it"
+        )
+    host, colon, port = value.rpartition(":") if re.search(r":\d*$", value) else (value, "", "")
+    if colon and not (port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004 - the range of ports
+        raise WrongValueError(wanted)
+    if not (_HOST.fullmatch(host) or _is_bracketed_ipv6(host)):
+        raise WrongValueError(wanted)
+    return value
+
+
+def _is_bracketed_ipv6(host: str) -> bool:
+    if not (host.startswith("[") and host.endswith("]")):
+        return False
+    try:
+        ipaddress.IPv6Address(host[1:-1])
+    except ValueError:
+        return False
+    return True
+
+
+def region(value: object) -> str:
+    """A region name such as ``us-east-1``."""
+    if not isinstance(value, str) or not _REGION.fullmatch(value):
+        raise WrongValueError("a region name such as 'us-east-1'")
+    return value
+
+
+def bucket(value: object) -> str:
+    """A bucket name by S3's rules.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    """
+    wanted = "a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at both ends"
+    if not isinstance(value, str) or not _BUCKET.fullmatch(value):
+        raise WrongValueError(wanted)
+    if any(pair in value for pair in ("..", ".-", "-.")) or re.fullmatch(r"\d+\.\d+\.\d+\.\d+", value):
+        raise WrongValueError(f"{wanted}, no dots in a row, no dot beside a hyphen, and not like an IP address")
+    return value
+
+
+def bucket_or_empty(value: object) -> str:
+    """A bucket name, or an empty string for the default bucket."""
+    return "" if value == "" else bucket(value)
+
+
+def buckets(value: object) -> tuple[str, ...]:
+    """A list or tuple of bucket names, each once."""
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise WrongValueError("a list of bucket names")
+    return tuple(dict.fromkeys(bucket(name) for name in value))
+
+
+def location(value: object) -> str:
+    """A key prefix without slashes at its ends."""
+    if not isinstance(value, str):
+        raise WrongValueError("a key prefix such as 'media'")
+    prefix = value.strip("/")
+    if prefix and any(part in ("", ".", "..") for part in prefix.split("/")):
+        raise WrongValueError("a key prefix without empty, '.' or '..' parts, such as 'media/2026'")
+    return prefix
+
+
+def url_expiry(value: object) -> timedelta:
+    """A timedelta, or a number of hours, of more than 0 and at most 7 days."""
+    wanted = "a timedelta (or a number of hours) of at least 1 second and at most 7 days"
+    if isinstance(value, bool) or not isinstance(value, (int, float, timedelta)):
+        raise WrongValueError(wanted)
+    try:
+        expiry = value if isinstance(value, timedelta) else timedelta(hours=value)
+    except (OverflowError, ValueError) as error:
+        raise WrongValueError(wanted) from error
+    if not timedelta(seconds=1) <= expiry <= MAX_EXPIRY:
+        raise WrongValueError(wanted)
+    return expiry
+
+
+def seconds(value: object) -> int:
+    """A whole number of seconds (or a timedelta) above 0."""
+    if isinstance(value, timedelta):
+        value = int(value.total_seconds())
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise WrongValueError("a number of seconds above 0")
+    return value
+
+
+def size(value: object) -> int:
+    """A number of bytes above 0 that one PUT can carry."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_PART_SIZE:
+        raise WrongValueError("a number of bytes above 0 and at most 5 GiB")
+    return value
+
+
+def part_size(value: object) -> int:
+    """A number of bytes that one part can have."""
+    if isinstance(value, bool) or not isinstance(value, int) or not MIN_PART_SIZE <= value <= MAX_PART_SIZE:
+        raise WrongValueError("a number of bytes from 5 MiB (5242880) to 5 GiB (5368709120)")
+    return value
+
+
+def count(value: object) -> int:
+    """A whole number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise WrongValueError("a whole number above 0")
+    return value
+
+
+def policy_hooks(value: object) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """A list of (bucket, policy)."""
+    wanted = "a list of (bucket name, policy dictionary)"
+    if not isinstance(value, (list, tuple)):
+        raise WrongValueError(wanted)
+    hooks = []
+    for hook in value:
+        if not (isinstance(hook, (list, tuple)) and len(hook) == 2 and isinstance(hook[1], dict)):  # noqa: PLR2004 - a pair
+            raise WrongValueError(wanted)
+        hooks.append((bucket(hook[0]), hook[1]))
+    return tuple(hooks)
+
+
+def conditional_writes(value: object) -> bool | Literal["auto"]:
+    """True, False or "auto"."""
+    if isinstance(value, bool):
+        return value
+    if value == "auto":
+        return "auto"
+    raise WrongValueError('"auto", True or False')
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A mapping with string keys."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise WrongValueError("a mapping with string keys")
+    return value
+
+
+def object_headers(value: object) -> Mapping[str, str] | Callable[[str], Mapping[str, str]] | str:
+    """A mapping of headers, a function name -> mapping, or a dotted path to one."""
+    if isinstance(value, Mapping):
+        return mapping(value)
+    if callable(value) or (isinstance(value, str) and "." in value):
+        return value
+    raise WrongValueError("a mapping of headers, a function name -> mapping, or a dotted path to such a function")
+
+
+def public_base_url(value: object) -> str | dict[str, str]:
+    """A URL, or a mapping of bucket name to URL; without a slash at the end."""
+    if isinstance(value, Mapping):
+        return {bucket(name): _base_url(url) for name, url in value.items()}
+    return _base_url(value)
+
+
+def _base_url(value: object) -> str:
+    if not isinstance(value, str) or urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc:
+        raise WrongValueError("a URL such as 'https://cdn.example.com', or a mapping of bucket name to such a URL")
+    return value.rstrip("/")
+
+
+def credentials(value: object) -> Any:
+    """A credentials provider, a function that makes one, or a dotted path to either."""
+    if callable(getattr(value, "retrieve", None)) or callable(value) or (isinstance(value, str) and "." in value):
+        return value
+    raise WrongValueError("a minio.credentials Provider, or a dotted path to one or to a function that makes it")
+
+
+def http_client(value: object) -> Any:
+    """A ``urllib3.PoolManager`` (or None for the default one)."""
+    if value is None or callable(getattr(value, "urlopen", None)):
+        return value
+    raise WrongValueError("a urllib3.PoolManager")
+
+
+def checksum(value: object) -> str:
+    """The name of a checksum algorithm of S3, as a string or as an enum member of that name."""
+    name = str(getattr(value, "name", value)).upper()
+    if name not in CHECKSUMS:
+        raise WrongValueError(f"one of {', '.join(CHECKSUMS)}")
+    return name

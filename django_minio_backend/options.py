@@ -1,0 +1,209 @@
+"""The table of options: every MINIO_* name and keyword, its type, default and meaning, as one frozen object."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import option_values as values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from minio.commonconfig import Tags
+    from minio.credentials.providers import Provider
+    from minio.retention import Retention
+    from minio.sse import Sse
+    from urllib3 import PoolManager
+
+    Headers = Mapping[str, str]
+
+DEFAULT_MEDIA_FILES_BUCKET = "auto-generated-bucket-media-files"
+DEFAULT_STATIC_FILES_BUCKET = "auto-generated-bucket-static-files"
+MEBIBYTE = 1024 * 1024
+
+REQUIRED = object()
+
+
+def _option(
+    name: str,
+    parse: Callable[[Any], Any],
+    default: object,
+    meaning: str,
+    *,
+    top_level: bool = False,
+    secret: bool = False,
+) -> Any:
+    """Describe one option: its name in OPTIONS, how its value is read, and what it is for.
+
+    ``top_level`` options are also looked up in the settings module when OPTIONS has none; a
+    ``secret`` one appears in no repr and no error.
+    """
+    metadata = {"name": name, "parse": parse, "default": default, "meaning": meaning}
+    metadata |= {"top_level": top_level, "secret": secret}
+    return dataclasses.field(metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageOptions:
+    """Everything one storage was told, checked and typed. Fields are described by their metadata."""
+
+    alias: str = dataclasses.field(metadata={})
+
+    endpoint: str = _option("MINIO_ENDPOINT", values.endpoint, REQUIRED, "host[:port] of the server")
+    access_key: str | None = _option(
+        "MINIO_ACCESS_KEY", values.text, None, "access key; needed unless MINIO_CREDENTIALS is set"
+    )
+    secret_key: str | None = _option(
+        "MINIO_SECRET_KEY", values.text, None, "secret key; needed unless MINIO_CREDENTIALS is set", secret=True
+    )
+    session_token: str | None = _option(
+        "MINIO_SESSION_TOKEN", values.text, None, "session token of temporary credentials", secret=True
+    )
+    credentials: Provider | Callable[[], Provider] | str | None = _option(
+        "MINIO_CREDENTIALS",
+        values.credentials,
+        None,
+        "a minio.credentials Provider, or a dotted path to one or to a function that makes it, instead of the two keys",
+        secret=True,
+    )
+    use_https: bool = _option("MINIO_USE_HTTPS", values.flag, REQUIRED, "whether the endpoint speaks https")
+    region: str = _option("MINIO_REGION", values.region, "us-east-1", "region that requests are signed for")
+    virtual_host_style: bool = _option(
+        "MINIO_VIRTUAL_HOST_STYLE", values.flag, False, "address buckets as bucket.host instead of host/bucket"
+    )
+    external_endpoint: str | None = _option(
+        "MINIO_EXTERNAL_ENDPOINT", values.endpoint, None, "host[:port] that URLs name, where it is another one"
+    )
+    external_use_https: bool | None = _option(
+        "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS", values.flag, None, "whether the external endpoint speaks https"
+    )
+    private_buckets: tuple[str, ...] = _option(
+        "MINIO_PRIVATE_BUCKETS", values.buckets, (), "buckets that only signed URLs open"
+    )
+    public_buckets: tuple[str, ...] = _option(
+        "MINIO_PUBLIC_BUCKETS", values.buckets, (), "buckets whose objects anyone may download"
+    )
+    default_bucket: str = _option(
+        "MINIO_DEFAULT_BUCKET",
+        values.bucket,
+        DEFAULT_MEDIA_FILES_BUCKET,
+        "bucket of a storage made without bucket_name",
+    )
+    static_files_bucket: str | None = _option(
+        "MINIO_STATIC_FILES_BUCKET",
+        values.bucket,
+        None,
+        f"bucket of static files, always public; {DEFAULT_STATIC_FILES_BUCKET} for a static storage without it",
+    )
+    location: str = _option(
+        "MINIO_LOCATION", values.location, "", "key prefix inside the bucket; names are relative to it"
+    )
+    url_expiry: timedelta = _option(
+        "MINIO_URL_EXPIRY_HOURS",
+        values.url_expiry,
+        timedelta(days=7),
+        "how long presigned URLs live: a timedelta, or a number of hours; at most 7 days",
+    )
+    consistency_check_on_start: bool = _option(
+        "MINIO_CONSISTENCY_CHECK_ON_START",
+        values.flag,
+        False,
+        "make and correct this storage's buckets whenever Django starts",
+        top_level=True,
+    )
+    bucket_check_on_save: bool = _option(
+        "MINIO_BUCKET_CHECK_ON_SAVE",
+        values.flag,
+        False,
+        "make a missing bucket when a save finds it missing",
+        top_level=True,
+    )
+    policy_hooks: tuple[tuple[str, dict[str, Any]], ...] = _option(
+        "MINIO_POLICY_HOOKS", values.policy_hooks, (), "list of (bucket, policy) that initialize_buckets applies last"
+    )
+    conditional_writes: bool | Literal["auto"] = _option(
+        "MINIO_CONDITIONAL_WRITES",
+        values.conditional_writes,
+        "auto",
+        '"auto": ask, then write if absent; True: write if absent (If-None-Match has to work); False: ask, then write',
+    )
+    multipart_upload: bool = _option(
+        "MINIO_MULTIPART_UPLOAD", values.flag, False, "use the two options below instead of this package's own choice"
+    )
+    multipart_threshold: int = _option(
+        "MINIO_MULTIPART_THRESHOLD", values.size, 10 * MEBIBYTE, "bytes from which on files go up in parts"
+    )
+    multipart_part_size: int = _option(
+        "MINIO_MULTIPART_PART_SIZE", values.part_size, 10 * MEBIBYTE, "bytes of one part, 5 MiB to 5 GiB"
+    )
+    object_headers: Mapping[str, str] | Callable[[str], Headers] | str | None = _option(
+        "MINIO_OBJECT_HEADERS",
+        values.object_headers,
+        None,
+        "headers of uploads such as Cache-Control: a mapping, or a function (or dotted path to one) name -> mapping",
+    )
+    public_base_url: str | Mapping[str, str] | None = _option(
+        "MINIO_PUBLIC_BASE_URL",
+        values.public_base_url,
+        None,
+        "address of public buckets behind a CDN: a URL that object names are appended to, or a mapping bucket -> URL",
+    )
+    http_client: PoolManager | None = _option(
+        "MINIO_HTTP_CLIENT",
+        values.http_client,
+        None,
+        "a urllib3.PoolManager to use instead of the default one",
+        secret=True,
+    )
+    url_caching_enabled: bool = _option(
+        "MINIO_URL_CACHING_ENABLED", values.flag, False, "keep presigned URLs in Django's cache", top_level=True
+    )
+    url_cache_timeout: int | None = _option(
+        "MINIO_URL_CACHE_TIMEOUT",
+        values.seconds,
+        None,
+        "seconds that a cached URL is used; 80 % of the URL expiry by default",
+        top_level=True,
+    )
+    url_cache_prefix: str = _option(
+        "MINIO_URL_CACHE_PREFIX", values.text, "minio_url_", "what the keys of cached URLs start with", top_level=True
+    )
+
+    bucket_name: str = _option("bucket_name", values.bucket_or_empty, "", "bucket of this storage")
+    replace_existing: bool = _option(
+        "replace_existing", values.flag, False, "save() replaces an object of the same name"
+    )
+    metadata: Mapping[str, Any] | None = _option("metadata", values.mapping, None, "user metadata of every upload")
+    headers: Mapping[str, str] | None = _option("headers", values.mapping, None, "request headers of every upload")
+    sse: Sse | None = _option("sse", values.anything, None, "server-side encryption of every upload", secret=True)
+    progress: Any = _option(
+        "progress", values.anything, None, "progress object: set_meta(object_name, total_length), update(n)"
+    )
+    tags: Tags | None = _option("tags", values.mapping, None, "tags of every upload")
+    retention: Retention | None = _option("retention", values.anything, None, "retention of every upload")
+    legal_hold: bool = _option("legal_hold", values.flag, False, "put every upload under legal hold")
+    num_parallel_uploads: int = _option(
+        "num_parallel_uploads", values.count, 3, "parts of one file sent at the same time"
+    )
+    checksum: str | None = _option(
+        "checksum", values.checksum, None, "CRC32, SHA1 or SHA256: sent along and kept by the server"
+    )
+
+    @property
+    def effective_cache_timeout(self) -> int:
+        """Seconds that a cached URL is used."""
+        if self.url_cache_timeout is not None:
+            return self.url_cache_timeout
+        return int(self.url_expiry.total_seconds() * 0.8)
+
+    def is_public(self, bucket: str) -> bool:
+        """Whether ``bucket`` is declared public; a bucket that is not declared is private."""
+        return bucket in self.public_buckets
+
+
+FIELDS = {spec.metadata["name"]: spec for spec in dataclasses.fields(StorageOptions) if spec.metadata}
+OTHER_SPELLINGS = {"user_metadata": "metadata", "http_client": "MINIO_HTTP_CLIENT"}
+OPTION_NAMES = frozenset(FIELDS) | frozenset(OTHER_SPELLINGS)

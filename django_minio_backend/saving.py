@@ -1,0 +1,98 @@
+"""How save() finds a free name: the server refuses a taken one, and Django's next alternative is tried."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.core.files.storage import Storage
+from django.core.files.utils import validate_file_name
+
+from .errors import ObjectExistsError
+from .sources import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass
+class Saving:
+    """A save on its way.
+
+    Attributes:
+        storage: where it goes.
+        refused: names that the server has refused as taken.
+        overwrite: whether the name in hand was given although it was refused: it is to be replaced.
+        content, source: what is being saved, kept for a second attempt under another name.
+    """
+
+    storage: Storage
+    refused: set[str] = field(default_factory=set)
+    overwrite: bool = False
+    content: object = None
+    source: Source | None = None
+
+    def source_of(self, content: Any, *, replayable: bool) -> Source:
+        """The content, at its start."""
+        if self.source is not None and self.content is content:
+            self.source.rewind()
+            return self.source
+        self.close()
+        self.content, self.source = content, Source(content, replayable=replayable)
+        return self.source
+
+    def close(self) -> None:
+        """Remove what was recorded of the content."""
+        if self.source is not None:
+            self.source.close()
+
+
+_on_its_way: ContextVar[Saving | None] = ContextVar("save_on_its_way", default=None)
+
+
+def saving_of(storage: Storage) -> Saving | None:
+    """The save that this storage is doing in this thread or task, if any."""
+    saving = _on_its_way.get()
+    return saving if saving is not None and saving.storage is storage else None
+
+
+def save_under_a_free_name(
+    storage: Storage, name: str, content: object, store: Callable[[str, Any], str], max_length: int | None
+) -> str:
+    """Call ``store(name, content)`` with names that ``storage.get_available_name`` gives, until one is not refused.
+
+    A ``get_available_name`` that gives back a refused name, as a subclass's may, means to overwrite.
+    """
+    saving = Saving(storage)
+    token = _on_its_way.set(saving)
+    try:
+        while True:
+            candidate = storage.get_available_name(name, max_length=max_length)
+            validate_file_name(candidate, allow_relative_path=True)
+            saving.overwrite = candidate in saving.refused
+            try:
+                saved = store(candidate, content)
+            except ObjectExistsError:
+                saving.refused.add(candidate)
+            else:
+                validate_file_name(saved, allow_relative_path=True)
+                return saved
+    finally:
+        _on_its_way.reset(token)
+        saving.close()
+
+
+class AvailabilityByExists(Storage):
+    """Makes get_available_name() of Django before 5.1, which asks exists(), ask is_name_available()."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def exists(self, name: str) -> bool:
+        """Whether the name is not available."""
+        return not self._storage.is_name_available(name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """As the storage does."""
+        return self._storage.get_alternative_name(file_root, file_ext)

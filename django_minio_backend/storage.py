@@ -1,0 +1,309 @@
+"""MinioBackend: Django's Storage API in terms of objects and buckets, nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+from io import BufferedReader
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
+
+import django
+from django.conf import settings
+from django.core.files.utils import validate_file_name
+from django.utils.functional import cached_property
+from django.utils.module_loading import import_string
+
+from . import buckets, files, names, object_urls, uploads
+from .configured_storage import ConfiguredStorage
+from .errors import ObjectExistsError
+from .health import MinioServerStatus, server_status
+from .readers import ObjectReader
+from .saving import AvailabilityByExists, Saving, save_under_a_free_name, saving_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from minio.datatypes import Object
+
+
+class MinioBackend(ConfiguredStorage):
+    """Stores files as objects in a bucket of MinIO or another S3-compatible server.
+
+    Args:
+        bucket_name: the bucket; MINIO_DEFAULT_BUCKET where it is empty.
+        storage_name: alias in STORAGES whose OPTIONS count. A call with MINIO_* options that names no
+            alias is self-contained: nothing else is looked up.
+        options: options as in OPTIONS, on top of the alias's.
+
+    Raises:
+        ConfigurationError: if the alias is absent, or an option is unknown, missing or wrong.
+    """
+
+    # Django's Storage API
+
+    def open(
+        self, name: str, mode: str = "rb", *, encoding: str | None = None, newline: str | None = None
+    ) -> files.ObjectFile:
+        """Open an object: "r" reads, "w" writes, "x" writes a new one; "b" for bytes, else text.
+
+        Raises:
+            FileNotFoundError: there is nothing to read.
+            FileExistsError: mode "x", and the name is taken.
+            ValueError: any other mode.
+        """
+        key = self.key(name)
+
+        def opener(wanted: str) -> IO[Any]:
+            kind, is_text = files.parse_mode(wanted)
+            binary: Any = self._reader(key) if kind == "r" else self._writer(name, kind)
+            return files.as_text(binary, encoding=encoding, newline=newline) if is_text else cast("IO[Any]", binary)
+
+        return files.ObjectFile(name, mode, opener)
+
+    def _open(self, name: str, mode: str = "rb") -> files.ObjectFile:
+        return self.open(name, mode)
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """Store content under this name, or one like it where it is taken; return the name.
+
+        Never replaces an object, unless ``replace_existing`` is on or a subclass's ``get_available_name``
+        gives back a name that the server has refused as taken.
+        """
+        if name is None:
+            name = content.name
+        validate_file_name(name, allow_relative_path=True)
+        return save_under_a_free_name(self, name, content, self._save, max_length)
+
+    def _save(self, name: str, content: Any) -> str:
+        saving = saving_of(self)
+        if saving is not None:
+            return self._store(name, content, saving)
+        # Called by a mixin of Django's, not by save(): do as FileSystemStorage does.
+        return save_under_a_free_name(self, name, content, self._save, None)
+
+    def _store(self, name: str, content: Any, saving: Saving) -> str:
+        """Upload content as the object of this name.
+
+        Raises:
+            ObjectExistsError: the name is taken, and nobody has asked for it to be replaced.
+        """
+        name = names.clean(name)
+        unconditional = self.replace_existing or saving.overwrite
+        condition = False if unconditional else self.options.conditional_writes
+        target = self._target(name, condition=condition, content=content)
+        source = saving.source_of(content, replayable=bool(condition) or self.options.bucket_check_on_save)
+        if target.progress:
+            target.progress.set_meta(object_name=target.key, total_length=source.length or 0)
+        try:
+            uploads.store(self.s3, target, source, self.options)
+        except FileExistsError:
+            raise
+        except self._failures as error:
+            if not (self.options.bucket_check_on_save and self._bucket_is_missing(error)):
+                raise
+            self._ensure_bucket()
+            source.rewind()
+            uploads.store(self.s3, target, source, self.options)
+        return name
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        """Whether save() may try this name: not too long, and not known to be taken."""
+        if max_length and len(name) > max_length:
+            return False
+        if self.replace_existing:
+            return True
+        saving = saving_of(self)
+        if saving is not None:
+            if name in saving.refused:
+                return False
+            if self.options.conditional_writes is True:  # the upload itself will tell
+                return True
+        try:
+            return not self.exists(name)
+        except self._failures as error:
+            if self._bucket_is_missing(error):  # told by the upload, which may make the bucket
+                return True
+            raise
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The name, or one like it that is available and not longer than ``max_length``."""
+        if django.VERSION < (5, 1):
+            return AvailabilityByExists(self).get_available_name(name, max_length)
+        return super().get_available_name(name, max_length)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Another name than one that is taken; the same where existing objects are replaced."""
+        if self.replace_existing:
+            return f"{file_root}{file_ext}"
+        return super().get_alternative_name(file_root, file_ext)
+
+    def delete(self, name: str) -> None:
+        """Delete an object; one that is not there is no error."""
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        self.s3.delete(self.bucket, self.key(name))
+
+    def exists(self, name: str) -> bool:
+        """Whether the object is there. False means just that: every failure to find out is raised.
+
+        An empty name stands for the bucket itself.
+        """
+        if not names.clean(name):
+            return self.client.bucket_exists(self.bucket)
+        try:
+            self.stat(name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """Names of the folders and of the files directly in a folder; none where there is no such folder."""
+        prefix = names.folder_prefix(path, self.options.location)
+        folders, found = [], []
+        for entry in self.s3.list(self.bucket, prefix):
+            name = str(entry.object_name)[len(prefix) :]
+            if name.endswith("/"):
+                folders.append(name[:-1])
+            elif name:
+                found.append(name)
+        return [folder for folder in folders if folder], found
+
+    def size(self, name: str) -> int:
+        """Bytes of an object as stored."""
+        return int(self.stat(name).size or 0)
+
+    def get_modified_time(self, name: str) -> dt.datetime:
+        """When an object was last written: aware in UTC, or naive in the local zone, as USE_TZ says."""
+        modified = cast("dt.datetime", self.stat(name).last_modified)
+        return dt.datetime.fromtimestamp(modified.timestamp(), tz=dt.UTC if settings.USE_TZ else None)
+
+    def url(self, name: str | None) -> str:
+        """Address of an object: plain for a public bucket, else presigned. Makes no request."""
+        if self.is_bucket_public:
+            return object_urls.public_url(self.options, self.bucket, self._public_path(name))
+        return object_urls.presigned_url(self.s3_external, self.options, self.bucket, self.key(name))
+
+    # Beyond Django's Storage API
+
+    def stat(self, name: str) -> Object:
+        """The SDK's description of an object: size, ETag, time, content type, metadata.
+
+        Raises:
+            ObjectNotFound: both minio.error.S3Error and FileNotFoundError.
+        """
+        return self.s3.head(self.bucket, self.key(name), self.ssec)
+
+    def is_minio_available(self) -> MinioServerStatus:
+        """Ask whether the server is alive; false with ``details`` if it is not, never an exception."""
+        return server_status(self.s3, self.options)
+
+    def check_bucket_existence(self) -> None:
+        """Make this storage's bucket if it is missing."""
+        self._make_if_missing(self.bucket)
+
+    def check_bucket_existences(self, max_workers: int | None = None) -> None:
+        """Make every bucket of this storage's settings that is missing, ``max_workers`` at a time."""
+        with ThreadPoolExecutor(max_workers=max_workers or buckets.WORKERS) as pool:
+            list(pool.map(self._make_if_missing, [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS]))
+
+    def set_bucket_policy(self, bucket: str, policy: dict[str, Any]) -> None:
+        """Replace a bucket's policy."""
+        self.s3.set_bucket_policy(bucket, policy)
+
+    def set_bucket_to_public(self) -> None:
+        """Let anyone download this bucket's objects; their names cannot be listed."""
+        self.set_bucket_policy(self.bucket, buckets.public_policy(self.bucket))
+
+    def key(self, name: object) -> str:
+        """The key of the object that has this name: MINIO_LOCATION before it, normalised as save() does.
+
+        Raises:
+            SuspiciousFileOperation: the name is absolute or leaves the storage.
+            ValueError: no object can have this name.
+        """
+        return names.key_of(name, self.options.location)
+
+    @property
+    def static_buckets(self) -> list[str]:
+        """Buckets of this storage that hold static files, which are never cleaned: none."""
+        return []
+
+    def wanted_buckets(self) -> list[buckets.WantedBucket]:
+        """Every bucket of this storage's settings, as it should be."""
+        hooks = dict(self.options.policy_hooks)
+        wanted = [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS, self.bucket, *hooks]
+        public = self.PUBLIC_BUCKETS
+        return [buckets.WantedBucket(name, name in public, hooks.get(name)) for name in dict.fromkeys(wanted)]
+
+    # How the rooms below are called
+
+    def _public_path(self, name: str | None) -> str:
+        """The key, or the prefix of a folder: templates join file names to the URL of a folder."""
+        given = str(name or "")
+        if given and not given.endswith("/"):
+            return self.key(given)
+        return names.folder_prefix(given, self.options.location)
+
+    @cached_property
+    def _object_headers(self) -> Callable[[str], Mapping[str, str]]:
+        given = self.options.object_headers
+        if isinstance(given, str):
+            given = cast("Callable[[str], Mapping[str, str]]", import_string(given))
+        if given is None or not callable(given):
+            fixed = given or {}
+            return lambda _: fixed
+        return given
+
+    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> uploads.Target:
+        from .s3 import upload_headers
+
+        options = self.options
+        headers = {
+            "Content-Type": names.content_type(name, content),
+            **self._object_headers(name),
+            **(options.headers or {}),
+            **upload_headers(options),
+        }
+        return uploads.Target(
+            bucket=self.bucket,
+            key=self.key(name),
+            headers=headers,
+            condition=condition,
+            checksum=options.checksum,
+            ssec=self.ssec,
+            parallel=options.num_parallel_uploads,
+            progress=options.progress,
+        )
+
+    def _reader(self, key: str) -> BufferedReader:
+        reader = ObjectReader(self.s3, self.bucket, key, self.ssec)
+        reader.start()
+        return BufferedReader(reader, files.BUFFER)
+
+    def _writer(self, name: str, kind: str) -> files.ObjectWriter:
+        if kind == "x" and self.exists(name):
+            raise ObjectExistsError(self.bucket, self.key(name))
+        condition = self.options.conditional_writes if kind == "x" else False
+        target = self._target(names.clean(name), condition=condition)
+        return files.ObjectWriter(uploads.Upload(self.s3, target), uploads.cut(None, self.options))
+
+    def _ensure_bucket(self) -> None:
+        for wanted in self.wanted_buckets():
+            if wanted.name == self.bucket:
+                buckets.ensure(self.s3, wanted)
+
+    def _make_if_missing(self, bucket: str) -> None:
+        if not self.client.bucket_exists(bucket):
+            self.s3.make_bucket(bucket)
+
+    @property
+    def _failures(self) -> tuple[type[Exception], ...]:
+        from .s3 import FAILURES
+
+        return FAILURES
+
+    @staticmethod
+    def _bucket_is_missing(error: Exception) -> bool:
+        from .s3 import is_missing_bucket
+
+        return is_missing_bucket(error)

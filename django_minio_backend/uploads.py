@@ -1,0 +1,237 @@
+"""One stream becomes one object: a single PUT while it fits into memory, else parts sent in parallel."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from . import checksums
+from .errors import ConditionNotSupportedError, ObjectExistsError
+from .options import MEBIBYTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from minio.sse import SseCustomerKey
+
+    from .options import StorageOptions
+    from .s3 import S3Client
+    from .sources import Source
+
+SINGLE_PUT = 32 * MEBIBYTE  # the most that one request carries: it is in memory as a whole
+PART = 8 * MEBIBYTE
+UNSIZED_PART = 12 * MEBIBYTE  # 10,000 of them have to do for a stream of unknown length
+MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+PARTS_BEFORE_GROWTH = 2_000
+WRITE_TOKEN = "x-amz-meta-write-token"  # noqa: S105 - the name of a header
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How a stream is cut.
+
+    Attributes:
+        first: bytes of the first block; a stream that fits into it is stored by one PUT.
+        part: bytes of every further block, and of the first 2,000 of a stream of unknown length.
+        grows: whether blocks grow, so that any length fits into 10,000 parts.
+    """
+
+    first: int
+    part: int
+    grows: bool
+
+    def size(self, number: int) -> int:
+        """Bytes of block ``number``, counted from 0."""
+        if number == 0:
+            return self.first
+        return self.part * 2 ** (number // PARTS_BEFORE_GROWTH) if self.grows else self.part
+
+
+def cut(length: int | None, options: StorageOptions) -> Blocks:
+    """Decide how a stream of ``length`` bytes (None: unknown) is cut."""
+    single, part = SINGLE_PUT, PART
+    if options.multipart_upload:
+        single, part = options.multipart_threshold - 1, options.multipart_part_size
+    elif length is None:
+        part = UNSIZED_PART
+    if length is None:
+        return Blocks(first=part, part=part, grows=True)
+    if length <= single:
+        return Blocks(first=max(single, 1), part=part, grows=True)
+    part = max(part, -(-length // MAX_PARTS))
+    return Blocks(first=part, part=part, grows=False)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an upload goes and under which condition.
+
+    Attributes:
+        headers: of the object, as they are sent.
+        condition: True: only if the key is free; "auto": the same, but a server that rejects
+            the condition is asked without it (the caller has looked whether the key is free).
+    """
+
+    bucket: str
+    key: str
+    headers: Mapping[str, str]
+    condition: bool | Literal["auto"]
+    checksum: str | None
+    ssec: SseCustomerKey | None
+    parallel: int
+    progress: Any = None
+
+
+def store(client: S3Client, target: Target, source: Source, options: StorageOptions) -> str:
+    """Make one object of a stream and return its ETag; nothing is stored if reading or sending fails.
+
+    Raises:
+        ObjectExistsError: the target's condition does not hold.
+        TruncatedContentError: the stream ended before the length it gave.
+    """
+    with Upload(client, target) as upload:
+        for block in source.blocks(cut(source.length, options)):
+            upload.send(block)
+        return upload.finish()
+
+
+class Upload:
+    """An object being written: ``send`` its blocks in order, then ``finish``.
+
+    As a context manager it aborts when the block is left by an exception: nothing is stored then,
+    and no unfinished multipart upload stays while the server can be reached.
+    """
+
+    def __init__(self, client: S3Client, target: Target) -> None:
+        self._client = client
+        self._target = target
+        self._token = uuid.uuid4().hex
+        self._held: bytes | bytearray | None = None
+        self._parts: _Parts | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.abort()
+
+    def send(self, block: bytes | bytearray) -> None:
+        """Take the next block. The first is held back: alone, it is stored by a single PUT."""
+        if self._held is not None:
+            self._send_part(self._held)
+        self._held = block
+
+    def finish(self) -> str:
+        """Make the object appear, all of it at once, and return its ETag.
+
+        Raises:
+            ObjectExistsError: the target's condition does not hold.
+        """
+        last, self._held = self._held or b"", None
+        if self._parts is None:
+            etag = self._conditionally(partial(self._put, last))
+            self._count(last)
+            return etag
+        self._parts.send(last)
+        return self._conditionally(self._parts.complete)
+
+    def abort(self) -> None:
+        """Drop what was sent."""
+        self._held = None
+        if self._parts is not None:
+            self._parts.abort()
+
+    def _send_part(self, block: bytes | bytearray) -> None:
+        if self._parts is None:
+            self._parts = _Parts(self._client, self._target, self._headers())
+        self._parts.send(block)
+        self._count(block)
+
+    def _count(self, block: bytes | bytearray) -> None:
+        if self._target.progress:
+            self._target.progress.update(len(block))
+
+    def _headers(self) -> dict[str, str]:
+        token = {WRITE_TOKEN: self._token} if self._target.condition else {}
+        return {**self._target.headers, **token}
+
+    def _put(self, body: bytes | bytearray, *, only_if_absent: bool) -> str:
+        target = self._target
+        headers = {**self._headers(), **checksums.header(target.checksum, body)}
+        return self._client.put(target.bucket, target.key, body, headers, only_if_absent=only_if_absent)
+
+    def _conditionally(self, attempt: Callable[..., str]) -> str:
+        """Make the object appear by ``attempt(only_if_absent)``, as far as the condition allows."""
+        condition = self._target.condition
+        if not condition or (condition == "auto" and self._client.rejects_conditions):
+            return attempt(only_if_absent=False)
+        try:
+            return attempt(only_if_absent=True)
+        except ObjectExistsError as taken:
+            etag = self._stored_already() if taken.repeated else None
+            if etag is None:
+                raise
+            return etag
+        except ConditionNotSupportedError as rejection:
+            if condition != "auto":
+                raise (rejection.__cause__ or rejection) from None
+            etag = attempt(only_if_absent=False)
+            self._client.rejects_conditions = True
+            return etag
+
+    def _stored_already(self) -> str | None:
+        """ETag of the object if an earlier attempt of this very upload stored it, though its answer was lost."""
+        try:
+            found = self._client.head(self._target.bucket, self._target.key, self._target.ssec)
+        except FileNotFoundError:
+            return None
+        return found.etag if (found.metadata or {}).get(WRITE_TOKEN) == self._token else None
+
+
+class _Parts:
+    """The parts of a multipart upload, as many on their way at once as ``Target.parallel`` says."""
+
+    def __init__(self, client: S3Client, target: Target, headers: Mapping[str, str]) -> None:
+        self._client = client
+        self._target = target
+        self._secret_headers = dict(target.ssec.headers()) if target.ssec else {}
+        algorithm = {"x-amz-checksum-algorithm": target.checksum} if target.checksum else {}
+        self._upload_id = client.create_upload(target.bucket, target.key, {**headers, **algorithm})
+        self._pool = ThreadPoolExecutor(max_workers=target.parallel, thread_name_prefix="upload-part")
+        self._free = threading.Semaphore(target.parallel)  # bounds memory: a part waits for a free thread
+        self._sent: list[Future[dict[str, str]]] = []
+
+    def send(self, block: bytes | bytearray) -> None:
+        self._free.acquire()
+        for future in self._sent:
+            if future.done():
+                future.result()  # raises what a part failed of, before more is read
+        future = self._pool.submit(self._put, len(self._sent) + 1, block)
+        future.add_done_callback(lambda _: self._free.release())
+        self._sent.append(future)
+
+    def complete(self, *, only_if_absent: bool) -> str:
+        target = self._target
+        parts = [future.result() for future in self._sent]
+        self._pool.shutdown()
+        return self._client.complete_upload(
+            target.bucket, target.key, self._upload_id, parts, self._secret_headers, only_if_absent=only_if_absent
+        )
+
+    def abort(self) -> None:
+        self._pool.shutdown(cancel_futures=True)  # waits: a part that arrives after the abort would stay
+        self._client.abort_upload(self._target.bucket, self._target.key, self._upload_id)
+
+    def _put(self, number: int, block: bytes | bytearray) -> dict[str, str]:
+        target = self._target
+        headers = {**self._secret_headers, **checksums.header(target.checksum, block)}
+        etag = self._client.put_part(target.bucket, target.key, self._upload_id, number, block, headers)
+        return {"PartNumber": str(number), "ETag": f'"{etag}"', **checksums.element(target.checksum, block)}
