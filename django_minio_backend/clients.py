@@ -107,8 +107,10 @@ class _Registry:
         """
         self.lock = threading.Lock()
         for client in self.clients.values():
-            self.parents_pools.append(client.http.pools)
-            client.http.pools = RecentlyUsedContainer(client.http.pools._maxsize)  # noqa: SLF001 - no public way
+            for http in (client.http, getattr(client.sdk._provider, "_http_client", None)):  # noqa: SLF001 - no public way
+                if isinstance(http, urllib3.PoolManager):
+                    self.parents_pools.append(http.pools)
+                    http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
 
     def forget(self, *, setting: str, **_: object) -> None:
         """Drop all clients when a test changes settings."""

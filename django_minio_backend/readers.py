@@ -42,6 +42,7 @@ class ObjectReader(io.RawIOBase):
         self._key = key
         self._ssec = ssec
         self._position = 0
+        self._read_up_to = 0  # where the last read ended: reading on from there is reading in sequence
         self._size: int | None = None
         self._etag: str | None = None
         self._stream: _Stream | None = None
@@ -112,6 +113,7 @@ class ObjectReader(io.RawIOBase):
             return b""
         data = self._from_tail(wanted) or self._from_stream(wanted)
         self._position += len(data)
+        self._read_up_to = self._position
         return data
 
     def _from_tail(self, wanted: int) -> bytes:
@@ -141,7 +143,7 @@ class ObjectReader(io.RawIOBase):
 
         Leaves no stream open where the position is behind the end, or the tail has been fetched.
         """
-        jumped = self._stream is None or self._stream.position != self._position
+        jumped = self._position != self._read_up_to
         if self._etag is not None:
             self._window = JUMP_WINDOW if jumped and self._window < UNBOUNDED else min(self._window * GROWTH, UNBOUNDED)
         self._drop_stream()
@@ -171,6 +173,8 @@ class ObjectReader(io.RawIOBase):
 
     def _nothing_at(self, first: int) -> _Stream:
         """Make sense of "range not satisfiable": an empty object, or a position behind the end."""
+        if first == 0 and self._size is None:
+            self._size = 0
         if first >= self.size:
             return _Stream(None, first, first)
         raise ObjectChangedError(self._bucket, self._key)

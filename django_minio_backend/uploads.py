@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import urllib3
+
 from . import checksums
 from .errors import ConditionNotSupportedError, ObjectExistsError
+from .option_values import MIN_PART_SIZE
 from .options import MEBIBYTE
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ def cut(length: int | None, options: StorageOptions) -> Blocks:
     if length is None:
         return Blocks(first=part, part=part, grows=True)
     if length <= single:
-        return Blocks(first=max(single, 1), part=part, grows=True)
+        return Blocks(first=max(single, MIN_PART_SIZE), part=part, grows=True)
     part = max(part, -(-length // MAX_PARTS))
     return Blocks(first=part, part=part, grows=False)
 
@@ -137,11 +140,17 @@ class Upload:
         """
         last, self._held = self._held or b"", None
         if self._parts is None:
-            etag = self._conditionally(partial(self._put, last))
+            stored = self._conditionally(partial(self._put, last))
             self._count(last)
-            return etag
+            return stored
         self._parts.send(last)
-        return self._conditionally(self._parts.complete)
+        try:
+            return self._conditionally(self._parts.complete)
+        except urllib3.exceptions.HTTPError:  # the answer may be lost, not the request
+            found = self._stored_already()
+            if found is None:
+                raise
+            return found
 
     def abort(self) -> None:
         """Drop what was sent."""
@@ -151,7 +160,7 @@ class Upload:
 
     def _send_part(self, block: bytes | bytearray) -> None:
         if self._parts is None:
-            self._parts = _Parts(self._client, self._target, self._headers())
+            self._parts = _Parts(self._client, self._target, self._headers(token=True))
         self._parts.send(block)
         self._count(block)
 
@@ -159,13 +168,13 @@ class Upload:
         if self._target.progress:
             self._target.progress.update(len(block))
 
-    def _headers(self) -> dict[str, str]:
-        token = {WRITE_TOKEN: self._token} if self._target.condition else {}
-        return {**self._target.headers, **token}
+    def _headers(self, *, token: bool) -> dict[str, str]:
+        """Headers of the object; by the token it is known again when an answer is lost."""
+        return {**self._target.headers, **({WRITE_TOKEN: self._token} if token else {})}
 
     def _put(self, body: bytes | bytearray, *, only_if_absent: bool) -> str:
         target = self._target
-        headers = {**self._headers(), **checksums.header(target.checksum, body)}
+        headers = {**self._headers(token=bool(target.condition)), **checksums.header(target.checksum, body)}
         return self._client.put(target.bucket, target.key, body, headers, only_if_absent=only_if_absent)
 
     def _conditionally(self, attempt: Callable[..., str]) -> str:

@@ -1,0 +1,132 @@
+"""``python -m tests.benchmarks``: measure each scenario in a process of its own, beside the raw SDK, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks import scenarios
+from tools.servers import best_server
+
+MIB = 1024**2
+
+# Each row: what is told, our scenario, the SDK's, and the most that our CPU seconds may be of the SDK's.
+COMPARISONS = (
+    ("512 MiB saved from disk", "save_large", "sdk_put_large", 1.25),
+    ("512 MiB saved from an unsized stream", "save_unsized", "sdk_put_large", None),
+    ("512 MiB read in 64 KiB chunks", "read_large", "sdk_get_large", 1.25),
+    ("300 saves of 10 KiB, auto", "save_small_auto", "sdk_put_small", 2.2),
+    ("300 saves of 10 KiB, conditional writes", "save_small_conditional", "sdk_put_small", 1.3),
+    ("1,000 presigned URLs", "urls", "sdk_urls", None),
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one run of a scenario took: seconds on the clock and of this process's CPU, MiB above its baseline."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def measure_here(scenario: str) -> Figures:
+    """Run a scenario in this process."""
+    work = scenarios.SCENARIOS[scenario]()
+    gc.collect()
+    baseline = _reset_peak_memory()
+    cpu, wall = _cpu_seconds(), time.perf_counter()
+    work()
+    wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
+    return Figures(wall, cpu, _status("VmHWM") - baseline)
+
+
+def measure(scenario: str) -> Figures:
+    """Run a scenario in a fresh process."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--scenario", scenario], stdout=subprocess.PIPE, check=True
+    )
+    return Figures(**json.loads(result.stdout))
+
+
+def best_of(scenario: str, rounds: list[Figures]) -> Figures:
+    """Least time and most memory of some rounds."""
+    assert rounds, scenario
+    return Figures(min(one.wall for one in rounds), min(one.cpu for one in rounds), max(one.memory for one in rounds))
+
+
+def main() -> int:
+    """Measure, print, and tell by the exit code whether a limit was passed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--scenario", choices=scenarios.SCENARIOS, help="run one scenario in this process and print JSON"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often each is run; the best time counts (default: 3)"
+    )
+    arguments = parser.parse_args()
+    if arguments.scenario:
+        print(json.dumps(measure_here(arguments.scenario).__dict__))  # noqa: T201 - read by the parent process
+        return 0
+    with best_server() as server, tempfile.TemporaryDirectory() as folder:
+        print(server.describe())  # noqa: T201
+        os.environ.update(server.environment())
+        os.environ["BENCHMARK_FILE"] = str(_make_large_file(Path(folder)))
+        return _compare(arguments.rounds)
+
+
+def _compare(rounds: int) -> int:
+    worst = 0
+    print(f"{'':42}{'wall s':>8}{'SDK':>8}{'CPU s':>8}{'SDK':>8}{'ratio':>7}{'limit':>7}{'MiB':>7}{'SDK':>7}")  # noqa: T201
+    for title, ours, theirs, limit in COMPARISONS:
+        pairs = [(measure(ours), measure(theirs)) for _ in range(rounds)]
+        mine = best_of(ours, [pair[0] for pair in pairs])
+        sdk = best_of(theirs, [pair[1] for pair in pairs])
+        ratio = mine.cpu / sdk.cpu
+        worst |= limit is not None and ratio > limit
+        print(  # noqa: T201
+            f"{title:42}{mine.wall:8.2f}{sdk.wall:8.2f}{mine.cpu:8.2f}{sdk.cpu:8.2f}{ratio:7.2f}"
+            f"{limit or '':>7}{mine.memory:7.1f}{sdk.memory:7.1f}",
+            flush=True,
+        )
+    return worst
+
+
+def _make_large_file(folder: Path) -> Path:
+    path = folder / "large"
+    block = os.urandom(MIB)
+    with path.open("wb") as file:
+        for number in range(scenarios.LARGE // MIB):
+            file.write(number.to_bytes(8, "big") + block[8:])
+    storage = scenarios.storage(replace_existing=True)
+    with path.open("rb") as file:
+        storage.save(scenarios.LARGE_NAME, file)
+    return path
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _reset_peak_memory() -> float:
+    Path("/proc/self/clear_refs").write_text("5")  # proc(5)
+    return _status("VmRSS")
+
+
+def _status(field: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{field}:"))) / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""What is measured: each scenario prepares what it needs and returns the work, as a user's code would do it."""
+
+from __future__ import annotations
+
+import io
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+from django.conf import settings
+from django.core.files.base import ContentFile, File
+from minio import Minio
+
+from tools.servers import server_from_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django_minio_backend.models import MinioBackend
+
+    Work = Callable[[], object]
+
+LARGE = 512 * 1024**2
+SMALL_FILES = 300
+SMALL = 10 * 1024
+CHUNK = 64 * 1024  # what Django's File.chunks() reads at once
+BUCKET = "benchmarks"
+LARGE_NAME = "large.bin"
+
+
+def storage(**options: Any) -> MinioBackend:
+    """A storage on the server under test; its bucket exists."""
+    from django_minio_backend.models import MinioBackend
+
+    if not settings.configured:
+        settings.configure(USE_TZ=True)
+        django.setup()
+    server = server_from_environment()
+    assert server is not None
+    made = MinioBackend(
+        MINIO_ENDPOINT=server.endpoint,
+        MINIO_ACCESS_KEY=server.access_key,
+        MINIO_SECRET_KEY=server.secret_key,
+        MINIO_USE_HTTPS=server.secure,
+        MINIO_REGION=server.region,
+        MINIO_DEFAULT_BUCKET=BUCKET,
+        **options,
+    )
+    made.check_bucket_existence()
+    return made
+
+
+def sdk() -> Minio:
+    """The raw SDK as its documentation makes it; the bucket exists."""
+    storage()
+    server = server_from_environment()
+    assert server is not None
+    return Minio(server.endpoint, server.access_key, server.secret_key, secure=server.secure, region=server.region)
+
+
+def name() -> str:
+    """A name that nothing else uses."""
+    return f"{uuid.uuid4().hex}.bin"
+
+
+def _large_file() -> Path:
+    return Path(os.environ["BENCHMARK_FILE"])
+
+
+def save_large() -> Work:
+    """Save a 512 MiB file from disk."""
+    to, file = storage(), _large_file()
+
+    def work() -> None:
+        with file.open("rb") as content:
+            to.save(name(), File(content))
+
+    return work
+
+
+def sdk_put_large() -> Work:
+    """Put the same file by the SDK."""
+    client, file = sdk(), _large_file()
+
+    def work() -> None:
+        with file.open("rb") as content:
+            client.put_object(BUCKET, name(), content, LARGE)
+
+    return work
+
+
+class _Stream:
+    """A stream that can only be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+
+def save_unsized() -> Work:
+    """Save 512 MiB from a stream that neither seeks nor tells its size."""
+    to, file = storage(), _large_file()
+    return lambda: to.save(name(), _Stream(file))
+
+
+def read_large() -> Work:
+    """Read 512 MiB in chunks."""
+    of = storage()
+
+    def work() -> None:
+        with of.open(LARGE_NAME) as file:
+            while file.read(CHUNK):
+                pass
+
+    return work
+
+
+def sdk_get_large() -> Work:
+    """Get the same object by the SDK, in the same chunks."""
+    client = sdk()
+
+    def work() -> None:
+        response = client.get_object(BUCKET, LARGE_NAME)
+        while response.read(CHUNK):
+            pass
+        response.release_conn()
+
+    return work
+
+
+def _save_small(**options: Any) -> Work:
+    to = storage(**options)
+    contents = [os.urandom(SMALL) for _ in range(SMALL_FILES)]
+    to.save(name(), ContentFile(b"what happens once in a process has happened"))
+
+    def work() -> None:
+        for content in contents:
+            to.save(name(), ContentFile(content))
+
+    return work
+
+
+def save_small_auto() -> Work:
+    """Save 300 files of 10 KiB, asking first."""
+    return _save_small()
+
+
+def save_small_conditional() -> Work:
+    """Save 300 files of 10 KiB by one conditional request each."""
+    return _save_small(MINIO_CONDITIONAL_WRITES=True)
+
+
+def sdk_put_small() -> Work:
+    """Put 300 files of 10 KiB by the SDK."""
+    client = sdk()
+    contents = [os.urandom(SMALL) for _ in range(SMALL_FILES)]
+    client.put_object(BUCKET, name(), io.BytesIO(b""), 0)
+
+    def work() -> None:
+        for content in contents:
+            client.put_object(BUCKET, name(), io.BytesIO(content), SMALL)
+
+    return work
+
+
+def urls() -> Work:
+    """Make 1,000 presigned URLs."""
+    of = storage()
+    return lambda: [of.url(f"folder/picture {number}.png") for number in range(1_000)]
+
+
+def sdk_urls() -> Work:
+    """Make 1,000 presigned URLs by the SDK."""
+    client = sdk()
+    return lambda: [client.presigned_get_object(BUCKET, f"folder/picture {number}.png") for number in range(1_000)]
+
+
+SCENARIOS: dict[str, Callable[[], Work]] = {
+    scenario.__name__: scenario
+    for scenario in (
+        save_large,
+        sdk_put_large,
+        save_unsized,
+        read_large,
+        sdk_get_large,
+        save_small_auto,
+        save_small_conditional,
+        sdk_put_small,
+        urls,
+        sdk_urls,
+    )
+}
