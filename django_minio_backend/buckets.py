@@ -75,8 +75,8 @@ def ensure(client: S3Client, wanted: WantedBucket, *, change: bool = True) -> Bu
     current = client.bucket_policy(wanted.name) if exists else None
     policy = wanted_policy(wanted, current)
     if not same_policy(policy, current):
-        kind = "hook" if wanted.hook is not None else "public" if wanted.public else "private"
-        changes.append(f"policy {'set' if change else 'is not'}: {kind}; it was {_shown(current)}")
+        kind = "hook's" if wanted.hook is not None else "public" if wanted.public else "private"
+        changes.append(f"{kind} policy {'set' if change else 'is not set'} (the policy was: {_shown(current)})")
         if change:
             client.set_bucket_policy(wanted.name, policy)
     return BucketReport(wanted, tuple(changes))

@@ -166,7 +166,7 @@ class ConfiguredStorage(Storage):
             path = f"{__package__}.models.{kind.__qualname__}"
         if not self.options.alias:
             return path, [], without_secrets(self._given)
-        bucket = {"bucket_name": self.options.bucket_name} if self.options.bucket_name else {}
+        bucket = {"bucket_name": self._given["bucket_name"]} if self._given.get("bucket_name") else {}
         return path, [], {**bucket, "storage_name": self.options.alias}
 
     def __reduce__(self) -> tuple[Any, ...]:

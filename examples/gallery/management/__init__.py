@@ -1,0 +1,1 @@
+"""The gallery in the shell of Django's command line: ``manage.py``."""

@@ -1,0 +1,16 @@
+"""Settings for mypy's Django plugin alone: those of the tests, and with them the example project's application.
+
+The plugin knows the models of one settings module, and the example's models are to be checked as well.
+"""
+
+import sys
+from pathlib import Path
+
+from tests.settings import *  # noqa: F403
+from tests.settings import INSTALLED_APPS as TESTED_APPS
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
+
+INSTALLED_APPS = [*TESTED_APPS, "gallery"]
+PUBLIC_BUCKET = "example-public"
+PRIVATE_BUCKET = "example-private"
