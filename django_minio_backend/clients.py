@@ -65,7 +65,14 @@ def default_pool() -> PoolManager:
         maxsize=THREADS,
         cert_reqs="CERT_REQUIRED",
         ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
-        retries=_Retry(total=5, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504], raise_on_status=False),
+        retries=_Retry(
+            total=5,
+            backoff_factor=0.2,
+            status_forcelist=[500, 502, 503, 504],
+            raise_on_status=False,
+            # Each POST sent here may be repeated: it deletes, or begins or completes a multipart upload.
+            allowed_methods=[*urllib3.Retry.DEFAULT_ALLOWED_METHODS, "POST"],
+        ),
     )
 
 

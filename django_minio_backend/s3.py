@@ -86,6 +86,11 @@ def was_repeated(error: Exception) -> bool:
     return True
 
 
+def may_have_worked(error: Exception) -> bool:
+    """Whether the request may have been carried out although no good answer came."""
+    return isinstance(error, urllib3.exceptions.HTTPError) or getattr(error, "code", None) == "NoSuchUpload"
+
+
 def is_missing_bucket(error: Exception) -> bool:
     """Whether the server says that the bucket is not there."""
     return isinstance(error, S3Error) and error.code == "NoSuchBucket"

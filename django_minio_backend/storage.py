@@ -41,16 +41,21 @@ class MinioBackend(ConfiguredStorage):
 
     # Django's Storage API
 
-    def open(
-        self, name: str, mode: str = "rb", *, encoding: str | None = None, newline: str | None = None
-    ) -> files.ObjectFile:
+    def open(self, name: str, mode: str = "rb", **text: str | None) -> files.ObjectFile:
         """Open an object: "r" reads, "w" writes, "x" writes a new one; "b" for bytes, else text.
+
+        For text, ``encoding`` (UTF-8) and ``newline`` are as the built-in open() has them.
 
         Raises:
             FileNotFoundError: there is nothing to read.
             FileExistsError: mode "x", and the name is taken.
             ValueError: any other mode.
         """
+        return self._open(name, mode, **text)
+
+    def _open(
+        self, name: str, mode: str = "rb", *, encoding: str | None = None, newline: str | None = None
+    ) -> files.ObjectFile:
         key = self.key(name)
 
         def opener(wanted: str) -> IO[Any]:
@@ -59,9 +64,6 @@ class MinioBackend(ConfiguredStorage):
             return files.as_text(binary, encoding=encoding, newline=newline) if is_text else cast("IO[Any]", binary)
 
         return files.ObjectFile(name, mode, opener)
-
-    def _open(self, name: str, mode: str = "rb") -> files.ObjectFile:
-        return self.open(name, mode)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """Store content under this name, or one like it where it is taken; return the name.

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import urllib3
-
 from . import checksums
 from .errors import ConditionNotSupportedError, ObjectExistsError
 from .option_values import MIN_PART_SIZE
@@ -138,6 +136,8 @@ class Upload:
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
+        from .s3 import FAILURES, may_have_worked
+
         last, self._held = self._held or b"", None
         if self._parts is None:
             stored = self._conditionally(partial(self._put, last))
@@ -146,8 +146,8 @@ class Upload:
         self._parts.send(last)
         try:
             return self._conditionally(self._parts.complete)
-        except urllib3.exceptions.HTTPError:  # the answer may be lost, not the request
-            found = self._stored_already()
+        except FAILURES as error:
+            found = self._stored_already() if may_have_worked(error) else None
             if found is None:
                 raise
             return found
