@@ -1,0 +1,58 @@
+# Everything for development; `make` alone lists the commands. The environment is .venv, made when first needed.
+
+PYTHON ?= python3
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))')
+COVERAGE_BAR ?= 0
+ARGS ?= -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE_BAR)
+
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install test lint format demo demo-check bench constraints clean
+
+help:  ## List these commands
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
+
+install: $(READY)  ## Make the environment .venv (done by all others where needed)
+
+$(READY): pyproject.toml requirements-dev.txt constraints-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, $(PYTHON) is not; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints-dev.txt --requirement requirements-dev.txt --editable .
+	@touch $@
+
+test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## Format, and mend what ruff can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+demo: $(READY)  ## Run the example site with a server of its own
+	$(BIN)/python -m tools.demo
+
+demo-check: $(READY)  ## Visit the example site and check what it shows
+	$(BIN)/python -m tools.demo --check
+
+bench: $(READY)  ## Measure speed and memory
+	$(BIN)/python -m tests.benchmarks
+
+constraints:  ## Write constraints-dev.txt anew with the newest versions
+	$(PYTHON) -m venv --clear .venv-constraints
+	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement requirements-dev.txt --editable .
+	{ head -n 1 constraints-dev.txt; .venv-constraints/bin/python -m pip freeze --exclude-editable; } > constraints-new.txt
+	mv constraints-new.txt constraints-dev.txt
+	rm -rf .venv-constraints
+
+clean:  ## Remove the environment and all results
+	rm -rf .venv .venv-constraints build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

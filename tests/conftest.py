@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.plugin import SERVER
+from tests.support.buckets import allow_reading, plain_client, remove_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from minio import Minio
+
+    from django_minio_backend.models import MinioBackend
+    from tools.servers import Server
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Server:
+    return request.config.stash[SERVER]
+
+
+@pytest.fixture(scope="session")
+def sdk(server: Server) -> Iterator[Minio]:
+    with plain_client(server) as client:
+        yield client
+
+
+@pytest.fixture
+def bucket_name(sdk: Minio) -> Iterator[Callable[[], str]]:
+    """Make up names of buckets; the buckets of these names are removed afterwards, whoever made them."""
+    names: list[str] = []
+
+    def new_name() -> str:
+        names.append(f"test-{secrets.token_hex(6)}")
+        return names[-1]
+
+    yield new_name
+    for name in names:
+        remove_bucket(sdk, name)
+
+
+@pytest.fixture
+def bucket(sdk: Minio, bucket_name: Callable[[], str]) -> str:
+    name = bucket_name()
+    sdk.make_bucket(bucket_name=name)
+    return name
+
+
+@pytest.fixture
+def public_bucket(sdk: Minio, bucket_name: Callable[[], str]) -> str:
+    """A bucket whose objects anyone may GET."""
+    name = bucket_name()
+    sdk.make_bucket(bucket_name=name)
+    allow_reading(sdk, name)
+    return name
+
+
+@pytest.fixture
+def minio_options(server: Server, bucket: str) -> dict[str, Any]:
+    """OPTIONS of a storage on this server with one private bucket."""
+    return {
+        "MINIO_ENDPOINT": server.endpoint,
+        "MINIO_ACCESS_KEY": server.access_key,
+        "MINIO_SECRET_KEY": server.secret_key,
+        "MINIO_USE_HTTPS": server.secure,
+        "MINIO_REGION": server.region,
+        "MINIO_DEFAULT_BUCKET": bucket,
+        "MINIO_PRIVATE_BUCKETS": [bucket],
+        "MINIO_PUBLIC_BUCKETS": [],
+    }
+
+
+@pytest.fixture
+def storage(minio_options: dict[str, Any]) -> MinioBackend:
+    from django_minio_backend.models import MinioBackend
+
+    return MinioBackend(**minio_options)
+
+
+@pytest.fixture
+def site_buckets(sdk: Minio) -> Iterator[None]:
+    """Make the buckets that tests.settings names; they are removed with all that is in them."""
+    from tests import settings
+
+    names = (settings.PRIVATE_BUCKET, settings.PUBLIC_BUCKET, settings.STATIC_BUCKET)
+    for name in names:
+        sdk.make_bucket(bucket_name=name)
+    allow_reading(sdk, settings.PUBLIC_BUCKET)
+    allow_reading(sdk, settings.STATIC_BUCKET)
+    yield
+    for name in names:
+        remove_bucket(sdk, name)

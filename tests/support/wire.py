@@ -1,0 +1,52 @@
+"""What goes over the wire: every attempt of every HTTP request, of all threads."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from urllib3.connectionpool import HTTPConnectionPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from urllib3.response import BaseHTTPResponse
+
+
+class Request(str):
+    """One attempt; it equals its method ("PUT"), so that a request budget reads `made == ["HEAD", "PUT"]`."""
+
+    url: str
+    headers: Mapping[str, str]
+    """The request's headers."""
+    status: int | None
+    """The answer's; None if there was no answer."""
+
+    __slots__ = ("headers", "status", "url")
+
+    def __repr__(self) -> str:
+        return f"<{self} {self.url} {self.status}>"
+
+
+@contextmanager
+def requests_made() -> Iterator[list[Request]]:
+    """Record the requests that urllib3 makes in the block, in the order in which they were begun."""
+    made: list[Request] = []
+    # Retries and redirects call this once per attempt; all that is above it would hide them.
+    original = HTTPConnectionPool._make_request
+
+    def recorded(
+        pool: HTTPConnectionPool, conn: Any, method: str, url: str, *args: Any, **kwargs: Any
+    ) -> BaseHTTPResponse:
+        request = Request(method)
+        request.url = f"{pool.scheme}://{pool.host}:{pool.port}{url}"
+        request.headers = dict(kwargs.get("headers") or {})
+        request.status = None
+        made.append(request)
+        response = original(pool, conn, method, url, *args, **kwargs)
+        request.status = response.status
+        return response
+
+    with mock.patch.object(HTTPConnectionPool, "_make_request", recorded):
+        yield made

@@ -1,0 +1,1 @@
+"""Programs for the development of this library: test servers, the demo, checks."""

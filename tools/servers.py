@@ -1,0 +1,298 @@
+"""Find, start and stop an S3 server for tests, the demo and benchmarks.
+
+`python -m tools.servers` prints which one would be taken. The environment decides:
+
+- `TEST_S3_ENDPOINT` (with `TEST_S3_ACCESS_KEY`, `TEST_S3_SECRET_KEY`, `TEST_S3_SECURE`, `TEST_S3_REGION`) names a
+  server that runs already, `TEST_S3_KIND` says which kind it is;
+- `TEST_S3_KIND` alone says which kind to start;
+- otherwise MinIO where its binary is found, else moto, a stand-in that checks little;
+- `REQUIRE_MINIO=1` makes anything but MinIO an error.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.binaries import minio_binary, seaweedfs_binary, versity_binary
+from tools.processes import ServerError, free_port, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+__all__ = [
+    "ALL_CAPABILITIES",
+    "CAPABILITIES",
+    "MINIO_INSTALL",
+    "STARTERS",
+    "Server",
+    "ServerError",
+    "best_server",
+    "free_port",
+    "minio_binary",
+    "minio_required",
+    "run_minio",
+    "run_moto",
+    "run_seaweedfs",
+    "run_versity",
+    "seaweedfs_binary",
+    "server_from_environment",
+    "versity_binary",
+]
+
+MINIO_INSTALL = "go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
+
+# signatures: bad signatures, wrong keys and expired URLs are refused. policies: bucket policies hold for anonymous
+# requests. conditional-writes: PUT with If-None-Match is atomic; conditional-multipart: so is the completion of a
+# multipart upload. minio-health: /minio/health/live is answered. moto knows most of these words but enforces none.
+CAPABILITIES: Mapping[str, frozenset[str]] = {
+    "minio": frozenset(
+        {
+            "signatures",
+            "policies",
+            "conditional-writes",
+            "conditional-multipart",
+            "minio-health",
+            "versioning",
+            "object-lock",
+        }
+    ),
+    "versity": frozenset({"signatures", "policies", "conditional-writes", "conditional-multipart", "versioning"}),
+    "seaweedfs": frozenset({"signatures", "policies", "conditional-writes", "versioning"}),
+    "moto": frozenset({"versioning"}),
+    "external": frozenset({"signatures"}),  # what any real server does; TEST_S3_KIND says more
+}
+ALL_CAPABILITIES = frozenset().union(*CAPABILITIES.values())
+
+
+@dataclass(frozen=True)
+class Server:
+    """An S3 server that is ready for requests.
+
+    Attributes:
+        kind: "minio", "versity", "seaweedfs", "moto" or "external".
+        endpoint: `host:port`.
+        capabilities: What tests may rely on, see `CAPABILITIES`.
+        pid: The process, if this program started it.
+    """
+
+    kind: str
+    endpoint: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    secure: bool = False
+    region: str = "us-east-1"
+    capabilities: frozenset[str] = frozenset()
+    pid: int | None = None
+
+    def describe(self) -> str:
+        """Say which server this is and what it leaves untested."""
+        untested = ", ".join(sorted(ALL_CAPABILITIES - self.capabilities)) or "nothing"
+        text = f"{self.kind} at {self.endpoint}; it leaves untested: {untested}"
+        if self.kind == "moto":
+            text += f"\n(a stand-in; for the whole suite get MinIO: {MINIO_INSTALL})"
+        return text
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which another process finds this server."""
+        return {
+            "TEST_S3_KIND": self.kind,
+            "TEST_S3_ENDPOINT": self.endpoint,
+            "TEST_S3_ACCESS_KEY": self.access_key,
+            "TEST_S3_SECRET_KEY": self.secret_key,
+            "TEST_S3_SECURE": str(int(self.secure)),
+            "TEST_S3_REGION": self.region,
+        }
+
+
+def server_from_environment() -> Server | None:
+    """Return the server that the TEST_S3_* variables name, if they do."""
+    endpoint = os.environ.get("TEST_S3_ENDPOINT")
+    if not endpoint:
+        return None
+    kind = os.environ.get("TEST_S3_KIND") or "external"
+    if kind not in CAPABILITIES:
+        raise ServerError(f"TEST_S3_KIND={kind} is not one of {', '.join(CAPABILITIES)}")
+    return Server(
+        kind=kind,
+        endpoint=endpoint,
+        access_key=os.environ["TEST_S3_ACCESS_KEY"],
+        secret_key=os.environ["TEST_S3_SECRET_KEY"],
+        secure=os.environ.get("TEST_S3_SECURE", "0") not in {"", "0"},
+        region=os.environ.get("TEST_S3_REGION") or "us-east-1",
+        capabilities=CAPABILITIES[kind],
+    )
+
+
+def minio_required() -> bool:
+    """Tell whether REQUIRE_MINIO asks for MinIO and nothing else."""
+    return os.environ.get("REQUIRE_MINIO", "0") not in {"", "0"}
+
+
+@contextmanager
+def run_minio(
+    binary: Path | None = None,
+    *,
+    port: int | None = None,
+    folder: Path | None = None,
+    access_key: str = "",
+    secret_key: str = "",
+) -> Iterator[Server]:
+    """Run MinIO for the length of the block.
+
+    Args:
+        binary: The program; found by itself if not given.
+        port: Where to listen; give the old one to bring a server back.
+        folder: Where the data lies; it is kept. Without it a temporary folder is used and removed.
+        access_key: Random if not given, as is the secret key.
+        secret_key: See `access_key`.
+    """
+    program = _found("minio", binary or minio_binary())
+    with _workplace("minio", port, access_key, secret_key) as (server, place):
+        data = folder or place / "data"
+        command = ["server", str(data), "--quiet", "--address", server.endpoint]
+        command += ["--console-address", f"127.0.0.1:{free_port()}"]
+        variables = {
+            "MINIO_ROOT_USER": server.access_key,
+            "MINIO_ROOT_PASSWORD": server.secret_key,
+            "MINIO_BROWSER": "off",
+            "MINIO_UPDATE": "off",  # no question to the outside
+        }
+        with _started(server, place, [program, *command], variables) as ready:
+            yield ready
+
+
+@contextmanager
+def run_moto() -> Iterator[Server]:
+    """Run moto's stand-in for S3 in a process of its own for the length of the block."""
+    with _workplace("moto") as (server, place):
+        host, port = server.endpoint.split(":")
+        with _started(server, place, [sys.executable, "-m", "moto.server", "-H", host, "-p", port]) as ready:
+            yield ready
+
+
+@contextmanager
+def run_versity(binary: Path | None = None) -> Iterator[Server]:
+    """Run the Versity S3 Gateway for the length of the block; its folder needs extended attributes."""
+    program = _found("versity", binary or versity_binary())
+    with _workplace("versity") as (server, place):
+        data, users, versions = place / "data", place / "users", place / "versions"
+        for folder in (data, users, versions):
+            folder.mkdir()
+        command = ["--quiet", "--port", server.endpoint, "--iam-dir", str(users)]
+        command += ["posix", "--versioning-dir", str(versions), str(data)]
+        variables = {"ROOT_ACCESS_KEY": server.access_key, "ROOT_SECRET_KEY": server.secret_key}
+        with _started(server, place, [program, *command], variables) as ready:
+            yield ready
+
+
+@contextmanager
+def run_seaweedfs(binary: Path | None = None) -> Iterator[Server]:
+    """Run SeaweedFS for the length of the block; ending it can take half a minute."""
+    program = _found("seaweedfs", binary or seaweedfs_binary())
+    with _workplace("seaweedfs") as (server, place):
+        data = place / "data"
+        data.mkdir()
+        s3_port = server.endpoint.split(":")[1]
+        command = ["server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
+        command += ["-master.volumeSizeLimitMB=64", "-volume.max=64", f"-s3.port={s3_port}", "-s3.port.iceberg=0"]
+        command += ["-s3.allowDeleteBucketNotEmpty=false"]  # otherwise it deletes full buckets
+        listeners = ("master.port", "volume.port", "filer.port")
+        command += [f"-{name}{grpc}={free_port()}" for name in listeners for grpc in ("", ".grpc")]
+        grpc_port = free_port()
+        command += [f"-s3.port.grpc={grpc_port}"]
+        variables = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+        try:
+            with _started(server, place, [program, *command], variables) as ready:
+                yield ready
+        finally:  # it leaves its sockets behind
+            for socket in (f"s3-{s3_port}", f"s3-grpc-{grpc_port}"):
+                Path("/tmp", f"seaweedfs-{socket}.sock").unlink(missing_ok=True)  # noqa: S108 - its choice
+
+
+def _found(kind: str, program: Path | None) -> str:
+    if program is None:
+        hint = f"; get it with: {MINIO_INSTALL}" if kind == "minio" else ""
+        raise ServerError(f"no program found that runs {kind}{hint}")
+    return str(program)
+
+
+@contextmanager
+def _workplace(
+    kind: str, port: int | None = None, access_key: str = "", secret_key: str = ""
+) -> Iterator[tuple[Server, Path]]:
+    server = Server(
+        kind=kind,
+        endpoint=f"127.0.0.1:{port or free_port()}",
+        access_key=access_key or secrets.token_hex(8),
+        secret_key=secret_key or secrets.token_hex(16),
+        capabilities=CAPABILITIES[kind],
+    )
+    with tempfile.TemporaryDirectory(prefix=f"{kind}-", ignore_cleanup_errors=True) as place:
+        yield server, Path(place)
+
+
+@contextmanager
+def _started(
+    server: Server, place: Path, command: Sequence[str], variables: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    log = place / "log"
+    with running(command, endpoint=server.endpoint, log=log, environment=variables) as process:
+        yield replace(server, pid=process.pid)
+
+
+STARTERS: Mapping[str, Callable[[], AbstractContextManager[Server]]] = {
+    "minio": run_minio,
+    "versity": run_versity,
+    "seaweedfs": run_seaweedfs,
+    "moto": run_moto,
+}
+
+
+def kind_to_start() -> str:
+    """Say which kind of server `best_server` starts if the environment names none that runs."""
+    wanted = os.environ.get("TEST_S3_KIND") or ("minio" if minio_binary() or minio_required() else "moto")
+    if wanted not in STARTERS:
+        raise ServerError(f"TEST_S3_KIND={wanted} is not one of {', '.join(STARTERS)}")
+    return wanted
+
+
+@contextmanager
+def best_server() -> Iterator[Server]:
+    """Give the best server there is for the length of the block; see the module's first lines."""
+    named = server_from_environment()
+    kind = named.kind if named else kind_to_start()
+    if minio_required() and kind != "minio":
+        raise ServerError(f"REQUIRE_MINIO=1, but the environment asks for {kind}; get MinIO with: {MINIO_INSTALL}")
+    if named:
+        yield named
+        return
+    with STARTERS[kind]() as server:
+        yield server
+
+
+def main() -> None:
+    """Print which server would be taken."""
+    named = server_from_environment()
+    if named:
+        print(named.describe())
+        return
+    kind = kind_to_start()
+    programs = {"minio": minio_binary, "versity": versity_binary, "seaweedfs": seaweedfs_binary}
+    program = _found(kind, programs[kind]()) if kind in programs else f"{sys.executable} -m moto.server"
+    print(Server(kind, "a free port", "", "", capabilities=CAPABILITIES[kind]).describe())
+    print(f"started with: {program}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ServerError as error:
+        sys.exit(str(error))
