@@ -24,6 +24,7 @@ GROWTH = 8  # each further request in sequence asks for so many times as much
 TAIL = MEBIBYTE // 4  # archives keep their directory at the end: a jump there fetches it whole, once
 UNBOUNDED = 1 << 43  # more than the largest object, 5 TiB
 ATTEMPTS = 5  # to go on where a connection broke, without a byte in between
+BROKEN = (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, urllib3.exceptions.TimeoutError)
 
 
 class ObjectReader(io.RawIOBase):
@@ -51,7 +52,7 @@ class ObjectReader(io.RawIOBase):
 
     def start(self) -> None:
         """Send the first request, so that a missing object is told before the first read."""
-        self._open_stream(1)
+        self._from_stream(0)
 
     def readable(self) -> bool:
         """Whether this stream can be read: always."""
@@ -123,15 +124,12 @@ class ObjectReader(io.RawIOBase):
     def _from_stream(self, wanted: int) -> bytes:
         timed_out = False
         for attempts_left in reversed(range(ATTEMPTS)):
-            if self._stream is None or not self._stream.move_to(self._position):
-                self._open_stream(wanted)
-            if self._stream is None:
-                return self._from_tail(wanted)
             try:
-                return self._stream.read(wanted)
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                self._stream.abandon()
-                self._stream = None
+                if self._stream is None or not self._stream.move_to(self._position):
+                    self._open_stream(wanted)
+                return self._from_tail(wanted) if self._stream is None else self._stream.read(wanted)
+            except BROKEN as error:
+                self._abandon_stream()
                 out_of_time = isinstance(error, urllib3.exceptions.ReadTimeoutError)
                 if not attempts_left or (timed_out and out_of_time):
                     raise
@@ -184,6 +182,11 @@ class ObjectReader(io.RawIOBase):
         if stream is not None:
             stream.release()
 
+    def _abandon_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.abandon()
+            self._stream = None
+
     def _check_open(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file.")
@@ -211,11 +214,13 @@ class _Stream:
 
     def read(self, wanted: int) -> bytes:
         """Read up to ``wanted`` bytes; fewer only at the end of the answer."""
-        if self._response is None:
+        if self._response is None or not wanted:
             return b""
         data: bytes = self._response.read(min(wanted, self.end - self.position), decode_content=False)
         if not data and self.position < self.end:
-            raise urllib3.exceptions.IncompleteRead(self.position, self.end - self.position)
+            raise urllib3.exceptions.ProtocolError(
+                f"The answer broke off {self.end - self.position} bytes before its end."
+            )
         self.position += len(data)
         return data
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FAILURES = (MinioException, urllib3.exceptions.HTTPError, OSError, ValueError)
-"""What a request can fail of: the SDK's errors, the network's, and names that the SDK refuses."""
+FAILURES = (MinioException, urllib3.exceptions.HTTPError, ET.ParseError, OSError, ValueError)
+"""What a request can fail of: the SDK's errors, the network's, broken answers, and names that the SDK refuses."""
 
 _HTTP_BAD_REQUEST, _HTTP_NOT_FOUND, _HTTP_CONFLICT, _HTTP_PRECONDITION_FAILED, _HTTP_NOT_IMPLEMENTED = (
     400,
@@ -115,7 +115,10 @@ class S3Client:
     def head(self, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> Object:
         """Ask for an object's size, ETag, time and metadata (HeadObject)."""
         with _not_found_as_such(bucket, key):
-            return self.sdk.stat_object(bucket, key, ssec=ssec)
+            found = self.sdk.stat_object(bucket, key, ssec=ssec)
+        if not found.etag:
+            raise _cut_short(bucket, key)
+        return found
 
     def get(
         self, bucket: str, key: str, headers: Mapping[str, str], ssec: SseCustomerKey | None = None
@@ -127,13 +130,17 @@ class S3Client:
         """
         try:
             with _not_found_as_such(bucket, key):
-                return self.sdk.get_object(bucket, key, request_headers=dict(headers), ssec=ssec)
+                response = self.sdk.get_object(bucket, key, request_headers=dict(headers), ssec=ssec)
         except (S3Error, InvalidResponseError) as error:
             if status_of(error) == 416:  # noqa: PLR2004 - Range Not Satisfiable
                 return None
             if status_of(error) == _HTTP_PRECONDITION_FAILED:
                 raise ObjectChangedError(bucket, key) from error
             raise
+        if not _etag(response) or "content-length" not in response.headers:
+            response.close()
+            raise _cut_short(bucket, key)
+        return response
 
     def put(
         self, bucket: str, key: str, body: Body, headers: Mapping[str, str], *, only_if_absent: bool = False
@@ -150,14 +157,18 @@ class S3Client:
     def create_upload(self, bucket: str, key: str, headers: Mapping[str, str]) -> str:
         """Begin a multipart upload (CreateMultipartUpload) and return its id."""
         response = self._execute("POST", bucket, key, headers=dict(headers), query_params={"uploads": ""})
-        return _text_of(response, "UploadId")
+        return _text_of(response, "UploadId", bucket, key)
 
     def put_part(
         self, bucket: str, key: str, upload_id: str, number: int, body: Body, headers: Mapping[str, str]
     ) -> str:
         """Store one part (UploadPart) and return its ETag."""
         query = {"partNumber": str(number), "uploadId": upload_id}
-        return _etag(self._execute("PUT", bucket, key, body=body, headers=dict(headers), query_params=query))
+        for _ in range(2):  # a part may be sent again
+            response = self._execute("PUT", bucket, key, body=body, headers=dict(headers), query_params=query)
+            if etag := _etag(response):
+                return etag
+        raise _cut_short(bucket, key)
 
     def complete_upload(
         self,
@@ -188,7 +199,7 @@ class S3Client:
         response = self._write("POST", bucket, key, body, headers, query=query, only_if_absent=only_if_absent)
         if b"<Error" in response.data[:512]:  # S3 may find an error after it has sent status 200
             raise S3Error.fromxml(response)
-        return _text_of(response, "ETag").strip('"')
+        return _text_of(response, "ETag", bucket, key).strip('"')
 
     def abort_upload(self, bucket: str, key: str, upload_id: str) -> None:
         """Remove a multipart upload and its parts (AbortMultipartUpload).
@@ -306,9 +317,16 @@ def _etag(response: BaseHTTPResponse) -> str:
     return response.headers.get("etag", "").strip('"')
 
 
-def _text_of(response: BaseHTTPResponse, name: str) -> str:
+def _text_of(response: BaseHTTPResponse, name: str, bucket: str, key: str) -> str:
     """Text of the first element of that name, whatever namespace the server puts it in."""
+    if not response.data:
+        raise _cut_short(bucket, key)
     for element in ET.fromstring(response.data).iter():  # noqa: S314 - the server's own answer, parsed as the SDK does
         if element.tag.rpartition("}")[2] == name:
             return element.text or ""
     raise InvalidResponseError(response.status, response.headers.get("content-type"), f"no {name} in the answer")
+
+
+def _cut_short(bucket: str, key: str) -> urllib3.exceptions.ProtocolError:
+    """The error for an answer whose connection broke within its head: Python takes what came for all of it."""
+    return urllib3.exceptions.ProtocolError(f"The answer about '{key}' in bucket '{bucket}' broke off.")
