@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint format demo demo-check bench constraints clean
+.PHONY: help install test test-sdks lint format demo demo-check bench constraints clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
@@ -26,6 +26,15 @@ $(READY): pyproject.toml requirements-dev.txt constraints-dev.txt
 
 test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
 	$(BIN)/python -m pytest $(ARGS)
+
+SDKS := 7.2.8 7.2.9 7.2.10 7.2.11 7.2.12 7.2.13 7.2.14 7.2.15 7.2.16 7.2.17 7.2.18 7.2.20
+
+test-sdks: $(READY)  ## Test what goes over the wire with every supported version of the minio SDK
+	@for version in $(SDKS); do \
+		echo "minio $$version"; folder=.cache/sdks/$$version; \
+		test -d $$folder || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $$folder minio==$$version; \
+		PYTHONPATH=$$folder EXPECT_SDK=$$version $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage/test_wire.py || exit 1; \
+	done
 
 lint: $(READY)  ## Check style and types
 	$(BIN)/ruff check .
@@ -54,5 +63,5 @@ constraints:  ## Write constraints-dev.txt anew with the newest versions
 	rm -rf .venv-constraints
 
 clean:  ## Remove the environment and all results
-	rm -rf .venv .venv-constraints build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-constraints .cache build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

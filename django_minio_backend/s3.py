@@ -292,7 +292,7 @@ def upload_headers(options: StorageOptions) -> dict[str, str]:
         options.retention,
         options.legal_hold,
     )
-    return {name: str(value) for name, value in headers.items()}
+    return {name: value if isinstance(value, str) else ",".join(map(str, value)) for name, value in headers.items()}
 
 
 def customer_key(options: StorageOptions) -> SseCustomerKey | None:

@@ -15,6 +15,8 @@ from .sources import Source
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MAX_REFUSALS = 100  # names in a row; alternatives are random, so a store that ignores them is what refuses so often
+
 
 @dataclass
 class Saving:
@@ -75,6 +77,8 @@ def save_under_a_free_name(
                 saved = store(candidate, content)
             except ObjectExistsError:
                 saving.refused.add(candidate)
+                if len(saving.refused) == MAX_REFUSALS:
+                    raise
             else:
                 validate_file_name(saved, allow_relative_path=True)
                 return saved

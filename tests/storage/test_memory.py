@@ -1,0 +1,70 @@
+"""Files far larger than memory should be go through a process in pieces."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.memory import peak_memory
+
+LIMIT_FROM_A_FILE = 64  # MiB above the process's baseline
+LIMIT_FROM_A_STREAM = 96
+PREPARE = """
+import os, tempfile
+from django.conf import settings
+settings.configure(USE_TZ=True)
+import django
+django.setup()
+from django.core.files.base import File
+from django_minio_backend.models import MinioBackend
+storage = MinioBackend(
+    MINIO_ENDPOINT=os.environ["TEST_S3_ENDPOINT"],
+    MINIO_ACCESS_KEY=os.environ["TEST_S3_ACCESS_KEY"],
+    MINIO_SECRET_KEY=os.environ["TEST_S3_SECRET_KEY"],
+    MINIO_USE_HTTPS=os.environ["TEST_S3_SECURE"] == "1",
+    MINIO_REGION=os.environ["TEST_S3_REGION"],
+    MINIO_DEFAULT_BUCKET=os.environ["BUCKET"],
+)
+storage.exists("warm up")
+SIZE = 512 * 1024**2
+file = tempfile.TemporaryFile()
+file.truncate(SIZE)
+"""
+
+pytestmark = pytest.mark.needs("conditional-multipart")  # a stand-in keeps all of it in the memory of this machine
+
+
+def test_half_a_gibibyte_is_saved_from_disk_and_read_back_in_chunks_with_little_memory(bucket: str) -> None:
+    saving = peak_memory(
+        PREPARE
+        + """
+with measured():
+    storage.save("large.bin", File(file))
+""",
+        BUCKET=bucket,
+    )
+    reading = peak_memory(
+        PREPARE
+        + """
+with measured():
+    read = sum(len(chunk) for chunk in storage.open("large.bin").chunks())
+assert read == SIZE == storage.size("large.bin"), read
+""",
+        BUCKET=bucket,
+    )
+    assert saving.growth < LIMIT_FROM_A_FILE
+    assert reading.growth < LIMIT_FROM_A_FILE
+
+
+def test_half_a_gibibyte_is_saved_from_a_stream_without_size_with_little_memory(bucket: str) -> None:
+    saving = peak_memory(
+        PREPARE
+        + """
+class Stream:
+    def read(self, size=-1):
+        return file.read(size)
+with measured():
+    storage.save("large.bin", Stream())
+""",
+        BUCKET=bucket,
+    )
+    assert saving.growth < LIMIT_FROM_A_STREAM
