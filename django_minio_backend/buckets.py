@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .errors import PoliciesNotSupportedError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -72,7 +74,7 @@ def ensure(client: S3Client, wanted: WantedBucket, *, change: bool = True) -> Bu
         changes.append("made" if change else "is missing")
         if change:
             client.make_bucket(wanted.name)
-    current = client.bucket_policy(wanted.name) if exists else None
+    current = _current_policy(client, wanted) if exists else None
     policy = wanted_policy(wanted, current)
     if not same_policy(policy, current):
         kind = "hook's" if wanted.hook is not None else "public" if wanted.public else "private"
@@ -99,6 +101,20 @@ def ensure_all(
         return dict(zip((bucket.name for bucket in buckets), pool.map(attempt, buckets), strict=True))
 
 
+def _current_policy(client: S3Client, wanted: WantedBucket) -> Policy | None:
+    """The policy that a bucket has; none on a server without policies, where every bucket is private.
+
+    Raises:
+        PoliciesNotSupportedError: such a server is to have a public bucket, or one with a policy.
+    """
+    try:
+        return client.bucket_policy(wanted.name)
+    except PoliciesNotSupportedError:
+        if wanted.public or wanted.hook is not None:
+            raise
+        return None
+
+
 def wanted_policy(wanted: WantedBucket, current: Policy | None) -> Policy | None:
     """The policy that a bucket should have, given the one it has; None for none."""
     if wanted.hook is not None:
@@ -107,7 +123,7 @@ def wanted_policy(wanted: WantedBucket, current: Policy | None) -> Policy | None
         return public_policy(wanted.name)
     if current is None:
         return None
-    kept = [statement for statement in _list(current.get("Statement")) if not _opens_to_everyone(statement)]
+    kept = [closed for statement in _list(current.get("Statement")) if (closed := _closed_to_everyone(statement))]
     return {**current, "Statement": kept} if kept else None
 
 
@@ -116,12 +132,23 @@ def same_policy(one: Policy | None, other: Policy | None) -> bool:
     return _comparable(one) == _comparable(other)
 
 
-def _opens_to_everyone(statement: Mapping[str, Any]) -> bool:
-    return (
-        statement.get("Effect") == "Allow"
-        and statement.get("Principal") in _EVERYONE
-        and not statement.get("Condition")
-    )
+def _closed_to_everyone(statement: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The statement, less what lets everyone in without a condition; None if nothing is left of it.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-bucket-user-policy-specifying-principal-intro.html
+    """
+    if statement.get("Effect") != "Allow" or statement.get("Condition"):
+        return statement
+    if "NotPrincipal" in statement:  # everyone but some
+        return None
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict):
+        return None if "*" in _list(principal) else statement
+    named = {kind: [name for name in _list(found) if name != "*"] for kind, found in principal.items()}
+    if all(len(named[kind]) == len(_list(found)) for kind, found in principal.items()):
+        return statement
+    left = {kind: found for kind, found in named.items() if found}
+    return {**statement, "Principal": left} if left else None
 
 
 def _comparable(policy: Policy | None) -> object:

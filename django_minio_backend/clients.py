@@ -149,8 +149,16 @@ def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Clien
 
 def _provider(options: StorageOptions) -> Provider | None:
     made = options.credentials
+    if made is None and options.secret_key is None:
+        raise ConfigurationError(
+            f"A storage for {options.endpoint} was made without MINIO_SECRET_KEY, as migrations write one that no alias "
+            "in STORAGES stands for. Give the field a callable that returns its storage."
+        )
     if isinstance(made, str):
-        made = import_string(made)
+        try:
+            made = import_string(made)
+        except ImportError as error:
+            raise ConfigurationError(f"STORAGES['{options.alias}']: MINIO_CREDENTIALS: {error}.") from error
     if callable(made) and not isinstance(made, Provider):
         made = made()
     if made is not None and not isinstance(made, Provider):

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .buckets import WantedBucket
-
-Server = str  # scheme://host[:port]
+    from .s3 import S3Client
 
 
 def minio_storages() -> dict[str, MinioBackend]:
@@ -31,6 +30,10 @@ def minio_storages() -> dict[str, MinioBackend]:
     mixed: list[str] = []
     found: dict[str, MinioBackend] = {}
     for alias in _our_aliases():
+        options = settings.STORAGES[alias].get("OPTIONS") or {}
+        if "storage_name" not in options and not any(name.startswith("MINIO_") for name in options):
+            problems.append(f"STORAGES['{alias}'] has no MINIO_* name in its OPTIONS, so it says nothing of a server.")
+            continue
         try:
             storage = storages[alias]
         except PrivatePublicMixedError as error:
@@ -42,27 +45,27 @@ def minio_storages() -> dict[str, MinioBackend]:
                 found[alias] = storage
     mixed += _mixed_across(found)
     if problems:
-        raise ConfigurationError(*problems, *mixed)
+        raise ConfigurationError(*dict.fromkeys([*problems, *mixed]))
     if mixed:
-        raise PrivatePublicMixedError(*mixed)
+        raise PrivatePublicMixedError(*dict.fromkeys(mixed))
     return found
 
 
-def wanted_by_server(
+def wanted_by_account(
     found: Iterable[MinioBackend],
 ) -> list[tuple[MinioBackend, list[WantedBucket]]]:
-    """Buckets of these storages, each once, with a storage to reach their server by.
+    """Buckets of these storages, each once for a server and account, with a storage to reach them by.
 
     A policy hook wins over public, and public over private: a static bucket that another alias lists is public.
     """
-    by_server: dict[Server, tuple[MinioBackend, dict[str, WantedBucket]]] = {}
+    by_account: dict[S3Client, tuple[MinioBackend, dict[str, WantedBucket]]] = {}
     for storage in found:
-        _, wanted = by_server.setdefault(storage.base_url, (storage, {}))
+        _, wanted = by_account.setdefault(storage.s3, (storage, {}))
         for bucket in storage.wanted_buckets():
             known = wanted.get(bucket.name)
             if known is None or (bucket.hook is not None, bucket.public) > (known.hook is not None, known.public):
                 wanted[bucket.name] = bucket
-    return [(storage, list(wanted.values())) for storage, wanted in by_server.values()]
+    return [(storage, list(wanted.values())) for storage, wanted in by_account.values()]
 
 
 def _our_aliases() -> Sequence[str]:

@@ -165,7 +165,7 @@ class ConfiguredStorage(Storage):
         if kind.__module__.startswith(__package__ + "."):
             path = f"{__package__}.models.{kind.__qualname__}"
         if not self.options.alias:
-            return path, [], without_secrets(self._given)
+            return path, [], {**without_secrets(self._given), "storage_name": ""}
         bucket = {"bucket_name": self._given["bucket_name"]} if self._given.get("bucket_name") else {}
         return path, [], {**bucket, "storage_name": self.options.alias}
 

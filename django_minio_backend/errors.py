@@ -52,6 +52,16 @@ class ObjectChangedError(OSError):
         )
 
 
+class PoliciesNotSupportedError(Exception):
+    """The server has no bucket policies, so no bucket of it can be public and no hook applied."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(
+            f"The server has no bucket policies, so bucket '{bucket}' cannot be made public or given a policy. "
+            "Declare it private, or let the server's own means publish it."
+        )
+
+
 class BucketsNotReadyError(Exception):
     """Some buckets could not be checked or corrected; the message tells each with its reason."""
 

@@ -34,6 +34,13 @@ class MinioServerStatus:
         self.is_available = self.status == 200  # noqa: PLR2004 - OK
         self._messages: list[str] = []
 
+    @classmethod
+    def of_nothing(cls, reason: str) -> MinioServerStatus:
+        """The status of a server that could not be asked, or did not answer."""
+        status = cls(None)
+        status.add_message(reason)
+        return status
+
     @property
     def details(self) -> str:
         """All messages, one a line."""
@@ -68,9 +75,7 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
             status, asked = found, other
             status.is_available = _is_answer_of_s3(response)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        status = MinioServerStatus(None)
-        status.add_message(f"GET {asked} was not answered: {error}")
-        return status
+        return MinioServerStatus.of_nothing(f"GET {asked} was not answered: {error}")
     kind = "an S3 server" if status else "no answer of an S3 server; is this the right port?"
     status.add_message(f"GET {asked} answered {status.status}: {kind}")
     return status

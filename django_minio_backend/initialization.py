@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import buckets
-from .configured import wanted_by_server
+from .configured import wanted_by_account
 from .errors import BucketsNotReadyError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def initialize(
     """
     failures: list[str] = []
     all_right = True
-    for storage, wanted in wanted_by_server(found):
+    for storage, wanted in wanted_by_account(found):
         status = storage.is_minio_available()
         if not status:
             failures.append(f"No server at {storage.base_url}: {status.details}")

@@ -25,7 +25,7 @@ def clean(name: object) -> str:
         SuspiciousFileOperation: for an absolute name, or one that leaves the storage by ``..``.
         ValueError: for a name that no object can have.
     """
-    given = str(name).replace("\\", "/")
+    given = "" if name is None else str(name).replace("\\", "/")
     path = posixpath.normpath(given) if given else ""
     if path == ".." or path.startswith(("/", "../")):
         raise SuspiciousFileOperation(f"'{name}' is outside of the storage: names are relative and stay inside of it.")

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _WRONG = object()
+RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET"}  # names of earlier versions
 
 
-def read_options(given: Mapping[str, Any], alias: str) -> StorageOptions:
+def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = True) -> StorageOptions:
     """Check and type what one storage was given.
 
     Args:
         given: OPTIONS of a STORAGES entry, or a call's keyword arguments. Never changed.
         alias: the storage's alias, for errors.
+        keys_needed: False where a storage is only named and not used, as in a migration.
 
     Raises:
         ConfigurationError: with every problem that was found, not just the first.
@@ -43,7 +45,7 @@ def read_options(given: Mapping[str, Any], alias: str) -> StorageOptions:
         except WrongValueError as wrong:
             shown = "a secret value" if spec.metadata["secret"] else repr(value)
             problems.append(f"{where}: {name} is {shown}, but must be {wrong}.")
-    problems += _contradictions(found, where)
+    problems += _contradictions(found, where, keys_needed=keys_needed)
     mixed = _mixed_buckets(found, where)
     if problems:
         raise ConfigurationError(*problems, *mixed)
@@ -56,7 +58,8 @@ def options_of_call(given: Mapping[str, Any], *, alias: str, alias_was_given: bo
     """Find the options of ``MinioBackend(bucket_name=..., storage_name=..., **given)``.
 
     A call with MINIO_* options that names no alias is self-contained: Django makes ``storages["alias"]``
-    that way. Any other call takes the OPTIONS of its alias, with what was given on top.
+    that way. Any other call takes the OPTIONS of its alias, with what was given on top. An alias given as an
+    empty string is how migrations write a storage that no alias stands for, less its secrets.
 
     Args:
         given: the call's keyword arguments.
@@ -67,9 +70,28 @@ def options_of_call(given: Mapping[str, Any], *, alias: str, alias_was_given: bo
     Raises:
         ConfigurationError: if the alias is absent or not a MinIO storage, or an option is wrong.
     """
-    if is_self_contained(given, alias_was_given=alias_was_given):
-        return read_options(given, _alias_of(given, backend))
-    return read_options({**_options_of_alias(alias), **given}, alias)
+    try:
+        if is_self_contained(given, alias_was_given=alias_was_given):
+            return read_options(given, _alias_of(given, backend))
+        if not alias:
+            return read_options(given, "", keys_needed=False)
+        return read_options({**_options_of_alias(alias), **given}, alias)
+    except ConfigurationError as error:
+        # Storages are often made while models are imported, before the app has checked all of STORAGES.
+        others = _problems_of_all_aliases()
+        if set(others) <= set(error.problems):
+            raise
+        raise ConfigurationError(*dict.fromkeys([*error.problems, *others])) from error
+
+
+def _problems_of_all_aliases() -> list[str]:
+    problems: list[str] = []
+    for alias, entry in minio_aliases().items():
+        try:
+            read_options(entry["OPTIONS"], alias)
+        except ConfigurationError as error:
+            problems += error.problems
+    return problems
 
 
 def is_self_contained(given: Mapping[str, Any], *, alias_was_given: bool) -> bool:
@@ -129,26 +151,30 @@ def _unknown_names(given: Mapping[str, Any], where: str) -> Sequence[str]:
     problems = []
     for name in given:
         if name not in OPTION_NAMES:
-            nearest = get_close_matches(name, OPTION_NAMES, n=1)
+            nearest = [RENAMED[name]] if name in RENAMED else get_close_matches(name, OPTION_NAMES, n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else "."
             problems.append(f"{where}: {name} is not an option{hint}")
     return problems
 
 
-def _contradictions(found: Mapping[str, Any], where: str) -> Sequence[str]:
+def _contradictions(found: Mapping[str, Any], where: str, *, keys_needed: bool) -> Sequence[str]:
     """Problems of options that are right one by one but not together."""
     problems = []
     if found["credentials"] is None:
         problems += [
             f"{where}: {name} is missing; set both keys, or MINIO_CREDENTIALS instead."
             for name, value in (("MINIO_ACCESS_KEY", found["access_key"]), ("MINIO_SECRET_KEY", found["secret_key"]))
-            if value is None
+            if value is None and keys_needed
         ]
     elif found["access_key"] is not None or found["secret_key"] is not None:
         problems.append(f"{where}: MINIO_CREDENTIALS stands beside MINIO_ACCESS_KEY or MINIO_SECRET_KEY; keep one way.")
     if (found["external_endpoint"] is None) != (found["external_use_https"] is None):
         problems.append(
             f"{where}: MINIO_EXTERNAL_ENDPOINT and MINIO_EXTERNAL_ENDPOINT_USE_HTTPS come together; one is missing."
+        )
+    if isinstance(found["public_base_url"], str) and len(found["public_buckets"]) > 1:
+        problems.append(
+            f"{where}: MINIO_PUBLIC_BASE_URL is one URL for several public buckets; map each bucket name to its URL."
         )
     return problems
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
+from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, connections
 from django.db.models import FileField, Model, QuerySet
 
@@ -64,7 +65,11 @@ class ReferringField:
         return QuerySet(model=self.model, using=self.database)
 
     def _reference(self, primary_key: object, name: str) -> Reference:
-        key = self.storage.key(name)
+        try:
+            key = self.storage.key(name)
+        except (SuspiciousOperation, ValueError) as error:
+            where = f"{self.model._meta.label} {primary_key} {self.field.name} in database '{self.database}'"
+            raise CleaningError(f"{where}: {error} Correct that row first. Nothing was deleted.") from error
         return Reference(self.model, self.field.name, primary_key, name, key)
 
 

@@ -19,7 +19,12 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from minio.helpers import genheaders, md5sum_hash
 from minio.sse import SseCustomerKey
 
-from .errors import ConditionNotSupportedError, ObjectChangedError, ObjectExistsError
+from .errors import (
+    ConditionNotSupportedError,
+    ObjectChangedError,
+    ObjectExistsError,
+    PoliciesNotSupportedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +40,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FAILURES = (MinioException, urllib3.exceptions.HTTPError, ET.ParseError, OSError, ValueError)
+FAILURES = (
+    MinioException,
+    urllib3.exceptions.HTTPError,
+    ET.ParseError,
+    OSError,
+    ValueError,
+    PoliciesNotSupportedError,
+)
 """What a request can fail of: the SDK's errors, the network's, broken answers, and names that the SDK refuses."""
 
 _HTTP_BAD_REQUEST, _HTTP_NOT_FOUND, _HTTP_CONFLICT, _HTTP_PRECONDITION_FAILED, _HTTP_NOT_IMPLEMENTED = (
@@ -232,20 +244,30 @@ class S3Client:
                 raise
 
     def bucket_policy(self, bucket: str) -> dict[str, Any] | None:
-        """The bucket's policy (GetBucketPolicy), None where it has none."""
+        """The bucket's policy (GetBucketPolicy), None where it has none.
+
+        Raises:
+            PoliciesNotSupportedError: the server has no policies.
+        """
         try:
-            return cast("dict[str, Any]", json.loads(self.sdk.get_bucket_policy(bucket)))
+            with _policies_of(bucket):
+                return cast("dict[str, Any]", json.loads(self.sdk.get_bucket_policy(bucket)))
         except S3Error as error:
             if error.code == "NoSuchBucketPolicy":
                 return None
             raise
 
     def set_bucket_policy(self, bucket: str, policy: dict[str, Any] | None) -> None:
-        """Replace the bucket's policy (PutBucketPolicy), or take it away (DeleteBucketPolicy)."""
-        if policy is None:
-            self.sdk.delete_bucket_policy(bucket)
-        else:
-            self.sdk.set_bucket_policy(bucket, json.dumps(policy))
+        """Replace the bucket's policy (PutBucketPolicy), or take it away (DeleteBucketPolicy).
+
+        Raises:
+            PoliciesNotSupportedError: the server has no policies.
+        """
+        with _policies_of(bucket):
+            if policy is None:
+                self.sdk.delete_bucket_policy(bucket)
+            else:
+                self.sdk.set_bucket_policy(bucket, json.dumps(policy))
 
     def _write(
         self,
@@ -311,6 +333,16 @@ def _not_found_as_such(bucket: str, key: str) -> Iterator[None]:
         if error.response.headers.get("x-minio-error-code") == "NoSuchBucket":
             raise error.copy("NoSuchBucket", "Bucket does not exist") from error
         raise ObjectNotFound(bucket, key, error.response) from error
+
+
+@contextmanager
+def _policies_of(bucket: str) -> Iterator[None]:
+    try:
+        yield
+    except (S3Error, InvalidResponseError, ServerError) as error:
+        if status_of(error) == _HTTP_NOT_IMPLEMENTED:
+            raise PoliciesNotSupportedError(bucket) from error
+        raise
 
 
 def _etag(response: BaseHTTPResponse) -> str:

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from . import buckets, files, names, object_urls, uploads
 from .configured_storage import ConfiguredStorage
-from .errors import ObjectExistsError
+from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
 from .readers import ObjectReader
 from .saving import AvailabilityByExists, Saving, save_under_a_free_name, saving_of
@@ -94,8 +94,6 @@ class MinioBackend(ConfiguredStorage):
         condition = False if unconditional else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
         source = saving.source_of(content, replayable=bool(condition) or self.options.bucket_check_on_save)
-        if target.progress:
-            target.progress.set_meta(object_name=target.key, total_length=source.length or 0)
         try:
             uploads.store(self.s3, target, source, self.options)
         except FileExistsError:
@@ -197,7 +195,10 @@ class MinioBackend(ConfiguredStorage):
 
     def is_minio_available(self) -> MinioServerStatus:
         """Ask whether the server is alive; false with ``details`` if it is not, never an exception."""
-        return server_status(self.s3, self.options)
+        try:
+            return server_status(self.s3, self.options)
+        except ConfigurationError as error:
+            return MinioServerStatus.of_nothing(str(error))
 
     def check_bucket_existence(self) -> None:
         """Make this storage's bucket if it is missing."""
@@ -260,12 +261,12 @@ class MinioBackend(ConfiguredStorage):
         from .s3 import upload_headers
 
         options = self.options
-        headers = {
-            "Content-Type": names.content_type(name, content),
-            **self._object_headers(name),
-            **(options.headers or {}),
-            **upload_headers(options),
-        }
+        headers = uploads.merged_headers(
+            {"Content-Type": names.content_type(name, content)},
+            self._object_headers(name),
+            options.headers or {},
+            upload_headers(options),
+        )
         return uploads.Target(
             bucket=self.bucket,
             key=self.key(name),

@@ -68,6 +68,12 @@ def cut(length: int | None, options: StorageOptions) -> Blocks:
     return Blocks(first=part, part=part, grows=False)
 
 
+def merged_headers(*mappings: Mapping[str, str]) -> dict[str, str]:
+    """Headers of all mappings; a later one wins, whatever the case of its name (RFC 9110, 5.1)."""
+    by_name = {name.lower(): (name, value) for mapping in mappings for name, value in mapping.items()}
+    return dict(by_name.values())
+
+
 @dataclass(frozen=True)
 class Target:
     """Where an upload goes and under which condition.
@@ -95,7 +101,7 @@ def store(client: S3Client, target: Target, source: Source, options: StorageOpti
         ObjectExistsError: the target's condition does not hold.
         TruncatedContentError: the stream ended before the length it gave.
     """
-    with Upload(client, target) as upload:
+    with Upload(client, target, source.length) as upload:
         for block in source.blocks(cut(source.length, options)):
             upload.send(block)
         return upload.finish()
@@ -108,9 +114,11 @@ class Upload:
     and no unfinished multipart upload stays while the server can be reached.
     """
 
-    def __init__(self, client: S3Client, target: Target) -> None:
+    def __init__(self, client: S3Client, target: Target, length: int | None = None) -> None:
         self._client = client
         self._target = target
+        if target.progress:
+            target.progress.set_meta(object_name=target.key, total_length=length or 0)
         self._token = uuid.uuid4().hex
         self._held: bytes | bytearray | None = None
         self._parts: _Parts | None = None
