@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from django.apps import AppConfig
 
@@ -47,7 +48,8 @@ class DjangoMinioBackendConfig(AppConfig):
 def _is_a_start(argv: list[str]) -> bool:
     """Whether this process is to serve or work, and not only to tell something or to watch over one that does."""
     command = argv[1] if len(argv) > 1 else ""
-    if command in NOT_A_START or {"--help", "-h", "--version"} & set(argv[1:]):
+    tells_its_commands = not command and Path(argv[0] if argv else "").name in {"manage.py", "django-admin"}
+    if tells_its_commands or command in NOT_A_START or {"--help", "-h", "--version"} & set(argv[1:]):
         return False
     watches_over_another = command == "runserver" and "--noreload" not in argv and os.environ.get("RUN_MAIN") != "true"
     return not watches_over_another

@@ -151,8 +151,8 @@ def _provider(options: StorageOptions) -> Provider | None:
     made = options.credentials
     if made is None and options.secret_key is None:
         raise ConfigurationError(
-            f"A storage for {options.endpoint} was made without MINIO_SECRET_KEY, as migrations write one that no alias "
-            "in STORAGES stands for. Give the field a callable that returns its storage."
+            f"A storage for {options.endpoint} was made without MINIO_SECRET_KEY, as migrations write one that no "
+            "alias in STORAGES stands for. Give the field a callable that returns its storage."
         )
     if isinstance(made, str):
         try:

@@ -30,13 +30,18 @@ class ObjectExistsError(FileExistsError):
     """An object of this name exists and must not be replaced.
 
     Attributes:
+        bucket, key: where it is.
         repeated: whether the HTTP client sent the refused request more than once, so that the
             object that is in the way may be what an earlier attempt stored.
     """
 
     def __init__(self, bucket: str, key: str, *, repeated: bool = False) -> None:
         super().__init__(f"Object '{key}' exists already in bucket '{bucket}'.")
-        self.repeated = repeated
+        self.bucket, self.key, self.repeated = bucket, key, repeated
+
+    def __reduce__(self) -> tuple[type[ObjectExistsError], tuple[str, str]]:
+        """As the constructor takes it, which an OSError does not keep."""
+        return type(self), (self.bucket, self.key)
 
 
 class ConditionNotSupportedError(Exception):
@@ -50,6 +55,11 @@ class ObjectChangedError(OSError):
         super().__init__(
             f"Object '{key}' in bucket '{bucket}' changed while it was being read. Open it again to read the new one."
         )
+        self.bucket, self.key = bucket, key
+
+    def __reduce__(self) -> tuple[type[ObjectChangedError], tuple[str, str]]:
+        """As the constructor takes it, which an OSError does not keep."""
+        return type(self), (self.bucket, self.key)
 
 
 class PoliciesNotSupportedError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _WRONG = object()
+_PASSWORD = re.compile(r"""(//|['"][^/@'"\s]*:)[^/@'"\s]+@""")  # [user:]password@ before a host
 RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET"}  # names of earlier versions
 
 
@@ -43,7 +45,7 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
         try:
             found[spec.name] = spec.metadata["parse"](value)
         except WrongValueError as wrong:
-            shown = "a secret value" if spec.metadata["secret"] else repr(value)
+            shown = "a secret value" if spec.metadata["secret"] else _PASSWORD.sub(r"\1***@", repr(value))
             problems.append(f"{where}: {name} is {shown}, but must be {wrong}.")
     problems += _contradictions(found, where, keys_needed=keys_needed)
     mixed = _mixed_buckets(found, where)
@@ -151,10 +153,16 @@ def _unknown_names(given: Mapping[str, Any], where: str) -> Sequence[str]:
     problems = []
     for name in given:
         if name not in OPTION_NAMES:
-            nearest = [RENAMED[name]] if name in RENAMED else get_close_matches(name, OPTION_NAMES, n=1)
+            nearest = [RENAMED[name]] if name in RENAMED else _nearest(name)
             hint = f"; did you mean {nearest[0]}?" if nearest else "."
             problems.append(f"{where}: {name} is not an option{hint}")
     return problems
+
+
+def _nearest(name: str) -> list[str]:
+    """The known name that is most like this one, whatever the case of its letters."""
+    known = {option.upper(): option for option in OPTION_NAMES}
+    return [known[match] for match in get_close_matches(name.upper(), known, n=1)]
 
 
 def _contradictions(found: Mapping[str, Any], where: str, *, keys_needed: bool) -> Sequence[str]:

@@ -50,7 +50,7 @@ def endpoint(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise WrongValueError(wanted)
     if "/" in value:
-        bare = urlsplit(value if "//" in value else f"//{value}").netloc.rpartition("@")[2]
+        bare = re.sub(r"^[^/]*//", "", value).partition("/")[0].rpartition("@")[2]
         raise WrongValueError(
             f"host[:port] without scheme and path: write '{bare}' and set the _USE_HTTPS option beside it"
         )
@@ -204,8 +204,15 @@ def public_base_url(value: object) -> str | dict[str, str]:
 
 
 def _base_url(value: object) -> str:
-    if not isinstance(value, str) or urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc:
-        raise WrongValueError("a URL such as 'https://cdn.example.com', or a mapping of bucket name to such a URL")
+    wanted = "a URL such as 'https://cdn.example.com', or a mapping of bucket name to such a URL"
+    if not isinstance(value, str):
+        raise WrongValueError(wanted)
+    try:
+        parts = urlsplit(value)
+    except ValueError as error:
+        raise WrongValueError(wanted) from error
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise WrongValueError(wanted)
     return value.rstrip("/")
 
 

@@ -10,12 +10,10 @@ from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
 
 from .errors import ObjectExistsError
-from .sources import Source
+from .sources import Source, rewound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MAX_REFUSALS = 100  # names in a row; alternatives are random, so a store that ignores them is what refuses so often
 
 
 @dataclass
@@ -24,12 +22,16 @@ class Saving:
 
     Attributes:
         storage: where it goes.
+        max_length: of its name, in characters.
+        name: the name in hand.
         refused: names that the server has refused as taken.
         overwrite: whether the name in hand was given although it was refused: it is to be replaced.
         content, source: what is being saved, kept for a second attempt under another name.
     """
 
     storage: Storage
+    max_length: int | None
+    name: str = ""
     refused: set[str] = field(default_factory=set)
     overwrite: bool = False
     content: object = None
@@ -66,19 +68,19 @@ def save_under_a_free_name(
 
     A ``get_available_name`` that gives back a refused name, as a subclass's may, means to overwrite.
     """
-    saving = Saving(storage)
+    saving = Saving(storage, max_length)
     token = _on_its_way.set(saving)
     try:
         while True:
             candidate = storage.get_available_name(name, max_length=max_length)
             validate_file_name(candidate, allow_relative_path=True)
-            saving.overwrite = candidate in saving.refused
+            saving.name, saving.overwrite = candidate, candidate in saving.refused
             try:
                 saved = store(candidate, content)
             except ObjectExistsError:
                 saving.refused.add(candidate)
-                if len(saving.refused) == MAX_REFUSALS:
-                    raise
+                if not rewound(content) and saving.content is not content:
+                    raise  # a subclass has read content that cannot be read again
             else:
                 validate_file_name(saved, allow_relative_path=True)
                 return saved

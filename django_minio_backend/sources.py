@@ -40,7 +40,7 @@ class Source:
     def __init__(self, content: Any, *, replayable: bool) -> None:
         self._reader: Readable = content if hasattr(content, "read") else _ChunkReader(content.chunks())
         self._content = content
-        self._seekable = _rewound(content)
+        self._seekable = rewound(content)
         self._rest = b""
         self._record: IO[bytes] | None = None
         self._replay: IO[bytes] | None = None
@@ -69,8 +69,8 @@ class Source:
 
     def rewind(self) -> None:
         """Go back to the start, to be read once more."""
-        self._rest = b""
         if self._seekable:
+            self._rest = b""
             self._content.seek(0)
         elif self._record is not None:
             self._record.seek(0)
@@ -140,11 +140,11 @@ class _ChunkReader:
         self._chunks = iter(chunks)
 
     def read(self, size: int = -1, /) -> bytes | str:  # noqa: ARG002 - a chunk is as long as it is
-        return next(self._chunks, b"")
+        return next((chunk for chunk in self._chunks if chunk), b"")
 
 
-def _rewound(content: Any) -> bool:
-    """Seek to the start; False where the content cannot."""
+def rewound(content: Any) -> bool:
+    """Seek to the start of the content; False where it cannot seek."""
     seekable = getattr(content, "seekable", None)
     if not hasattr(content, "seek") or (callable(seekable) and not seekable()):
         return False

@@ -18,7 +18,7 @@ from .configured_storage import ConfiguredStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
 from .readers import ObjectReader
-from .saving import AvailabilityByExists, Saving, save_under_a_free_name, saving_of
+from .saving import AvailabilityByExists, save_under_a_free_name, saving_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,17 +78,20 @@ class MinioBackend(ConfiguredStorage):
 
     def _save(self, name: str, content: Any) -> str:
         saving = saving_of(self)
-        if saving is not None:
-            return self._store(name, content, saving)
-        # Called by a mixin of Django's, not by save(): do as FileSystemStorage does.
-        return save_under_a_free_name(self, name, content, self._save, None)
+        if saving is not None and saving.name == name:
+            return self._store(name, content)
+        # Called by a mixin of Django's and not by save(), or by a subclass that has changed the name.
+        max_length = saving.max_length if saving else None
+        return save_under_a_free_name(self, name, content, self._store, max_length)
 
-    def _store(self, name: str, content: Any, saving: Saving) -> str:
+    def _store(self, name: str, content: Any) -> str:
         """Upload content as the object of this name.
 
         Raises:
             ObjectExistsError: the name is taken, and nobody has asked for it to be replaced.
         """
+        saving = saving_of(self)
+        assert saving is not None  # noqa: S101 - called through save_under_a_free_name only
         name = names.clean(name)
         unconditional = self.replace_existing or saving.overwrite
         condition = False if unconditional else self.options.conditional_writes

@@ -28,7 +28,7 @@ SINGLE_PUT = 32 * MEBIBYTE  # the most that one request carries: it is in memory
 PART = 8 * MEBIBYTE
 UNSIZED_PART = 12 * MEBIBYTE  # 10,000 of them have to do for a stream of unknown length
 MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-PARTS_BEFORE_GROWTH = 2_000
+PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 WRITE_TOKEN = "x-amz-meta-write-token"  # noqa: S105 - the name of a header
 
 
@@ -38,7 +38,7 @@ class Blocks:
 
     Attributes:
         first: bytes of the first block; a stream that fits into it is stored by one PUT.
-        part: bytes of every further block, and of the first 2,000 of a stream of unknown length.
+        part: bytes of every further block, and of the first 900 of a stream of unknown length.
         grows: whether blocks grow, so that any length fits into 10,000 parts.
     """
 
@@ -151,7 +151,7 @@ class Upload:
             stored = self._conditionally(partial(self._put, last))
             self._count(last)
             return stored
-        self._parts.send(last)
+        self._send_part(last)
         try:
             return self._conditionally(self._parts.complete)
         except FAILURES as error:
