@@ -49,6 +49,8 @@ __all__ = [
 
 MINIO_INSTALL = "go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 
+MINIO_DOMAIN = "minio.test"  # what a started MinIO takes for its own host: bucket.minio.test is a bucket
+
 # signatures: bad signatures, wrong keys and expired URLs are refused. policies: bucket policies hold for anonymous
 # requests. conditional-writes: PUT with If-None-Match is atomic; conditional-multipart: so is the completion of a
 # multipart upload. minio-health: /minio/health/live is answered. moto knows most of these words but enforces none.
@@ -164,6 +166,7 @@ def run_minio(
             "MINIO_ROOT_PASSWORD": server.secret_key,
             "MINIO_BROWSER": "off",
             "MINIO_UPDATE": "off",  # no question to the outside
+            "MINIO_DOMAIN": MINIO_DOMAIN,
         }
         with _started(server, place, [program, *command], variables) as ready:
             yield ready

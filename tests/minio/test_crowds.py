@@ -1,0 +1,101 @@
+"""Many writers, one name: as many objects come of it, and none is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.files.base import ContentFile
+
+from django_minio_backend.models import MinioBackend
+
+if TYPE_CHECKING:
+    from tools.servers import Server
+
+SMALL, LARGE = 10 * 1024, 20 * 1024**2
+THREADS = 50
+PROCESSES = 8
+ROOT = Path(__file__).parents[2]
+
+FORKS = """
+import os, sys
+from django.conf import settings
+settings.configure(USE_TZ=True)
+import django
+django.setup()
+from django.core.files.base import ContentFile
+from django_minio_backend.models import MinioBackend
+
+size, processes = int(sys.argv[1]), int(sys.argv[2])
+storage = MinioBackend(
+    MINIO_ENDPOINT=os.environ["TEST_S3_ENDPOINT"],
+    MINIO_ACCESS_KEY=os.environ["TEST_S3_ACCESS_KEY"],
+    MINIO_SECRET_KEY=os.environ["TEST_S3_SECRET_KEY"],
+    MINIO_USE_HTTPS=os.environ["TEST_S3_SECURE"] == "1",
+    MINIO_REGION=os.environ["TEST_S3_REGION"],
+    MINIO_DEFAULT_BUCKET=os.environ["BUCKET"],
+)
+storage.save("before.txt", ContentFile(b"the parent has a connection"))
+children = []
+for number in range(processes):
+    child = os.fork()
+    if not child:
+        try:
+            storage.save("same.bin", ContentFile(bytes([number]) * size))
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    children.append(child)
+failed = [child for child in children if os.waitpid(child, 0)[1]]
+assert not failed, failed
+assert storage.open("before.txt").read() == b"the parent has a connection"
+"""
+
+
+def assert_all_are_there(storage: MinioBackend, count: int, size: int) -> None:
+    """Each of `count` contents, told by its byte, is stored whole and once."""
+    _, names = storage.listdir("")
+    seen = []
+    for name in names:
+        with storage.open(name) as file:
+            content = file.read()
+        assert len(content) == size
+        assert content.count(content[:1]) == size
+        seen.append(content[0])
+    assert sorted(seen) == list(range(count))
+
+
+@pytest.mark.needs("conditional-writes")
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["10 KiB", "20 MiB"])
+def test_threads_that_save_one_name_make_as_many_objects(minio_options: dict[str, Any], size: int) -> None:
+    storage = MinioBackend(**minio_options)
+    with ThreadPoolExecutor(THREADS) as pool:
+        names = list(
+            pool.map(lambda number: storage.save("same.bin", ContentFile(bytes([number]) * size)), range(THREADS))
+        )
+    assert len(set(names)) == THREADS
+    assert_all_are_there(storage, THREADS, size)
+
+
+@pytest.mark.needs("conditional-writes")
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["10 KiB", "20 MiB"])
+def test_forked_processes_that_save_one_name_make_as_many_objects(
+    minio_options: dict[str, Any], server: Server, bucket: str, size: int
+) -> None:
+    subprocess.run(
+        [sys.executable, "-c", FORKS, str(size), str(PROCESSES)],
+        cwd=ROOT,
+        env={**os.environ, **server.environment(), "BUCKET": bucket},
+        check=True,
+        timeout=300,
+    )
+    storage = MinioBackend(**minio_options)
+    storage.delete("before.txt")
+    assert_all_are_there(storage, PROCESSES, size)
