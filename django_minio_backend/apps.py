@@ -21,6 +21,7 @@ NOT_A_START = frozenset(
         "clean_orphaned_minio_files",
     }
 )
+MANAGERS = frozenset({"manage.py", "django-admin"})
 
 
 class DjangoMinioBackendConfig(AppConfig):
@@ -48,7 +49,8 @@ class DjangoMinioBackendConfig(AppConfig):
 def _is_a_start(argv: list[str]) -> bool:
     """Whether this process is to serve or work, and not only to tell something or to watch over one that does."""
     command = argv[1] if len(argv) > 1 else ""
-    tells_its_commands = not command and Path(argv[0] if argv else "").name in {"manage.py", "django-admin"}
+    program = Path(argv[0] if argv else "")
+    tells_its_commands = not command and (program.name in MANAGERS or program.parts[-2:] == ("django", "__main__.py"))
     if tells_its_commands or command in NOT_A_START or {"--help", "-h", "--version"} & set(argv[1:]):
         return False
     watches_over_another = command == "runserver" and "--noreload" not in argv and os.environ.get("RUN_MAIN") != "true"

@@ -88,6 +88,6 @@ def _mixed_across(found: dict[str, MinioBackend]) -> Sequence[str]:
         f"Bucket '{bucket}' of {storage.base_url} is public in STORAGES['{public[storage.base_url, bucket]}'] "
         f"but private in STORAGES['{alias}']; declare it alike in both."
         for alias, storage in found.items()
-        for bucket in storage.options.private_buckets
+        for bucket in storage.PRIVATE_BUCKETS
         if (storage.base_url, bucket) in public
     ]

@@ -66,8 +66,9 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
     address = base_url(options, external=False)
     asked = address + LIVENESS_PATH
     try:
-        status = MinioServerStatus(_get(client, asked))
-        if not status:
+        response = _get(client, asked)
+        status = MinioServerStatus(response)
+        if not (status and _is_liveness(response)):
             other = address + "/"
             response = _get(client, other)
             found = MinioServerStatus(response)
@@ -84,6 +85,11 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
 def _get(client: S3Client, url: str) -> BaseHTTPResponse:
     timeout = urllib3.Timeout(connect=TIMEOUT, read=TIMEOUT)
     return client.http.request("GET", url, timeout=timeout, retries=False, redirect=False)
+
+
+def _is_liveness(response: BaseHTTPResponse) -> bool:
+    """MinIO's "I am alive" has no body and a number; a web page has neither nor."""
+    return not response.data or "x-amz-request-id" in response.headers
 
 
 def _is_answer_of_s3(response: BaseHTTPResponse) -> bool:

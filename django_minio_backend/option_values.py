@@ -54,7 +54,7 @@ def endpoint(value: object) -> str:
         raise WrongValueError(
             f"host[:port] without scheme and path: write '{bare}' and set the _USE_HTTPS option beside it"
         )
-    host, colon, port = value.rpartition(":") if re.search(r":[0-9]*$", value) else (value, "", "")
+    host, colon, port = value.rpartition(":") if re.search(r":[0-9]*\Z", value) else (value, "", "")
     if colon and not (port and 0 < int(port) < 65536):  # noqa: PLR2004 - the range of ports
         raise WrongValueError(wanted)
     if not (_HOST.fullmatch(host) or _is_bracketed_ipv6(host)):

@@ -88,7 +88,10 @@ def compare(place: Place, *, min_age: dt.timedelta) -> Findings:
     from .s3 import FAILURES
 
     try:
-        referred = {reference.key: reference for one in place.fields for reference in one.references()}
+        referred: dict[str, list[Reference]] = {}
+        for one in place.fields:
+            for reference in one.references():
+                referred.setdefault(reference.key, []).append(reference)
     except DatabaseError as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
     youngest = dt.datetime.now(dt.UTC) - min_age
@@ -101,7 +104,7 @@ def compare(place: Place, *, min_age: dt.timedelta) -> Findings:
                     orphans.append(Orphan(key, int(entry.size or 0)))
     except FAILURES as error:
         raise CleaningError(f"{place} cannot be listed: {error}. Nothing was deleted.") from error
-    return Findings(place, orphans, list(referred.values()))
+    return Findings(place, orphans, [reference for several in referred.values() for reference in several])
 
 
 def delete(findings: Findings) -> Iterator[Orphan]:

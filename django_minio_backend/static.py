@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from . import names
 from .configured_storage import DefaultAlias
 from .options import DEFAULT_STATIC_FILES_BUCKET
 from .storage import MinioBackend
@@ -31,6 +32,12 @@ class MinioBackendStatic(MinioBackend):
         options = super()._read_options()
         bucket = options.bucket_name or options.static_files_bucket or DEFAULT_STATIC_FILES_BUCKET
         return dataclasses.replace(options, bucket_name=bucket, replace_existing=True)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such an object, or a folder of that name, as ``collectstatic --clear`` asks for."""
+        if super().exists(name):
+            return True
+        return any(True for _ in self.s3.list(self.bucket, names.folder_prefix(name, self.options.location)))
 
     @property
     def is_bucket_public(self) -> bool:

@@ -40,21 +40,28 @@ class Command(BaseCommand):
         try:
             # All places are compared before anything is deleted: one that cannot be read stops the run.
             findings = [orphans.compare(place, min_age=min_age) for place in orphans.places()]
-            for finding in findings:
-                self._clean(finding, dry_run=dry_run)
         except CleaningError as error:
             raise CommandError(str(error)) from error
+        failures = [failure for finding in findings if (failure := self._clean(finding, dry_run=dry_run))]
         if check_missing:
             self._tell_missing(findings)
+        if failures:
+            raise CommandError("\n".join(map(str, failures)))
 
-    def _clean(self, finding: orphans.Findings, *, dry_run: bool) -> None:
+    def _clean(self, finding: orphans.Findings, *, dry_run: bool) -> CleaningError | None:
+        """Delete, and tell what is deleted; return what went wrong, so that the other places are cleaned still."""
         count = size = 0
-        for orphan in finding.orphans if dry_run else orphans.delete(finding):
-            self.stdout.write(f"{'Would delete' if dry_run else 'Deleted'} {finding.place}/{orphan.key}")
-            count, size = count + 1, size + orphan.size
+        failure = None
+        try:
+            for orphan in finding.orphans if dry_run else orphans.delete(finding):
+                self.stdout.write(f"{'Would delete' if dry_run else 'Deleted'} {finding.place}/{orphan.key}")
+                count, size = count + 1, size + orphan.size
+        except CleaningError as error:
+            failure = error
         done = "would be deleted" if dry_run else "deleted"
         total = f"{finding.place}: {count} orphaned objects {done} ({filesizeformat(size)})."
         self.stdout.write(self.style.SUCCESS(total))
+        return failure
 
     def _tell_missing(self, findings: list[orphans.Findings]) -> None:
         for finding in findings:

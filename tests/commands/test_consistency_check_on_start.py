@@ -1,0 +1,145 @@
+"""MINIO_CONSISTENCY_CHECK_ON_START: buckets are made when Django starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.settings import STATIC, STATIC_BACKEND, entry, made_up, options_of
+from tools.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minio import Minio
+
+    from tools.servers import Server
+
+ROOT = Path(__file__).parents[2]
+ON_START: dict[str, Any] = {"MINIO_CONSISTENCY_CHECK_ON_START": True}
+
+
+def start(*arguments: str, **storages: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "django", *arguments],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.commands.start_settings",
+            "TEST_STORAGES": json.dumps({"staticfiles": STATIC, **storages}),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def down() -> dict[str, Any]:
+    return entry(made_up(MINIO_ENDPOINT=f"127.0.0.1:{free_port()}", **ON_START))
+
+
+def test_a_start_makes_the_buckets_of_the_storages_that_ask_for_it(
+    server: Server, bucket_name: Callable[[], str], sdk: Minio
+) -> None:
+    asked, static, not_asked = bucket_name(), bucket_name(), bucket_name()
+    told = start(
+        "check",
+        default=entry(options_of(server, MINIO_DEFAULT_BUCKET=asked, **ON_START)),
+        other=entry(options_of(server, MINIO_DEFAULT_BUCKET=not_asked)),
+        staticfiles=entry(options_of(server, MINIO_STATIC_FILES_BUCKET=static, **ON_START), STATIC_BACKEND),
+    )
+    assert told.returncode == 0, told.stderr
+    assert sdk.bucket_exists(bucket_name=asked)
+    assert sdk.bucket_exists(bucket_name=static)
+    assert not sdk.bucket_exists(bucket_name=not_asked)
+    assert f"arn:aws:s3:::{static}/*" in sdk.get_bucket_policy(bucket_name=static)
+
+
+def test_a_script_that_sets_django_up_is_a_start(server: Server, bucket_name: Callable[[], str], sdk: Minio) -> None:
+    name = bucket_name()
+    storages = {
+        "default": entry(options_of(server, MINIO_DEFAULT_BUCKET=name, **ON_START)),
+        "staticfiles": STATIC,
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", "import django; django.setup()"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.commands.start_settings",
+            "TEST_STORAGES": json.dumps(storages),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert sdk.bucket_exists(bucket_name=name)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["makemigrations", "--check", "--dry-run"],
+        ["help"],
+        ["help", "check"],
+        ["check", "--help"],
+        ["--version"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_no_server_is_asked_where_nothing_is_started(arguments: list[str]) -> None:
+    told = start(*arguments, default=down())
+    assert told.returncode == 0, told.stderr
+    assert "No server" not in told.stdout + told.stderr
+
+
+@pytest.mark.parametrize("command", ["initialize_buckets", "is_minio_available"])
+def test_our_own_commands_tell_by_themselves_that_a_server_is_down(command: str) -> None:
+    told = start(command, default=down())
+    assert told.returncode == 1
+    assert "CommandError: " in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_a_server_that_is_down_fails_the_start_within_seconds() -> None:
+    storage = down()
+    started = time.monotonic()
+    told = start("check", default=storage)
+    assert time.monotonic() - started < 20
+    assert told.returncode != 0
+    assert f"No server at http://{storage['OPTIONS']['MINIO_ENDPOINT']}" in told.stderr.splitlines()[-1]
+
+
+def test_a_server_that_never_answers_fails_the_start_within_seconds(silent_endpoint: str) -> None:
+    started = time.monotonic()
+    told = start("check", default=entry(made_up(MINIO_ENDPOINT=silent_endpoint, **ON_START)))
+    assert time.monotonic() - started < 20
+    assert told.returncode != 0
+    assert f"No server at http://{silent_endpoint}" in told.stderr.splitlines()[-1]
+
+
+def test_a_server_that_is_down_matters_to_nobody_who_does_not_ask() -> None:
+    told = start("check", default=entry(made_up(MINIO_ENDPOINT=f"127.0.0.1:{free_port()}")))
+    assert told.returncode == 0, told.stderr
+
+
+def test_mistakes_in_settings_fail_the_start_with_all_of_them() -> None:
+    told = start(
+        "check",
+        default=entry(made_up(MINIO_ENDPOINT="https://minio.test")),
+        media=entry(made_up(MINIO_REGIO="eu-west-1")),
+    )
+    assert told.returncode != 0
+    assert "STORAGES['default']: MINIO_ENDPOINT is 'https://minio.test'" in told.stderr
+    assert "STORAGES['media']: MINIO_REGIO is not an option; did you mean MINIO_REGION?" in told.stderr
+    assert "hush" not in told.stderr

@@ -1,0 +1,336 @@
+"""manage.py initialize_buckets: every bucket of every storage is made and given its policy."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import urllib3
+from django.core.management.base import CommandError
+
+from django_minio_backend.models import MinioBackend
+from tests.support.settings import STATIC_BACKEND, entry, made_up, options_of, storages_set
+from tools.servers import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from minio import Minio
+
+    from tests.commands.conftest import PolicyOf, Run
+    from tools.servers import Server
+
+COMMAND = "initialize_buckets"
+ALL_RIGHT = "All buckets are as they should be.\n"
+
+
+@pytest.fixture
+def buckets(bucket_name: Callable[[], str]) -> dict[str, str]:
+    return {kind: bucket_name() for kind in ("default", "private", "public", "static", "hooked")}
+
+
+@pytest.fixture
+def site(server: Server, buckets: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Two aliases with buckets of all kinds, none of them made."""
+    media = options_of(
+        server,
+        MINIO_DEFAULT_BUCKET=buckets["default"],
+        MINIO_PRIVATE_BUCKETS=[buckets["private"]],
+        MINIO_PUBLIC_BUCKETS=[buckets["public"], buckets["hooked"]],
+        MINIO_POLICY_HOOKS=[(buckets["hooked"], hook(buckets["hooked"]))],
+    )
+    static = options_of(server, MINIO_STATIC_FILES_BUCKET=buckets["static"])
+    with storages_set(default=entry(media), staticfiles=entry(static, STATIC_BACKEND)):
+        yield buckets
+
+
+def statement(bucket: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": ["*"]},
+        "Action": ["s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{bucket}/*"],
+        **changes,
+    }
+
+
+def hook(bucket: str, folder: str = "free") -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement(bucket, Resource=[f"arn:aws:s3:::{bucket}/{folder}/*"])]}
+
+
+def grants(policy: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    """Effect, action and resource of a policy's statements, however the server has spelled them."""
+    return [
+        (one["Effect"], action, resource)
+        for one in (policy or {"Statement": []})["Statement"]
+        for action in listed(one["Action"])
+        for resource in listed(one["Resource"])
+    ]
+
+
+def listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def everyone_may_get(bucket: str) -> list[tuple[str, str, str]]:
+    return [("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/*")]
+
+
+def test_all_buckets_are_made_with_their_policies(
+    run: Run, site: dict[str, str], sdk: Minio, policy_of: PolicyOf
+) -> None:
+    told = run(COMMAND)
+    assert all(sdk.bucket_exists(bucket_name=bucket) for bucket in site.values())
+    assert grants(policy_of(site["public"])) == everyone_may_get(site["public"])
+    assert grants(policy_of(site["static"])) == everyone_may_get(site["static"])
+    assert policy_of(site["private"]) is None
+    assert policy_of(site["default"]) is None
+    assert grants(policy_of(site["hooked"])) == [
+        ("Allow", "s3:GetObject", f"arn:aws:s3:::{site['hooked']}/free/*"),
+    ]
+    assert sorted(bucket for bucket in site.values() if bucket in told) == sorted(site.values())
+
+
+@pytest.mark.usefixtures("site")
+def test_a_second_run_changes_nothing_and_says_so(run: Run) -> None:
+    run(COMMAND)
+    assert run(COMMAND) == ALL_RIGHT
+
+
+def test_silenced_prints_nothing(run: Run, site: dict[str, str], sdk: Minio) -> None:
+    assert run(COMMAND, "--silenced") == ""
+    assert all(sdk.bucket_exists(bucket_name=bucket) for bucket in site.values())
+
+
+@pytest.mark.needs("policies")
+def test_anyone_may_get_an_object_of_a_public_bucket_and_nothing_else(
+    run: Run, site: dict[str, str], server: Server
+) -> None:
+    run(COMMAND)
+    address = f"http://{server.endpoint}"
+    with urllib3.PoolManager(retries=False, timeout=10) as http:
+
+        def status(method: str, path: str) -> int:
+            return http.request(method, f"{address}/{path}").status
+
+        for kind in ("public", "private", "default", "hooked"):
+            MinioBackend(site[kind], "default").save("a.txt", content())
+            MinioBackend(site[kind], "default").save("free/a.txt", content())
+        assert status("GET", f"{site['public']}/a.txt") == 200
+        assert status("GET", site["public"]) == 403
+        assert status("PUT", f"{site['public']}/b.txt") == 403
+        assert status("DELETE", f"{site['public']}/a.txt") == 403
+        for kind in ("private", "default"):
+            assert status("GET", f"{site[kind]}/a.txt") == 403
+        assert (status("GET", f"{site['hooked']}/a.txt"), status("GET", f"{site['hooked']}/free/a.txt")) == (403, 200)
+
+
+def content() -> Any:
+    from django.core.files.base import ContentFile
+
+    return ContentFile(b"content")
+
+
+def test_a_private_bucket_opened_to_everyone_is_closed_again(
+    run: Run, site: dict[str, str], sdk: Minio, policy_of: PolicyOf
+) -> None:
+    run(COMMAND)
+    bucket = site["private"]
+    deny = statement(bucket, Effect="Deny", Action=["s3:DeleteObject"])
+    inside = statement(bucket, Condition={"IpAddress": {"aws:SourceIp": ["10.0.0.0/8"]}}, Action=["s3:PutObject"])
+    opened = {"Version": "2012-10-17", "Statement": [deny, statement(bucket), inside]}
+    sdk.set_bucket_policy(bucket_name=bucket, policy=json.dumps(opened))
+    before = policy_of(bucket)
+
+    told = run(COMMAND)
+    (line,) = [line for line in told.splitlines() if bucket in line]
+    assert json.dumps(before) in line
+    assert sorted(grants(policy_of(bucket))) == [
+        ("Allow", "s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
+        ("Deny", "s3:DeleteObject", f"arn:aws:s3:::{bucket}/*"),
+    ]
+    assert run(COMMAND) == ALL_RIGHT
+
+
+def test_a_public_bucket_that_was_closed_or_opened_further_is_corrected(
+    run: Run, site: dict[str, str], sdk: Minio, policy_of: PolicyOf
+) -> None:
+    run(COMMAND)
+    bucket = site["public"]
+    for changed in (None, [statement(bucket), statement(bucket, Action=["s3:PutObject"])]):
+        if changed is None:
+            sdk.delete_bucket_policy(bucket_name=bucket)
+        else:
+            policy = {"Version": "2012-10-17", "Statement": changed}
+            sdk.set_bucket_policy(bucket_name=bucket, policy=json.dumps(policy))
+        told = run(COMMAND)
+        assert f"Bucket '{bucket}'" in told
+        assert grants(policy_of(bucket)) == everyone_may_get(bucket)
+
+
+def test_the_last_of_several_hooks_of_a_bucket_wins(
+    run: Run, server: Server, bucket_name: Callable[[], str], policy_of: PolicyOf
+) -> None:
+    bucket = bucket_name()
+    hooks = [(bucket, hook(bucket, "first")), (bucket, hook(bucket, "last"))]
+    with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket, MINIO_POLICY_HOOKS=hooks))):
+        run(COMMAND)
+        assert grants(policy_of(bucket)) == [("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/last/*")]
+        assert run(COMMAND) == ALL_RIGHT
+
+
+def test_what_a_bucket_holds_is_left_alone(run: Run, site: dict[str, str], sdk: Minio) -> None:
+    run(COMMAND)
+    MinioBackend(site["private"], "default").save("a.txt", content())
+    run(COMMAND)
+    assert [found.object_name for found in sdk.list_objects(bucket_name=site["private"])] == ["a.txt"]
+
+
+# --check
+
+
+def test_check_tells_what_differs_changes_nothing_and_exits_with_1(
+    run: Run, site: dict[str, str], sdk: Minio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(COMMAND, "--check")
+    assert ended.value.code == 1
+    assert not any(sdk.bucket_exists(bucket_name=bucket) for bucket in site.values())
+    assert ALL_RIGHT not in capsys.readouterr().out
+
+
+def test_check_names_every_difference(
+    site: dict[str, str], sdk: Minio, policy_of: PolicyOf, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from django.core.management import call_command
+
+    run(COMMAND)
+    sdk.remove_bucket(bucket_name=site["default"])
+    sdk.delete_bucket_policy(bucket_name=site["public"])
+    with pytest.raises(SystemExit):
+        call_command(COMMAND, "--check")
+    told = capsys.readouterr().out
+    assert len(told.splitlines()) == 2
+    assert f"Bucket '{site['default']}'" in told
+    assert "is missing" in told
+    assert f"Bucket '{site['public']}'" in told
+    assert policy_of(site["public"]) is None
+
+
+@pytest.mark.usefixtures("site")
+def test_check_of_what_is_right_is_right(run: Run) -> None:
+    run(COMMAND)
+    assert run(COMMAND, "--check") == ALL_RIGHT
+
+
+# Failures
+
+
+def test_a_server_that_is_down_is_named_within_seconds(run: Run) -> None:
+    endpoint = f"127.0.0.1:{free_port()}"
+    started = time.monotonic()
+    with (
+        storages_set(default=entry(made_up(MINIO_ENDPOINT=endpoint, MINIO_PRIVATE_BUCKETS=["one", "two"] * 20))),
+        pytest.raises(CommandError, match=f"No server at http://{endpoint}"),
+    ):
+        run(COMMAND)
+    assert time.monotonic() - started < 5
+
+
+def test_a_server_that_never_answers_is_named_within_seconds(run: Run, silent_endpoint: str) -> None:
+    started = time.monotonic()
+    buckets = [f"bucket-{number}" for number in range(30)]
+    with (
+        storages_set(default=entry(made_up(MINIO_ENDPOINT=silent_endpoint, MINIO_PRIVATE_BUCKETS=buckets))),
+        pytest.raises(CommandError, match=f"No server at http://{silent_endpoint}"),
+    ):
+        run(COMMAND, "--silenced")
+    assert time.monotonic() - started < 10
+
+
+def test_one_server_down_does_not_stop_the_others(run: Run, site: dict[str, str], server: Server, sdk: Minio) -> None:
+    endpoint = f"127.0.0.1:{free_port()}"
+    with (
+        storages_set(
+            default=entry(made_up(MINIO_ENDPOINT=endpoint)),
+            media=entry(options_of(server, MINIO_DEFAULT_BUCKET=site["default"])),
+        ),
+        pytest.raises(CommandError, match=endpoint),
+    ):
+        run(COMMAND)
+    assert sdk.bucket_exists(bucket_name=site["default"])
+
+
+@pytest.mark.needs("policies")
+def test_the_failure_of_one_bucket_is_told_and_the_others_are_done(
+    run: Run, server: Server, buckets: dict[str, str], sdk: Minio, policy_of: PolicyOf
+) -> None:
+    nonsense = {"Version": "2012-10-17", "Statement": [statement(buckets["hooked"], Effect="Perhaps")]}
+    options = options_of(
+        server,
+        MINIO_DEFAULT_BUCKET=buckets["default"],
+        MINIO_PUBLIC_BUCKETS=[buckets["public"]],
+        MINIO_POLICY_HOOKS=[(buckets["hooked"], nonsense)],
+    )
+    with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
+        run(COMMAND)
+    assert f"Bucket '{buckets['hooked']}' at http://{server.endpoint}: " in str(told.value)
+    assert buckets["public"] not in str(told.value)
+    assert sdk.bucket_exists(bucket_name=buckets["default"])
+    assert grants(policy_of(buckets["public"])) == everyone_may_get(buckets["public"])
+
+
+@pytest.mark.needs("signatures")
+def test_wrong_keys_are_told(run: Run, server: Server, buckets: dict[str, str]) -> None:
+    options = options_of(server, MINIO_DEFAULT_BUCKET=buckets["default"], MINIO_SECRET_KEY="wrong-wrong-wrong")
+    with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
+        run(COMMAND)
+    assert f"Bucket '{buckets['default']}' at http://{server.endpoint}: " in str(told.value)
+    assert "wrong-wrong" not in str(told.value)
+
+
+def test_settings_without_a_minio_storage_fail_the_command(run: Run) -> None:
+    with (
+        storages_set(default={"BACKEND": "django.core.files.storage.InMemoryStorage"}),
+        pytest.raises(CommandError, match="No storage in STORAGES is a MinIO storage"),
+    ):
+        run(COMMAND)
+
+
+# The methods of a storage that do parts of this
+
+
+def test_a_storage_makes_its_bucket(server: Server, bucket_name: Callable[[], str], sdk: Minio) -> None:
+    storage = MinioBackend(**options_of(server, MINIO_DEFAULT_BUCKET=bucket_name()))
+    for _ in range(2):
+        storage.check_bucket_existence()
+        assert sdk.bucket_exists(bucket_name=storage.bucket)
+
+
+@pytest.mark.parametrize("max_workers", [None, 1, 3])
+def test_a_storage_makes_all_its_buckets(
+    server: Server, bucket_name: Callable[[], str], sdk: Minio, max_workers: int | None
+) -> None:
+    names = [bucket_name() for _ in range(4)]
+    storage = MinioBackend(
+        **options_of(
+            server,
+            MINIO_DEFAULT_BUCKET=names[0],
+            MINIO_PRIVATE_BUCKETS=names[:2],
+            MINIO_PUBLIC_BUCKETS=names[2:],
+        )
+    )
+    storage.check_bucket_existences(max_workers=max_workers)
+    assert all(sdk.bucket_exists(bucket_name=name) for name in names)
+
+
+def test_a_storage_makes_its_bucket_public(storage: MinioBackend, policy_of: PolicyOf) -> None:
+    storage.set_bucket_to_public()
+    assert grants(policy_of(storage.bucket)) == everyone_may_get(storage.bucket)
+
+
+def test_a_storage_sets_a_policy(storage: MinioBackend, policy_of: PolicyOf) -> None:
+    storage.set_bucket_policy(storage.bucket, hook(storage.bucket))
+    assert grants(policy_of(storage.bucket)) == grants(hook(storage.bucket))

@@ -1,0 +1,236 @@
+"""Django's collectstatic, with static files in a public bucket."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import urllib3
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
+from django.core.management import call_command
+from django.template import Context, Template
+from django.templatetags.static import static
+
+from django_minio_backend.models import MinioBackend, MinioBackendStatic
+from tests import settings as site
+from tests.support.settings import BACKEND, STATIC_BACKEND, entry, storages_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from minio import Minio
+    from pytest_django import Settings
+
+    from tools.servers import Server
+
+pytestmark = pytest.mark.usefixtures("site_buckets")
+
+FILES = {
+    "style.css": b"body { background: url('images/red.png'); }",
+    "images/red.png": b"\x89PNG red",
+    "images/deep/er/dot.svg": b"<svg/>",
+    "script.js": b"void 0;",
+}
+
+
+class Manifest(ManifestFilesMixin, MinioBackendStatic):  # type: ignore[misc]  # url() of Django's has one argument more
+    """Static files under hashed names, as a project may define it."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Settings) -> Path:
+    """A folder of static files, the only one that is collected."""
+    for name, content in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        an_hour_ago = time.time() - 3600
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STATICFILES_DIRS = [tmp_path]
+    return tmp_path
+
+
+@pytest.fixture
+def manifest(folder: Path) -> Iterator[Path]:
+    with storages_set(
+        default=entry(dict(site.STORAGES["default"]["OPTIONS"])),
+        staticfiles=entry(dict(site.STORAGES["staticfiles"]["OPTIONS"]), f"{__name__}.Manifest"),
+    ):
+        yield folder
+
+
+@pytest.fixture
+def objects(sdk: Minio) -> Callable[[], dict[str, bytes]]:
+    """What is in the static bucket: keys and contents."""
+
+    def found() -> dict[str, bytes]:
+        contents = {}
+        for one in sdk.list_objects(bucket_name=site.STATIC_BUCKET, recursive=True):
+            response = sdk.get_object(bucket_name=site.STATIC_BUCKET, object_name=str(one.object_name))
+            contents[str(one.object_name)] = response.data
+            response.release_conn()
+        return contents
+
+    return found
+
+
+def collect(*arguments: str, **options: Any) -> str:
+    told = io.StringIO()
+    call_command("collectstatic", "--noinput", *arguments, stdout=told, **options)
+    return told.getvalue()
+
+
+@pytest.mark.usefixtures("folder")
+def test_files_are_copied_to_the_bucket(sdk: Minio, objects: Callable[[], dict[str, bytes]]) -> None:
+    assert "4 static files copied" in collect()
+    assert objects() == FILES
+    types = {name: sdk.stat_object(bucket_name=site.STATIC_BUCKET, object_name=name).content_type for name in FILES}
+    assert types["style.css"] == "text/css"
+    assert types["images/red.png"] == "image/png"
+    assert types["images/deep/er/dot.svg"] == "image/svg+xml"
+    assert types["script.js"] in ("text/javascript", "application/javascript")
+
+
+@pytest.mark.needs("policies")
+@pytest.mark.usefixtures("folder")
+def test_anyone_gets_a_style_sheet_as_one() -> None:
+    collect()
+    with urllib3.PoolManager(retries=False, timeout=10) as http:
+        answer = http.request("GET", static("style.css"))
+    assert (answer.status, answer.data, answer.headers["content-type"]) == (200, FILES["style.css"], "text/css")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_second_run_copies_nothing(objects: Callable[[], dict[str, bytes]]) -> None:
+    collect()
+    told = collect()
+    assert "0 static files copied" in told
+    assert "4 unmodified" in told
+    assert objects() == FILES
+
+
+def test_what_has_changed_is_copied_under_its_own_name(folder: Path, objects: Callable[[], dict[str, bytes]]) -> None:
+    collect()
+    (folder / "style.css").write_bytes(b"changed")
+    in_a_minute = time.time() + 60
+    os.utime(folder / "style.css", (in_a_minute, in_a_minute))
+    assert re.search(r"\b1 static file copied.*3 unmodified", collect())
+    assert objects() == {**FILES, "style.css": b"changed"}
+
+
+@pytest.mark.usefixtures("folder")
+def test_clear_deletes_everything_first(objects: Callable[[], dict[str, bytes]]) -> None:
+    stale = MinioBackendStatic()
+    for name in ("stale.css", "images/stale.png", "old/deep/stale.svg"):
+        stale.save(name, io.BytesIO(b"stale"))
+    told = collect("--clear")
+    assert "4 static files copied" in told
+    assert objects() == FILES
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_dry_run_changes_nothing(objects: Callable[[], dict[str, bytes]]) -> None:
+    MinioBackendStatic().save("stale.css", io.BytesIO(b"stale"))
+    told = collect("--dry-run", "--clear", verbosity=1)
+    assert "Pretending to copy" in told
+    assert "Pretending to delete 'stale.css'" in told
+    assert objects() == {"stale.css": b"stale"}
+
+
+def test_a_failed_upload_fails_the_command(folder: Path, sdk: Minio) -> None:
+    deep = folder.joinpath(*["y" * 240] * 5)  # a key longer than S3 has
+    deep.mkdir(parents=True)
+    (deep / "lost.css").write_bytes(b"lost")
+    with pytest.raises(Exception, match=r"too long for the key of an object"):
+        collect()
+    assert not list(sdk.list_objects(bucket_name=site.STATIC_BUCKET, prefix="y"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_links_are_no_copies() -> None:
+    with pytest.raises(Exception, match="Can't symlink to a remote destination"):
+        collect("--link")
+
+
+# Addresses
+
+
+def test_static_urls_lead_to_the_bucket_whatever_static_url_says(server: Server) -> None:
+    bucket = f"{server.environment()['TEST_S3_ENDPOINT']}/{site.STATIC_BUCKET}"
+    shown = Template("{% load static %}{% static 'a b/style.css' %}").render(Context())
+    assert shown.endswith(f"://{bucket}/a%20b/style.css")
+    assert "?" not in shown
+
+
+def test_the_url_of_a_folder_keeps_its_slash(server: Server) -> None:
+    """Scripts append names of files to it."""
+    assert static("admin/img/").endswith(f"://{server.endpoint}/{site.STATIC_BUCKET}/admin/img/")
+    assert static("").endswith(f"://{server.endpoint}/{site.STATIC_BUCKET}/")
+
+
+@pytest.mark.parametrize("setting", ["STATIC_URL", "MEDIA_URL"])
+def test_the_urls_of_settings_are_ignored(setting: str, settings: Settings) -> None:
+    before = (static("style.css"), MinioBackend(site.PUBLIC_BUCKET).url("photo.png"))
+    setattr(settings, setting, "https://elsewhere.test/here/")
+    assert (static("style.css"), MinioBackend(site.PUBLIC_BUCKET).url("photo.png")) == before
+
+
+def test_the_bucket_of_static_files_is_forced_to_be_public(server: Server) -> None:
+    options = {**site.SERVER_OPTIONS, "MINIO_STATIC_FILES_BUCKET": "assets", "MINIO_PRIVATE_BUCKETS": ["assets"]}
+    storage = MinioBackendStatic(**options)
+    assert storage.is_bucket_public
+    assert (storage.PUBLIC_BUCKETS, storage.PRIVATE_BUCKETS) == (["assets"], [])
+    assert storage.url("style.css").endswith(f"://{server.endpoint}/assets/style.css")
+
+
+def test_default_buckets_have_the_promised_names() -> None:
+    with storages_set(
+        default=entry(dict(site.SERVER_OPTIONS), BACKEND), staticfiles=entry(dict(site.SERVER_OPTIONS), STATIC_BACKEND)
+    ):
+        default, static = MinioBackend(), MinioBackendStatic()
+        assert (default.bucket, default.is_bucket_public) == ("auto-generated-bucket-media-files", False)
+        assert (static.bucket, static.is_bucket_public) == ("auto-generated-bucket-static-files", True)
+        assert isinstance(staticfiles_storage, MinioBackendStatic)
+
+
+# Hashed names
+
+
+@pytest.mark.usefixtures("manifest")
+def test_the_manifest_mixin_of_django_works_on_the_bucket(objects: Callable[[], dict[str, bytes]]) -> None:
+    assert "4 static files copied, 4 post-processed" in collect()
+    found = objects()
+    assert set(FILES) < set(found)
+    hashed = sorted(set(found) - set(FILES))
+    assert [re.sub(r"\.[0-9a-f]{12}\.", ".*.", name) for name in hashed] == [
+        "images/deep/er/dot.*.svg",
+        "images/red.*.png",
+        "script.*.js",
+        "staticfiles.json",
+        "style.*.css",
+    ]
+    style, picture = hashed[-1], hashed[1]
+    assert found[style] == FILES["style.css"].replace(b"images/red.png", picture.encode()).replace(b"'", b'"')
+    assert staticfiles_storage.url("style.css").endswith(f"/{site.STATIC_BUCKET}/{style}")
+
+
+@pytest.mark.usefixtures("manifest")
+def test_hashed_files_are_not_copied_twice(objects: Callable[[], dict[str, bytes]]) -> None:
+    collect()
+    before = objects()
+    assert re.search(r"0 static files copied, 4 unmodified", collect())
+    assert objects() == before
+
+
+@pytest.mark.usefixtures("manifest")
+def test_another_process_finds_the_manifest() -> None:
+    collect()
+    url = staticfiles_storage.url("style.css")
+    assert Manifest().url("style.css") == url
+    assert "style.css" in Manifest().hashed_files

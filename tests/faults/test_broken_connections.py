@@ -1,0 +1,158 @@
+"""Connections that break in the middle of a body: reading goes on, saving is all or nothing."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import urllib3
+from django.core.files.base import ContentFile
+
+from django_minio_backend.models import MinioBackend
+from tests.storage.contents import KIB, MIB, some_bytes
+from tests.support.buckets import unfinished_uploads
+from tests.support.wire import requests_made
+
+if TYPE_CHECKING:
+    from minio import Minio
+
+    from tests.support.proxy import Proxy
+
+DATA = some_bytes(20 * MIB)
+IN_PARTS: dict[str, Any] = {
+    "MINIO_MULTIPART_UPLOAD": True,
+    "MINIO_MULTIPART_THRESHOLD": 5 * MIB,
+    "MINIO_MULTIPART_PART_SIZE": 5 * MIB,
+}
+UNDISTURBED = 6  # requests that reading DATA takes at most
+
+
+@pytest.fixture
+def name(storage: MinioBackend) -> str:
+    return storage.save("data.bin", ContentFile(DATA))
+
+
+@pytest.mark.parametrize("step", [64 * KIB, 3 * MIB, -1])
+@pytest.mark.parametrize("seed", range(4))
+def test_reading_goes_on_where_connections_broke(
+    faulty: MinioBackend, proxy: Proxy, name: str, step: int, seed: int
+) -> None:
+    places = random.Random(f"{seed} {step}")
+    cuts = 4
+    for _ in range(cuts):
+        proxy.cut(places.randrange(len(DATA) // 4))
+    with requests_made() as made, faulty.open(name) as file:
+        found = b"".join(iter(lambda: file.read(step), b""))
+    assert len(found) == len(DATA)
+    assert found == DATA
+    assert len(made) <= UNDISTURBED + 2 * cuts
+    assert proxy.transferred["down"] <= len(DATA) + (cuts + 1) * MIB
+
+
+@pytest.mark.parametrize("after", [0, 1, 100, 500, 700])
+def test_an_answer_that_breaks_at_its_very_start_is_asked_for_again(
+    faulty: MinioBackend, proxy: Proxy, name: str, after: int
+) -> None:
+    with faulty.open(name) as file:
+        start = file.read(MIB)
+        proxy.cut(after)
+        assert start + file.read() == DATA
+
+
+def test_jumping_goes_on_where_connections_broke(faulty: MinioBackend, proxy: Proxy, name: str) -> None:
+    places = random.Random(5)
+    with faulty.open(name) as file:
+        for _ in range(10):
+            place = places.randrange(len(DATA))
+            proxy.cut(places.randrange(100_000))
+            file.seek(place)
+            assert file.read(150_000) == DATA[place : place + 150_000]
+
+
+def test_reading_comes_to_an_end_where_every_connection_breaks(
+    faulty_options: dict[str, Any], proxy: Proxy, name: str
+) -> None:
+    with urllib3.PoolManager(retries=urllib3.Retry(2), timeout=10) as http:
+        faulty = MinioBackend(**faulty_options, MINIO_HTTP_CLIENT=http)
+        file = faulty.open(name)
+        file.read(10)
+        proxy.cut(0, times=1000)
+        proxy.break_connections()
+        with requests_made() as made, pytest.raises((urllib3.exceptions.HTTPError, OSError)):
+            file.read()
+        assert len(made) <= 30
+        file.close()
+
+
+def test_an_object_that_was_replaced_while_the_connection_was_broken_is_not_mixed(
+    faulty: MinioBackend, storage: MinioBackend, proxy: Proxy, name: str
+) -> None:
+    with faulty.open(name) as file:
+        file.read(MIB)
+        with storage.open(name, "wb") as other:
+            other.write(bytes(len(DATA)))
+        proxy.break_connections()
+        with pytest.raises(OSError, match="changed"):
+            file.read()
+
+
+@pytest.mark.parametrize("options", [{}, {"replace_existing": True}, IN_PARTS], ids=["one-put", "replace", "in-parts"])
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_save_whose_connections_break_is_an_error_or_a_complete_object(
+    faulty_options: dict[str, Any],
+    storage: MinioBackend,
+    proxy: Proxy,
+    options: dict[str, Any],
+    times: int,
+    seed: int,
+) -> None:
+    places = random.Random(f"{seed} {times} {options}")
+    data = some_bytes(7 * MIB, seed)
+    faulty = MinioBackend(**faulty_options, **options)
+    faulty.exists("warm up")
+    proxy.cut(lambda: places.randrange(len(data) // 2), direction="up", times=times)
+    try:
+        name = faulty.save("a.bin", ContentFile(data))
+    except (urllib3.exceptions.HTTPError, OSError):
+        assert storage.listdir("")[1] in ([], ["a.bin"])
+        name = "a.bin"
+        if not storage.exists(name):
+            return
+    assert storage.listdir("") == ([], [name])
+    with storage.open(name) as file:
+        assert file.read() == data
+
+
+@pytest.mark.parametrize("options", [{}, IN_PARTS], ids=["one-put", "in-parts"])
+def test_a_save_that_cannot_get_through_is_an_error_and_leaves_nothing(
+    faulty_options: dict[str, Any],
+    storage: MinioBackend,
+    proxy: Proxy,
+    sdk: Minio,
+    bucket: str,
+    options: dict[str, Any],
+) -> None:
+    with urllib3.PoolManager(retries=urllib3.Retry(1), timeout=10) as http:
+        faulty = MinioBackend(**faulty_options, **options, replace_existing=True, MINIO_HTTP_CLIENT=http)
+        faulty.exists("warm up")
+        # Small requests get through, bodies do not.
+        proxy.cut(500_000, direction="up", times=1000)
+        with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
+            faulty.save("a.bin", ContentFile(some_bytes(11 * MIB)))
+    assert storage.listdir("") == ([], [])
+    assert unfinished_uploads(sdk, bucket, "a.bin") == []
+
+
+def test_a_failed_replacement_keeps_the_old_object(
+    faulty_options: dict[str, Any], storage: MinioBackend, proxy: Proxy
+) -> None:
+    storage.save("a.bin", ContentFile(b"old"))
+    with urllib3.PoolManager(retries=False, timeout=10) as http:
+        faulty = MinioBackend(**faulty_options, replace_existing=True, MINIO_HTTP_CLIENT=http)
+        proxy.cut(500_000, direction="up", times=10)
+        with pytest.raises((urllib3.exceptions.HTTPError, OSError)):
+            faulty.save("a.bin", ContentFile(some_bytes(5 * MIB)))
+    with storage.open("a.bin") as file:
+        assert file.read() == b"old"

@@ -1,0 +1,158 @@
+"""Policies: what a bucket should have, and whether two say the same."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_minio_backend.buckets import WantedBucket, public_policy, same_policy, wanted_policy
+
+PRIVATE = WantedBucket("papers", public=False)
+PUBLIC = WantedBucket("papers", public=True)
+ANNA = "arn:aws:iam::1:user/anna"
+EVERYONE: list[Any] = ["*", ["*"], {"AWS": "*"}, {"AWS": ["*"]}, {"AWS": ["*"], "CanonicalUser": "*"}]
+
+
+def statement(**changes: Any) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": ["*"]},
+        "Action": ["s3:GetObject"],
+        "Resource": ["arn:aws:s3:::papers/*"],
+        **changes,
+    }
+
+
+def policy(*statements: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"Version": "2012-10-17", **more, "Statement": list(statements)}
+
+
+KEPT: list[dict[str, Any]] = [
+    statement(Effect="Deny"),
+    statement(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
+    statement(Principal={"AWS": [ANNA]}),
+    statement(Principal={"AWS": ANNA}),
+    statement(Principal={"Service": "logging.s3.amazonaws.com"}),
+]
+
+
+def test_a_public_bucket_lets_anyone_get_an_object_and_nothing_else() -> None:
+    assert public_policy("papers") == policy(statement())
+    assert wanted_policy(PUBLIC, None) == public_policy("papers")
+    assert wanted_policy(PUBLIC, policy(statement(Action=["s3:*"]))) == public_policy("papers")
+
+
+def test_a_hook_wins_over_public_and_private() -> None:
+    hook = policy(statement(Effect="Deny"))
+    for public in (True, False):
+        assert wanted_policy(WantedBucket("papers", public, hook), policy(statement())) == hook
+
+
+def test_a_private_bucket_without_a_policy_needs_none() -> None:
+    assert wanted_policy(PRIVATE, None) is None
+
+
+@pytest.mark.parametrize("principal", EVERYONE)
+@pytest.mark.parametrize("action", [["s3:GetObject"], "s3:*", ["s3:ListBucket"]])
+def test_what_opens_a_private_bucket_to_everyone_is_taken_out(principal: object, action: object) -> None:
+    opened = policy(statement(Principal=principal, Action=action))
+    assert wanted_policy(PRIVATE, opened) is None
+
+
+def test_those_who_are_named_beside_everyone_keep_what_they_have() -> None:
+    opened = policy(statement(Principal={"AWS": [ANNA, "*"]}))
+    assert wanted_policy(PRIVATE, opened) == policy(statement(Principal={"AWS": [ANNA]}))
+
+
+def test_everyone_but_some_is_everyone() -> None:
+    opened = {name: value for name, value in statement(NotPrincipal={"AWS": [ANNA]}).items() if name != "Principal"}
+    assert wanted_policy(PRIVATE, policy(opened)) is None
+
+
+def test_an_empty_condition_is_none() -> None:
+    assert wanted_policy(PRIVATE, policy(statement(Condition={}))) is None
+
+
+def test_a_statement_alone_need_not_stand_in_a_list() -> None:
+    assert wanted_policy(PRIVATE, {"Version": "2012-10-17", "Statement": statement()}) is None
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_other_statements_of_a_private_bucket_are_kept(kept: dict[str, Any]) -> None:
+    current = policy(kept, statement(), Id="mine")
+    before = copy.deepcopy(current)
+    assert wanted_policy(PRIVATE, current) == policy(kept, Id="mine")
+    assert current == before
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_a_private_bucket_that_nobody_has_opened_stays_as_it_is(kept: dict[str, Any]) -> None:
+    assert same_policy(wanted_policy(PRIVATE, policy(kept)), policy(kept))
+
+
+SPELLINGS: list[dict[str, Any]] = [
+    statement(),
+    statement(Principal="*"),
+    statement(Principal={"AWS": "*"}),
+    statement(Action="s3:GetObject"),
+    statement(Resource="arn:aws:s3:::papers/*"),
+    statement(Sid=""),
+    statement(Condition={}),
+]
+
+
+@pytest.mark.parametrize("spelled", SPELLINGS)
+def test_a_policy_is_the_same_however_a_server_spells_it(spelled: dict[str, Any]) -> None:
+    assert same_policy(policy(spelled), public_policy("papers"))
+    assert same_policy(public_policy("papers"), {"Statement": spelled, "Version": "2012-10-17"})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        None,
+        policy(),
+        policy(statement(Effect="Deny")),
+        policy(statement(Action=["s3:GetObject", "s3:ListBucket"])),
+        policy(statement(Action=["s3:ListBucket"])),
+        policy(statement(Resource=["arn:aws:s3:::papers"])),
+        policy(statement(Principal={"AWS": [ANNA]})),
+        policy(statement(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})),
+        policy(statement(), statement(Action=["s3:PutObject"])),
+    ],
+)
+def test_a_policy_that_says_something_else_is_another(other: dict[str, Any] | None) -> None:
+    assert not same_policy(public_policy("papers"), other)
+    assert not same_policy(other, public_policy("papers"))
+
+
+def test_no_policy_is_no_policy() -> None:
+    assert same_policy(None, None)
+
+
+ACTIONS = st.lists(st.sampled_from(["s3:GetObject", "s3:PutObject", "s3:ListBucket"]), min_size=1, unique=True)
+STATEMENTS = st.builds(
+    statement,
+    Effect=st.sampled_from(["Allow", "Deny"]),
+    Principal=st.sampled_from([*EVERYONE, {"AWS": ANNA}, {"AWS": [ANNA, "*"]}]),
+    Action=ACTIONS,
+)
+
+
+@given(statements=st.lists(STATEMENTS, min_size=1, max_size=4), data=st.data())
+def test_order_says_nothing(statements: list[dict[str, Any]], data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(statements))
+    turned = [{**one, "Action": data.draw(st.permutations(one["Action"]))} for one in shuffled]
+    assert same_policy(policy(*statements), policy(*turned))
+
+
+@given(statements=st.lists(STATEMENTS, max_size=4))
+def test_a_corrected_private_bucket_needs_no_second_correction(statements: list[dict[str, Any]]) -> None:
+    once = wanted_policy(PRIVATE, policy(*statements))
+    assert same_policy(wanted_policy(PRIVATE, once), once)
+    for left in once["Statement"] if once else []:
+        assert left["Effect"] == "Deny" or "*" not in str(left["Principal"])

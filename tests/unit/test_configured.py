@@ -1,0 +1,191 @@
+"""All MinIO storages of STORAGES, checked and taken together."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.apps import apps
+
+from django_minio_backend.configured import minio_storages, wanted_by_account
+from django_minio_backend.errors import ConfigurationError
+from django_minio_backend.models import MinioBackend, MinioBackendStatic
+from django_minio_backend.utils import PrivatePublicMixedError
+from tests.support.settings import STATIC_BACKEND, entry, made_up, storages_set
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Archive(MinioBackend):
+    """A storage class of a user's own."""
+
+
+def wanted(storages: Mapping[str, MinioBackend]) -> dict[str, dict[str, bool]]:
+    return {
+        storage.base_url: {bucket.name: bucket.public for bucket in buckets}
+        for storage, buckets in wanted_by_account(storages.values())
+    }
+
+
+def problems() -> list[str]:
+    with pytest.raises(ConfigurationError) as told:
+        minio_storages()
+    return list(told.value.problems)
+
+
+def test_ours_are_found_by_their_class_subclasses_included() -> None:
+    with storages_set(
+        default=entry(made_up()),
+        archive=entry(made_up(MINIO_DEFAULT_BUCKET="archive"), f"{__name__}.Archive"),
+        staticfiles=entry(made_up(), STATIC_BACKEND),
+        local={"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": "/srv"}},
+        memory={"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    ):
+        found = minio_storages()
+        assert {alias: type(storage) for alias, storage in found.items()} == {
+            "default": MinioBackend,
+            "archive": Archive,
+            "staticfiles": MinioBackendStatic,
+        }
+
+
+def test_storages_of_others_are_none_of_ours() -> None:
+    with storages_set(default={"BACKEND": "django.core.files.storage.InMemoryStorage"}):
+        assert minio_storages() == {}
+
+
+def test_problems_of_several_aliases_are_told_together() -> None:
+    with storages_set(
+        default=entry(made_up(MINIO_ENDPOINT="https://minio.test")),
+        media=entry(made_up(MINIO_REGIO="eu", MINIO_USE_HTTPS="no")),
+        good=entry(made_up()),
+        staticfiles=entry(made_up(MINIO_PRIVATE_BUCKETS=["both"], MINIO_PUBLIC_BUCKETS=["both"]), STATIC_BACKEND),
+    ):
+        found = problems()
+    assert len(found) == 4
+    assert [problem.partition(": ")[0] for problem in sorted(found)] == [
+        "STORAGES['default']",
+        "STORAGES['media']",
+        "STORAGES['media']",
+        "STORAGES['staticfiles']",
+    ]
+
+
+def test_the_app_tells_every_problem_when_django_starts() -> None:
+    config = apps.get_app_config("django_minio_backend")
+    with (
+        storages_set(default=entry({"MINIO_ENDPOINT": "minio.test"}), media=entry({"MINIO_REGION": "eu west"})),
+        pytest.raises(ConfigurationError) as told,
+    ):
+        config.ready()
+    assert "STORAGES['default']: MINIO_USE_HTTPS is missing" in str(told.value)
+    assert "STORAGES['media']: MINIO_REGION is 'eu west'" in str(told.value)
+
+
+@pytest.mark.parametrize("alias", ["default", "media"])
+def test_an_alias_without_options_is_told(alias: str) -> None:
+    others: dict[str, Any] = {"default": entry(made_up()), "media": entry(made_up(MINIO_DEFAULT_BUCKET="media"))}
+    with storages_set({**others, alias: {"BACKEND": "django_minio_backend.models.MinioBackend"}}):
+        (problem,) = problems()
+    assert re.match(rf"STORAGES\['{alias}'\] has no .*OPTIONS", problem)
+
+
+# Buckets of several aliases
+
+
+def test_a_bucket_public_in_one_alias_and_private_in_another_of_the_same_server_is_an_error() -> None:
+    with (
+        storages_set(
+            default=entry(made_up(MINIO_PRIVATE_BUCKETS=["papers", "photos"])),
+            media=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"], MINIO_DEFAULT_BUCKET="photos")),
+        ),
+        pytest.raises(PrivatePublicMixedError) as told,
+    ):
+        minio_storages()
+    (problem,) = told.value.problems
+    for part in ("'photos'", "http://minio.test:9000", "public in STORAGES['media']", "private in STORAGES['default']"):
+        assert part in problem
+
+
+def test_a_default_bucket_is_private_and_not_to_be_made_public_by_another_alias() -> None:
+    with (
+        storages_set(
+            default=entry(made_up(MINIO_DEFAULT_BUCKET="photos")),
+            media=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"], MINIO_DEFAULT_BUCKET="photos")),
+        ),
+        pytest.raises(PrivatePublicMixedError, match="'photos'"),
+    ):
+        minio_storages()
+
+
+def test_mixed_buckets_are_told_beside_other_problems() -> None:
+    with storages_set(
+        default=entry(made_up(MINIO_PRIVATE_BUCKETS=["photos"])),
+        media=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"], MINIO_DEFAULT_BUCKET="photos")),
+        broken=entry(made_up(MINIO_REGION="")),
+    ):
+        found = problems()
+    assert len(found) == 2
+
+
+def test_one_name_on_two_servers_are_two_buckets() -> None:
+    with storages_set(
+        default=entry(made_up(MINIO_PRIVATE_BUCKETS=["photos"], MINIO_DEFAULT_BUCKET="photos")),
+        media=entry(
+            made_up(MINIO_ENDPOINT="else.test", MINIO_PUBLIC_BUCKETS=["photos"], MINIO_DEFAULT_BUCKET="photos")
+        ),
+    ):
+        assert wanted(minio_storages()) == {
+            "http://minio.test:9000": {"photos": False},
+            "http://else.test": {"photos": True},
+        }
+
+
+def test_every_bucket_of_every_alias_is_wanted_once() -> None:
+    with storages_set(
+        default=entry(
+            made_up(
+                MINIO_PRIVATE_BUCKETS=["papers"],
+                MINIO_PUBLIC_BUCKETS=["photos"],
+                MINIO_POLICY_HOOKS=[("hooked", {"Version": "2012-10-17", "Statement": []})],
+            )
+        ),
+        media=entry(made_up(MINIO_PRIVATE_BUCKETS=["papers"], MINIO_DEFAULT_BUCKET="media")),
+        staticfiles=entry(made_up(MINIO_STATIC_FILES_BUCKET="assets"), STATIC_BACKEND),
+    ):
+        assert wanted(minio_storages()) == {
+            "http://minio.test:9000": {
+                "papers": False,
+                "photos": True,
+                "auto-generated-bucket-media-files": False,
+                "hooked": False,
+                "media": False,
+                "assets": True,
+            }
+        }
+
+
+def test_the_bucket_of_static_files_is_public_even_where_a_media_alias_lists_it_private() -> None:
+    with storages_set(
+        default=entry(made_up(MINIO_PRIVATE_BUCKETS=["assets"], MINIO_STATIC_FILES_BUCKET="assets")),
+        staticfiles=entry(made_up(MINIO_STATIC_FILES_BUCKET="assets"), STATIC_BACKEND),
+    ):
+        assert wanted(minio_storages())["http://minio.test:9000"]["assets"] is True
+
+
+def test_the_bucket_of_static_files_in_a_media_alias_is_not_wanted_there() -> None:
+    with storages_set(default=entry(made_up(MINIO_STATIC_FILES_BUCKET="assets"))):
+        assert "assets" not in wanted(minio_storages())["http://minio.test:9000"]
+
+
+def test_a_hook_wins_over_every_other_alias() -> None:
+    hook = {"Version": "2012-10-17", "Statement": []}
+    with storages_set(
+        default=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"])),
+        media=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"], MINIO_POLICY_HOOKS=[("photos", hook)])),
+        more=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"])),
+    ):
+        ((_, buckets),) = wanted_by_account(minio_storages().values())
+        assert {bucket.name: bucket.hook for bucket in buckets}["photos"] == hook

@@ -1,0 +1,50 @@
+"""Open modes as Python's own open() spells them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_minio_backend.files import parse_mode
+
+LETTERS = "rwxabt+U"
+MODES = ["".join(mode) for length in range(4) for mode in itertools.product(LETTERS, repeat=length)]
+
+
+def python_takes(mode: str) -> bool:
+    try:
+        with open(os.devnull, mode):  # noqa: PTH123 - the built-in is what is asked
+            return True
+    except FileExistsError:
+        return True  # "x" is right, but the file is there
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if not set(mode) & set("+a")])
+def test_a_mode_is_taken_where_python_takes_it(mode: str) -> None:
+    if not python_takes(mode):
+        with pytest.raises(ValueError, match="invalid mode"):
+            parse_mode(mode)
+    else:
+        assert parse_mode(mode) == ("".join(set(mode) & set("rwx")), "b" not in mode)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if set(mode) & set("+a")])
+def test_appending_and_updating_are_told_to_be_impossible(mode: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot be appended to or changed in place.*Read it with 'r'"):
+        parse_mode(mode)
+
+
+@given(mode=st.text(max_size=4))
+def test_any_other_text_is_no_mode(mode: str) -> None:
+    try:
+        kind, is_text = parse_mode(mode)
+    except ValueError:
+        return
+    assert sorted(mode) in [sorted(kind), sorted(f"{kind}b"), sorted(f"{kind}t")]
+    assert is_text == ("b" not in mode)

@@ -1,0 +1,166 @@
+"""Names become keys: by Django's own rules, inside of the storage, within the bounds of S3."""
+
+from __future__ import annotations
+
+import pathlib
+import posixpath
+from typing import Any
+
+import pytest
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from django_minio_backend import names
+
+NAMES = st.text(st.sampled_from("ab.é/\\ #?%+&~'\U0001f600"), max_size=20) | st.text(max_size=20)
+PARTS = st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
+    lambda part: part not in (".", "..")
+)
+PATHS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
+LOCATIONS = st.just("") | PATHS
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("photo.png", "photo.png"),
+        ("a/b/c.txt", "a/b/c.txt"),
+        ("./a.txt", "a.txt"),
+        ("a//b.txt", "a/b.txt"),
+        ("a/./b.txt", "a/b.txt"),
+        ("a/../b.txt", "b.txt"),
+        ("a\\b.txt", "a/b.txt"),
+        ("folder/", "folder"),
+        (pathlib.PurePosixPath("a/b.txt"), "a/b.txt"),
+        ("", ""),
+        (".", ""),
+        ("a/..", ""),
+        ("..a/b..", "..a/b.."),
+        ("~/x", "~/x"),
+        (" a ", " a "),
+    ],
+)
+def test_a_name_is_normalised(name: object, cleaned: str) -> None:
+    assert names.clean(name) == cleaned
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "..", "../a", "a/../../b", "\\a", "..\\a", "//a", "a/b/../../../c", "/"]
+)
+def test_a_name_outside_of_the_storage_is_suspicious(name: str) -> None:
+    with pytest.raises(SuspiciousFileOperation, match="outside of the storage"):
+        names.clean(name)
+
+
+@given(name=NAMES)
+def test_a_cleaned_name_stays_inside_and_stays_as_it_is(name: str) -> None:
+    try:
+        cleaned = names.clean(name)
+    except (SuspiciousFileOperation, ValueError):
+        return
+    assert names.clean(cleaned) == cleaned
+    assert ".." not in cleaned.split("/")
+    assert not cleaned.startswith("/")
+    assert "\\" not in cleaned
+
+
+@given(name=NAMES)
+def test_every_name_outside_of_the_storage_is_refused_as_by_django(name: str, tmp_path_factory: Any) -> None:
+    assume("\0" not in name and "\\" not in name)
+    storage = FileSystemStorage(location=tmp_path_factory.getbasetemp() / "files")
+    try:
+        storage.path(name)
+    except SuspiciousFileOperation:
+        with pytest.raises(SuspiciousFileOperation):
+            names.clean(name)
+
+
+@given(path=PATHS, location=LOCATIONS)
+def test_the_key_of_a_plain_name_is_that_name_below_the_location(path: str, location: str) -> None:
+    expected = f"{location}/{path}" if location else path
+    assume(len(expected.encode()) <= 1024)
+    assert names.key_of(path, location) == expected
+
+
+@pytest.mark.parametrize(("name", "location"), [("a" * 1024, ""), ("é" * 512, ""), ("a" * 1018, "media")])
+def test_a_key_of_1024_bytes_is_taken_and_one_more_is_too_long(name: str, location: str) -> None:
+    assert len(names.key_of(name, location).encode()) == 1024
+    with pytest.raises(ValueError, match="too long for the key of an object: 1025 of at most 1,024"):
+        names.key_of(f"{name}a", location)
+
+
+@pytest.mark.parametrize("name", ["", ".", "a/..", "./"])
+def test_no_name_names_no_object(name: str) -> None:
+    with pytest.raises(ValueError, match="names no object"):
+        names.key_of(name, "media")
+
+
+@pytest.mark.parametrize(("name", "why"), [("a\0b", "null character"), ("\ud800", "not valid Unicode")])
+def test_what_no_server_can_store_is_refused(name: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        names.key_of(name, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "location", "prefix"),
+    [
+        ("", "", ""),
+        (".", "", ""),
+        ("/", "", ""),
+        ("a", "", "a/"),
+        ("/a/b/", "", "a/b/"),
+        ("a//b", "", "a/b/"),
+        ("\\a", "", "a/"),
+        ("", "media", "media/"),
+        ("a", "media/2026", "media/2026/a/"),
+    ],
+)
+def test_a_folder_is_a_prefix_whatever_slashes_it_has(path: str, location: str, prefix: str) -> None:
+    assert names.folder_prefix(path, location) == prefix
+
+
+def test_a_folder_outside_of_the_storage_is_suspicious() -> None:
+    with pytest.raises(SuspiciousFileOperation):
+        names.folder_prefix("../a", "media")
+
+
+@given(path=PATHS, location=LOCATIONS)
+def test_a_key_lies_below_the_prefix_of_its_folder(path: str, location: str) -> None:
+    assume(len(f"{location}/{path}".encode()) <= 1024)
+    prefix = names.folder_prefix(posixpath.dirname(path), location)
+    assert names.key_of(path, location) == prefix + posixpath.basename(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("photo.png", "image/png"),
+        ("style.css", "text/css"),
+        ("page.HTML", "text/html"),
+        ("letter.txt", "text/plain"),
+        ("unknown.quux", "application/octet-stream"),
+        ("noextension", "application/octet-stream"),
+        ("archive.tar.gz", "application/gzip"),
+        ("dump.sql.bz2", "application/x-bzip2"),
+        ("data.xz", "application/x-xz"),
+        ("page.html.br", "application/x-brotli"),
+    ],
+)
+def test_the_content_type_is_guessed_by_the_name(name: str, content_type: str) -> None:
+    assert names.content_type(name, ContentFile(b"")) == content_type
+
+
+def test_the_content_type_that_the_content_has_comes_first() -> None:
+    content = SimpleUploadedFile("letter.txt", b"", content_type="application/x-letter")
+    assert names.content_type("letter.txt", content) == "application/x-letter"
+
+
+@pytest.mark.parametrize("told", [None, "", "nonsense", "text/plain\r\nX-Evil: 1", 5])
+def test_a_content_type_that_is_none_is_not_taken(told: Any) -> None:
+    content = ContentFile(b"")
+    content.content_type = told  # type: ignore[attr-defined]
+    assert names.content_type("photo.png", content) == "image/png"

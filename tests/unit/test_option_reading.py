@@ -1,0 +1,326 @@
+"""From STORAGES and calls to options: where they come from, and how their problems are told."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.storage import storages
+from django.test.utils import override_settings
+from minio.credentials.providers import StaticProvider
+
+from django_minio_backend.errors import ConfigurationError
+from django_minio_backend.models import MinioBackend, MinioBackendStatic
+from django_minio_backend.option_reading import read_options
+from django_minio_backend.utils import PrivatePublicMixedError
+from tests.support.settings import BACKEND, STATIC_BACKEND, entry, made_up, read, storages_set, value_of
+
+TOP_LEVEL: list[tuple[str, Any, Any]] = [
+    ("MINIO_URL_CACHING_ENABLED", True, False),
+    ("MINIO_URL_CACHE_TIMEOUT", 600, 60),
+    ("MINIO_URL_CACHE_PREFIX", "top_", "own_"),
+    ("MINIO_BUCKET_CHECK_ON_SAVE", True, False),
+    ("MINIO_CONSISTENCY_CHECK_ON_START", True, False),
+]
+REQUIRED = ["MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_USE_HTTPS"]
+
+
+def problems_of(options: dict[str, Any], alias: str = "default") -> list[str]:
+    with pytest.raises(ConfigurationError) as told:
+        read_options(options, alias)
+    return list(told.value.problems)
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("MINIO_END_POINT", "MINIO_ENDPOINT"),
+        ("MINIO_ACCESKEY", "MINIO_ACCESS_KEY"),
+        ("MINIO_SECRETKEY", "MINIO_SECRET_KEY"),
+        ("MINIO_URL_EXPIRY", "MINIO_URL_EXPIRY_HOURS"),
+        ("MINIO_PRIVATE_BUCKET", "MINIO_PRIVATE_BUCKETS"),
+        ("MINIO_USE_HTTP", "MINIO_USE_HTTPS"),
+        ("minio_region", "MINIO_REGION"),
+        ("replace_exsting", "replace_existing"),
+        ("bucketname", "bucket_name"),
+        ("num_parallel_upload", "num_parallel_uploads"),
+        ("meta_data", "metadata"),
+    ],
+)
+def test_an_unknown_name_suggests_the_nearest_known_one(wrong: str, right: str) -> None:
+    assert problems_of(made_up(**{wrong: "value"})) == [
+        f"STORAGES['default']: {wrong} is not an option; did you mean {right}?"
+    ]
+
+
+def test_a_name_like_no_other_suggests_nothing() -> None:
+    assert problems_of(made_up(quux=1)) == ["STORAGES['default']: quux is not an option."]
+
+
+def test_a_call_with_an_unknown_keyword_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="replace_exsting is not an option; did you mean replace_existing"):
+        MinioBackend(**made_up(replace_exsting=True))
+
+
+def test_the_value_of_an_unknown_name_is_not_told() -> None:
+    assert "hush" not in problems_of(made_up(MINIO_SECRETKEY="hush"))[0]
+
+
+# What is missing or does not go together
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("absent", ["left out", "None"])
+def test_a_missing_option_is_told(name: str, absent: str) -> None:
+    options = made_up(**{name: None})
+    if absent == "left out":
+        del options[name]
+    (problem,) = problems_of(options)
+    assert problem.startswith(f"STORAGES['default']: {name} is missing")
+
+
+def test_the_region_is_never_asked_for() -> None:
+    assert read().region == "us-east-1"
+
+
+def test_none_counts_as_not_given() -> None:
+    everything = {
+        field.metadata["name"]: None for field in dataclasses.fields(read()) if field.metadata
+    }  # as os.environ.get() returns it
+    assert read(**{**everything, **made_up()}) == read()
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"MINIO_EXTERNAL_ENDPOINT": "files.test"}, "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS"),
+        ({"MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": True}, "MINIO_EXTERNAL_ENDPOINT"),
+        ({"MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": False}, "MINIO_EXTERNAL_ENDPOINT"),
+    ],
+)
+def test_half_an_external_endpoint_is_told(given: dict[str, Any], missing: str) -> None:
+    (problem,) = problems_of(made_up(**given))
+    assert "come together; one is missing" in problem
+    assert missing in problem
+
+
+def test_a_provider_beside_keys_is_told() -> None:
+    (problem,) = problems_of(made_up(MINIO_CREDENTIALS=StaticProvider("someone", "hush")))
+    assert "MINIO_CREDENTIALS stands beside MINIO_ACCESS_KEY" in problem
+
+
+def test_all_problems_of_a_storage_are_told_at_once() -> None:
+    problems = problems_of(
+        {
+            "MINIO_ENDPOINT": "https://minio.test",
+            "MINIO_SECRET_KEY": "hush",
+            "MINIO_URL_EXPIRY_HOURS": 200,
+            "MINIO_PRIVATE_BUCKETS": ["photos"],
+            "MINIO_PUBLIC_BUCKETS": ["photos"],
+            "MINIO_EXTERNAL_ENDPOINT": "files.test",
+            "MINIO_MULTIPART": True,
+            "replace_existing": "yes",
+        },
+        "media",
+    )
+    found = "\n".join(problems)
+    for name in (
+        "MINIO_ENDPOINT is 'https://minio.test'",
+        "MINIO_ACCESS_KEY is missing",
+        "MINIO_USE_HTTPS is missing",
+        "MINIO_URL_EXPIRY_HOURS is 200",
+        "bucket 'photos' is in both",
+        "come together",
+        "did you mean MINIO_MULTIPART_UPLOAD",
+        "replace_existing is 'yes'",
+    ):
+        assert name in found
+    assert len(problems) == 8
+    assert all(problem.startswith("STORAGES['media']: ") for problem in problems)
+
+
+def test_the_message_of_an_error_has_every_problem() -> None:
+    with pytest.raises(ConfigurationError) as told:
+        read_options({}, "default")
+    assert str(told.value).splitlines() == list(told.value.problems)
+
+
+def test_a_bucket_in_both_lists_is_an_error_of_its_own() -> None:
+    with pytest.raises(PrivatePublicMixedError, match=r"STORAGES\['default'\]: bucket 'photos' is in both"):
+        read(MINIO_PRIVATE_BUCKETS=["papers", "photos"], MINIO_PUBLIC_BUCKETS=["photos", "leaflets"])
+
+
+def test_a_bucket_in_neither_list_is_private() -> None:
+    storage = MinioBackend("papers", **made_up(MINIO_PUBLIC_BUCKETS=["photos"]))
+    assert not storage.is_bucket_public
+    assert MinioBackend("photos", **made_up(MINIO_PUBLIC_BUCKETS=["photos"])).is_bucket_public
+
+
+def test_what_the_user_gave_is_never_changed() -> None:
+    given = made_up(
+        MINIO_PRIVATE_BUCKETS=["papers", "papers"],
+        MINIO_PUBLIC_BUCKETS=["photos"],
+        MINIO_POLICY_HOOKS=[("photos", {"Version": "2012-10-17", "Statement": []})],
+        MINIO_LOCATION="/media/",
+        MINIO_PUBLIC_BASE_URL={"photos": "https://cdn.test/"},
+        metadata={"a": "b"},
+    )
+    before = copy.deepcopy(given)
+    with storages_set(default=entry(given)):
+        storage = storages["default"]
+        assert isinstance(storage, MinioBackend)
+        storage.PRIVATE_BUCKETS.append("more")
+        storage.PUBLIC_BUCKETS.append("more")
+        storage.wanted_buckets()
+        storage.validate_settings()
+    assert given == before
+
+
+def test_options_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        read().region = "eu-west-1"  # type: ignore[misc]
+
+
+def test_later_changes_of_a_users_list_change_nothing() -> None:
+    buckets = ["papers"]
+    options = read(MINIO_PRIVATE_BUCKETS=buckets)
+    buckets.append("photos")
+    assert options.private_buckets == ("papers",)
+
+
+# The top level of settings
+
+
+@pytest.mark.parametrize(("name", "top", "own"), TOP_LEVEL)
+def test_an_option_is_read_from_options_first_and_then_from_the_top_level(name: str, top: object, own: object) -> None:
+    with override_settings(**{name: top}):
+        assert value_of(read(), name) == top
+        assert value_of(read(**{name: own}), name) == own
+        assert value_of(read(**{name: None}), name) == top
+
+
+def test_the_timeout_at_the_top_level_is_checked_as_well() -> None:
+    with override_settings(MINIO_URL_CACHE_TIMEOUT="soon"):
+        (problem,) = problems_of(made_up())
+    assert "MINIO_URL_CACHE_TIMEOUT is 'soon', but must be" in problem
+
+
+@pytest.mark.parametrize(("name", "value"), [("MINIO_ENDPOINT", "other.test"), ("MINIO_REGION", "eu-west-1")])
+def test_no_other_option_is_read_from_the_top_level(name: str, value: str) -> None:
+    with override_settings(**{name: value}):
+        assert value_of(read(), name) != value
+
+
+# The three ways to get options
+
+
+def test_a_storage_of_storages_has_its_own_options_alone() -> None:
+    with storages_set(
+        default=entry(made_up(MINIO_REGION="eu-west-1", MINIO_LOCATION="leaks", MINIO_DEFAULT_BUCKET="leaks")),
+        media=entry(made_up(MINIO_ENDPOINT="media.test", MINIO_PUBLIC_BUCKETS=["photos"])),
+    ):
+        storage = storages["media"]
+        assert isinstance(storage, MinioBackend)
+        assert storage.options == read_options(
+            made_up(MINIO_ENDPOINT="media.test", MINIO_PUBLIC_BUCKETS=["photos"]), "media"
+        )
+
+
+def test_a_call_with_an_alias_takes_its_options_with_what_is_given_on_top() -> None:
+    with storages_set(
+        default=entry(made_up()), media=entry(made_up(MINIO_ENDPOINT="media.test", MINIO_LOCATION="files"))
+    ):
+        storage = MinioBackend("papers", "media", MINIO_LOCATION="else", replace_existing=True)
+        assert storage.base_url == "http://media.test"
+        assert (storage.bucket, storage.options.location, storage.options.alias) == ("papers", "else", "media")
+        assert storage.replace_existing
+
+
+def test_a_call_with_nothing_is_the_default_storage() -> None:
+    with storages_set(default=entry(made_up(MINIO_DEFAULT_BUCKET="papers"))):
+        assert MinioBackend().bucket == "papers"
+        assert MinioBackend().options.alias == "default"
+        assert MinioBackend("photos").bucket == "photos"
+
+
+def test_a_static_storage_made_with_nothing_is_the_one_of_staticfiles() -> None:
+    with storages_set(
+        default=entry(made_up()), staticfiles=entry(made_up(MINIO_STATIC_FILES_BUCKET="assets"), STATIC_BACKEND)
+    ):
+        assert MinioBackendStatic().bucket == "assets"
+        assert MinioBackendStatic().options.alias == "staticfiles"
+
+
+def test_a_call_with_all_options_asks_no_settings() -> None:
+    with storages_set(default={"BACKEND": "django.core.files.storage.FileSystemStorage"}):
+        storage = MinioBackend("papers", **made_up())
+        assert (storage.bucket, storage.options.alias) == ("papers", "")
+
+
+def test_an_instance_knows_its_alias_by_its_options() -> None:
+    with storages_set(
+        default=entry(made_up()),
+        media=entry(made_up(MINIO_ENDPOINT="media.test")),
+        more=entry(made_up(bucket_name="b4u")),
+    ):
+        found = {alias: storages[alias] for alias in ("default", "media", "more")}
+        assert {
+            alias: storage.options.alias for alias, storage in found.items() if isinstance(storage, MinioBackend)
+        } == {alias: alias for alias in found}
+
+
+def test_aliases_with_the_same_options_are_told_apart_by_their_class() -> None:
+    with storages_set(default=entry(made_up()), staticfiles=entry(made_up(), STATIC_BACKEND)):
+        default, static = storages["default"], storages["staticfiles"]
+        assert isinstance(default, MinioBackend)
+        assert isinstance(static, MinioBackendStatic)
+        assert (default.options.alias, static.options.alias) == ("default", "staticfiles")
+
+
+@pytest.mark.parametrize(
+    ("alias", "problem"),
+    [("nowhere", "is not there"), ("bare", "has no OPTIONS"), ("files", "is not a MinIO storage")],
+)
+def test_an_alias_that_is_none_of_ours_is_told_with_those_that_are(alias: str, problem: str) -> None:
+    files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": "/srv/files"}}
+    with (
+        storages_set(default=entry(made_up()), media=entry(made_up()), files=files, bare={"BACKEND": BACKEND}),
+        pytest.raises(ConfigurationError) as told,
+    ):
+        MinioBackend(storage_name=alias)
+    assert f"STORAGES['{alias}'] {problem}" in str(told.value)
+    assert "'default', 'media'" in str(told.value)
+
+
+def test_an_alias_of_no_minio_storage_at_all_is_told() -> None:
+    with (
+        storages_set(default={"BACKEND": "django.core.files.storage.InMemoryStorage"}),
+        pytest.raises(
+            ConfigurationError, match=r"STORAGES\['default'\] has no OPTIONS. MinIO storages in STORAGES: none"
+        ),
+    ):
+        MinioBackend()
+
+
+def test_validate_settings_checks_against_the_settings_as_they_are_now() -> None:
+    with storages_set(default=entry(made_up())):
+        storage = MinioBackend("papers")
+        storage.validate_settings()
+    with (
+        storages_set(default=entry(made_up(MINIO_URL_EXPIRY_HOURS=timedelta(days=8)))),
+        pytest.raises(ConfigurationError, match="MINIO_URL_EXPIRY_HOURS"),
+    ):
+        storage.validate_settings()
+
+
+def test_options_from_an_environment_without_them_are_told_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_ENDPOINT", raising=False)
+    (problem,) = problems_of(made_up(MINIO_ENDPOINT=os.environ.get("NO_SUCH_ENDPOINT")))
+    assert "MINIO_ENDPOINT is missing: host[:port] of the server" in problem

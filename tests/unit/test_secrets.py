@@ -1,0 +1,84 @@
+"""No secret is shown where storages, options and errors are."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+import urllib3
+from django.core.files.storage import storages
+from django.db.migrations.writer import MigrationWriter
+from minio.credentials.providers import StaticProvider
+from minio.sse import SseCustomerKey
+
+from django_minio_backend.configured import minio_storages
+from django_minio_backend.errors import ConfigurationError
+from django_minio_backend.models import MinioBackend
+from tests.support.settings import SECRET_KEY, entry, made_up, storages_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOKEN = "hush-hush-token"
+CUSTOMER_KEY = b"hush-hush-of-32-bytes-0123456789"
+PROXY_PASSWORD = "hush-hush-proxy"
+
+
+@pytest.fixture
+def storage() -> MinioBackend:
+    return MinioBackend(
+        "papers",
+        **made_up(
+            MINIO_SESSION_TOKEN=TOKEN,
+            MINIO_HTTP_CLIENT=urllib3.ProxyManager(f"http://user:{PROXY_PASSWORD}@proxy.test"),
+            MINIO_USE_HTTPS=True,
+            sse=SseCustomerKey(CUSTOMER_KEY),
+        ),
+    )
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format])
+def test_nothing_shows_a_secret(storage: MinioBackend, show: Callable[[object], str]) -> None:
+    provided = MinioBackend(
+        **made_up(MINIO_ACCESS_KEY=None, MINIO_SECRET_KEY=None, MINIO_CREDENTIALS=StaticProvider("a", SECRET_KEY))
+    )
+    shown = [storage, storage.options, [storage], provided, provided.options, storage.client, storage.deconstruct()]
+    for one in shown:
+        assert "hush" not in show(one)
+
+
+def test_the_name_of_a_storage_helps_to_find_it(storage: MinioBackend) -> None:
+    assert repr(storage) == "<MinioBackend: bucket 'papers' at https://minio.test:9000>"
+    with storages_set(default=entry(made_up(MINIO_DEFAULT_BUCKET="photos"))):
+        shown = repr(storages["default"])
+    assert shown == "<MinioBackend: bucket 'photos' of STORAGES['default'] at http://minio.test:9000>"
+
+
+def test_no_error_shows_a_secret() -> None:
+    with (
+        storages_set(
+            default=entry(
+                made_up(MINIO_SESSION_TOKEN=[TOKEN], MINIO_REGION="", MINIO_HTTP_CLIENT=f"x{PROXY_PASSWORD}")
+            ),
+            media=entry(made_up(MINIO_CREDENTIALS=[SECRET_KEY], MINIO_TOKEN=TOKEN)),
+        ),
+        pytest.raises(ConfigurationError) as told,
+    ):
+        minio_storages()
+    assert len(told.value.problems) >= 5
+    assert "hush" not in str(told.value) + repr(told.value)
+
+
+def test_no_migration_shows_a_secret(storage: MinioBackend) -> None:
+    written, _ = MigrationWriter.serialize(storage)
+    assert "papers" in written
+    assert "hush" not in written
+
+
+def test_no_log_line_shows_a_secret(storage: MinioBackend, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        storage.url("letter.txt")
+        storage.is_minio_available()
+    assert "hush" not in caplog.text
+    assert "X-Amz-Signature" not in caplog.text

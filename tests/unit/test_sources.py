@@ -1,0 +1,245 @@
+"""Whatever is saved becomes blocks that joined are its bytes, from its start, each as long as was asked for."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.files.base import ContentFile, File
+from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile, TemporaryUploadedFile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_minio_backend.sources import Source, TruncatedContentError
+from django_minio_backend.uploads import Blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SMALL = Blocks(first=7, part=5, grows=False)
+
+
+class Stream:
+    """Readable, and nothing else: what a socket gives, a few bytes at a time."""
+
+    def __init__(self, data: bytes | str, step: int = 3) -> None:
+        self._data = data
+        self._step = step
+
+    def read(self, size: int = -1) -> bytes | str:
+        taken = self._step if size < 0 else min(size, self._step)
+        piece, self._data = self._data[:taken], self._data[taken:]
+        return piece
+
+
+class Sized(Stream):
+    """A stream that says how long it is, rightly or not."""
+
+    def __init__(self, data: bytes, size: Any) -> None:
+        super().__init__(data)
+        self.size = size
+
+
+class Unwilling(Stream):
+    """Has a seek() that it cannot do."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, offset: int) -> None:
+        raise io.UnsupportedOperation(f"seek to {offset}")
+
+
+class Chunked:
+    """Has chunks() and nothing else."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def chunks(self) -> Iterator[bytes]:
+        for start in range(0, len(self._data), 4):
+            yield self._data[start : start + 4]
+
+
+def moved(data: bytes) -> io.BytesIO:
+    stream = io.BytesIO(data)
+    stream.seek(0, io.SEEK_END)
+    return stream
+
+
+def zipped(data: bytes) -> File[Any]:
+    """A file that lies: its size is that of the compressed bytes."""
+    stream: Any = gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(data)))
+    return File(stream)
+
+
+def temporary_upload(data: bytes) -> TemporaryUploadedFile:
+    upload = TemporaryUploadedFile("name", "text/plain", len(data), None)
+    upload.write(data)
+    return upload
+
+
+KINDS: dict[str, Callable[[bytes], Any]] = {
+    "BytesIO": io.BytesIO,
+    "BytesIO at its end": moved,
+    "ContentFile": ContentFile,
+    "File of BytesIO": lambda data: File(io.BytesIO(data)),
+    "SimpleUploadedFile": lambda data: SimpleUploadedFile("name", data),
+    "InMemoryUploadedFile": lambda data: InMemoryUploadedFile(io.BytesIO(data), None, "name", None, len(data), None),
+    "TemporaryUploadedFile": temporary_upload,
+    "stream": Stream,
+    "stream with its size": lambda data: Sized(data, len(data)),
+    "stream with no size": lambda data: Sized(data, None),
+    "stream that counts short": lambda data: Sized(data, len(data) // 2),
+    "stream with an odd size": lambda data: Sized(data, "many"),
+    "stream that cannot seek": Unwilling,
+    "chunks": Chunked,
+    "gzip": zipped,
+    "buffered": lambda data: io.BufferedReader(io.BytesIO(data)),
+}
+LENGTH_KNOWN = {
+    *("BytesIO", "BytesIO at its end", "ContentFile", "File of BytesIO", "SimpleUploadedFile", "InMemoryUploadedFile"),
+    *("TemporaryUploadedFile", "stream with its size", "buffered"),
+}
+TEXTS: dict[str, Callable[[str], Any]] = {
+    "StringIO": lambda text: io.StringIO(text, newline=""),
+    "ContentFile": ContentFile,
+    "stream": Stream,
+    "File": lambda text: File(io.StringIO(text, newline="")),
+}
+
+
+@contextmanager
+def source_of(content: Any, *, replayable: bool = False) -> Iterator[Source]:
+    with closing(Source(content, replayable=replayable)) as source:
+        yield source
+    getattr(content, "close", int)()
+
+
+def cuts() -> st.SearchStrategy[Blocks]:
+    return st.builds(Blocks, first=st.integers(1, 40), part=st.integers(1, 20), grows=st.booleans())
+
+
+def assert_cut(blocks: list[bytes], cut: Blocks, whole: bytes) -> None:
+    assert b"".join(blocks) == whole
+    assert [len(block) for block in blocks[:-1]] == [cut.size(number) for number in range(len(blocks) - 1)]
+    assert len(blocks[-1]) <= cut.size(len(blocks) - 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.binary(max_size=200), cut=cuts(), replayable=st.booleans())
+def test_blocks_are_the_content_cut_as_asked(kind: str, data: bytes, cut: Blocks, *, replayable: bool) -> None:
+    with source_of(KINDS[kind](data), replayable=replayable) as source:
+        assert_cut(list(source.blocks(cut)), cut, data)
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+@given(text=st.text(max_size=100), cut=cuts(), replayable=st.booleans())
+def test_text_is_encoded_as_utf_8_before_it_is_measured(kind: str, text: str, cut: Blocks, *, replayable: bool) -> None:
+    with source_of(TEXTS[kind](text), replayable=replayable) as source:
+        assert_cut(list(source.blocks(cut)), cut, text.encode())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.binary(max_size=100), cut=cuts(), before=st.integers(0, 20))
+def test_a_source_can_be_read_a_second_time(kind: str, data: bytes, cut: Blocks, before: int) -> None:
+    """However much of it was read before: a multipart upload finds its bucket missing after two blocks."""
+    with source_of(KINDS[kind](data), replayable=True) as source:
+        assert_replays(source, cut, data, before)
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+@given(text=st.text(max_size=60), cut=cuts(), before=st.integers(0, 20))
+def test_text_can_be_read_a_second_time(kind: str, text: str, cut: Blocks, before: int) -> None:
+    with source_of(TEXTS[kind](text), replayable=True) as source:
+        assert_replays(source, cut, text.encode(), before)
+
+
+def assert_replays(source: Source, cut: Blocks, whole: bytes, before: int) -> None:
+    list(itertools.islice(source.blocks(cut), before))
+    for _ in range(2):
+        source.rewind()
+        assert_cut(list(source.blocks(cut)), cut, whole)
+
+
+@pytest.mark.parametrize("kind", sorted(LENGTH_KNOWN))
+def test_the_length_is_known_where_the_content_tells_it(kind: str) -> None:
+    with source_of(KINDS[kind](b"twelve bytes")) as source:
+        assert source.length == 12
+
+
+@pytest.mark.parametrize("kind", ["stream", "stream with no size", "stream with an odd size", "chunks"])
+def test_the_length_is_unknown_where_the_content_tells_none(kind: str) -> None:
+    with source_of(KINDS[kind](b"twelve bytes")) as source:
+        assert source.length is None
+
+
+def test_a_size_that_lies_is_not_believed_where_the_content_can_seek() -> None:
+    content = ContentFile(b"twelve bytes")
+    content.size = 3
+    with source_of(content) as source:
+        assert source.length == 12
+        assert b"".join(source.blocks(SMALL)) == b"twelve bytes"
+
+
+def test_content_of_no_bytes_is_one_empty_block() -> None:
+    with source_of(io.BytesIO()) as source:
+        assert list(source.blocks(SMALL)) == [b""]
+
+
+@pytest.mark.parametrize("claimed", [13, 14, 10_000_000_000])
+def test_content_that_ends_before_the_size_it_gave_is_an_error(claimed: int) -> None:
+    with (
+        source_of(Sized(b"twelve bytes", claimed)) as source,
+        pytest.raises(TruncatedContentError, match=rf"ended after 12 of {claimed} bytes; nothing was stored"),
+    ):
+        list(source.blocks(SMALL))
+
+
+def test_content_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(bytes(100_000))
+    with source_of(path.open("rb", buffering=0)) as source:
+        blocks = source.blocks(Blocks(first=10_000, part=10_000, grows=False))
+        next(blocks)
+        path.write_bytes(bytes(20_000))
+        with pytest.raises(TruncatedContentError, match="ended after 20000 of 100000 bytes"):
+            list(blocks)
+
+
+def test_a_closed_file_is_an_error() -> None:
+    content = io.BytesIO(b"twelve bytes")
+    content.close()
+    with pytest.raises(ValueError, match="closed"):
+        Source(content, replayable=False)
+
+
+def test_content_that_fails_passes_its_error_on() -> None:
+    class Broken(Stream):
+        def read(self, size: int = -1) -> bytes | str:
+            if not self._data:
+                raise TimeoutError("no more")
+            return super().read(size)
+
+    with source_of(Broken(b"twelve bytes")) as source, pytest.raises(TimeoutError, match="no more"):
+        list(source.blocks(SMALL))
+
+
+def test_the_content_stays_open() -> None:
+    content = io.BytesIO(b"twelve bytes")
+    source = Source(content, replayable=True)
+    list(source.blocks(SMALL))
+    source.close()
+    assert not content.closed
+
+
+def test_a_text_file_is_read_whatever_its_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("Größe: 5 €\n" * 100, encoding="utf-16")
+    with source_of(path.open(encoding="utf-16")) as source:
+        assert b"".join(source.blocks(SMALL)) == ("Größe: 5 €\n" * 100).encode()

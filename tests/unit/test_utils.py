@@ -1,0 +1,91 @@
+"""Look-ups in settings, dates as folder names, and errors."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+import re
+from unittest import mock
+
+import pytest
+from django.db import models
+from django.test.utils import override_settings
+from django.utils import timezone
+
+import django_minio_backend
+from django_minio_backend.errors import ConfigurationError, ObjectChangedError, ObjectExistsError
+from django_minio_backend.models import get_iso_date, iso_date_prefix
+from django_minio_backend.utils import get_setting, get_storages_setting
+from tests.support.settings import BACKEND, entry, made_up, storages_set
+
+
+def test_a_setting_is_looked_up() -> None:
+    with override_settings(MINIO_OF_MINE="here"):
+        assert get_setting("MINIO_OF_MINE") == "here"
+    assert get_setting("MINIO_OF_MINE") is None
+    assert get_setting("MINIO_OF_MINE", "else") == "else"
+
+
+def test_a_setting_that_is_false_is_not_its_default() -> None:
+    with override_settings(MINIO_OF_MINE=False):
+        assert get_setting("MINIO_OF_MINE", "else") is False
+
+
+def test_an_option_of_a_storage_is_looked_up() -> None:
+    with storages_set(default=entry(made_up(MINIO_REGION="eu-west-1")), media=entry(made_up())):
+        assert get_storages_setting("MINIO_REGION") == "eu-west-1"
+        assert get_storages_setting("MINIO_REGION", "media") is None
+        assert get_storages_setting("MINIO_REGION", storage="media", default="us-east-1") == "us-east-1"
+        assert get_storages_setting("MINIO_ENDPOINT", "media") == "minio.test:9000"
+
+
+def test_a_storage_without_options_has_the_defaults() -> None:
+    with storages_set(default=entry(made_up()), bare={"BACKEND": BACKEND}):
+        assert get_storages_setting("MINIO_REGION", "bare", "us-east-1") == "us-east-1"
+
+
+def test_a_storage_that_is_not_there_is_told_with_those_that_are() -> None:
+    with (
+        storages_set(default=entry(made_up())),
+        pytest.raises(ConfigurationError, match=r"STORAGES\['media'\] is not there.*'staticfiles', 'default'"),
+    ):
+        get_storages_setting("MINIO_REGION", "media")
+
+
+@pytest.mark.parametrize(
+    ("now", "folder"),
+    [
+        (dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC), "2026-1-31"),
+        (dt.datetime(2026, 12, 5, 23, 59, tzinfo=dt.UTC), "2026-12-5"),
+    ],
+)
+def test_today_is_a_folder_without_leading_zeros(now: dt.datetime, folder: str) -> None:
+    with mock.patch.object(timezone, "now", return_value=now):
+        assert get_iso_date() == folder
+        assert iso_date_prefix(mock.Mock(spec=models.Model), "photo.png") == f"{folder}/photo.png"
+
+
+def test_the_date_is_todays() -> None:
+    before = timezone.now().date()
+    year, month, day = map(int, get_iso_date().split("-"))
+    assert before <= dt.date(year, month, day) <= timezone.now().date()
+
+
+def test_the_version_is_one() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", django_minio_backend.__version__)
+
+
+def test_errors_of_names_are_those_of_python() -> None:
+    assert issubclass(ObjectExistsError, FileExistsError)
+    assert issubclass(ObjectChangedError, OSError)
+    assert "'photo.png' exists already in bucket 'photos'" in str(ObjectExistsError("photos", "photo.png"))
+    assert "'photo.png' in bucket 'photos' changed" in str(ObjectChangedError("photos", "photo.png"))
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigurationError("one", "two"), ObjectExistsError("photos", "a.png"), ObjectChangedError("photos", "a")]
+)
+def test_errors_can_be_pickled(error: Exception) -> None:
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert type(again) is type(error)
+    assert str(again) == str(error)
