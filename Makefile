@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))')
-COVERAGE_BAR ?= 0
+COVERAGE_BAR ?= 90
 ARGS ?= -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE_BAR)
 
 BIN := .venv/bin

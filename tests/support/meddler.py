@@ -1,0 +1,115 @@
+"""An HTTP proxy in front of a server; where a test says so, it gives answers of its own."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tools.servers import Server
+
+
+class Asked(NamedTuple):
+    """A request on its way."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+
+
+class Answer(NamedTuple):
+    """What is answered instead of the server's own answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/xml"
+    etag: str = ""
+
+
+def s3_error(status: int, code: str) -> Answer:
+    """An error as S3 servers tell it."""
+    return Answer(status, f"<Error><Code>{code}</Code><Message>made up by a test</Message></Error>".encode())
+
+
+@dataclass
+class Meddler:
+    """The proxy; `rule` gets each request and returns an answer, or None to pass it on.
+
+    A rule set as `afterwards` is asked when the server has answered: the request was carried out by then.
+    """
+
+    endpoint: str
+    rule: Callable[[Asked], Answer | None] = lambda _: None
+    afterwards: Callable[[Asked], Answer | None] = lambda _: None
+    asked: list[Asked] = field(default_factory=list)
+
+
+@contextmanager
+def meddling(server: Server) -> Iterator[Meddler]:
+    """Run the proxy for the length of the block."""
+    meddler = Meddler("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one(self) -> None:
+            url = urlsplit(self.path)
+            asked = Asked(self.command, url.path, url.query, dict(self.headers.items()))
+            meddler.asked.append(asked)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = meddler.rule(asked)
+            if answer is None:
+                passed = self.pass_on(body)
+                answer = meddler.afterwards(asked)
+                if answer is None:
+                    self.give(*passed)
+                    return
+            etag = {"ETag": answer.etag} if answer.etag else {}
+            self.give(answer.status, {"Content-Type": answer.content_type, **etag}, answer.body)
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one  # noqa: N815 - named by http.server
+
+        def pass_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+            connection = http.client.HTTPConnection(server.endpoint)
+            connection.request(self.command, self.path, body=body, headers=dict(self.headers.items()))
+            response = connection.getresponse()
+            found = response.read()
+            connection.close()
+            return response.status, dict(response.getheaders()), found
+
+        def give(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+            self.send_response_only(status)
+            for name, value in headers.items():
+                if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                    self.send_header(name, value)
+            length = headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(body))
+            self.send_header("Content-Length", length)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """Connections that a client drops are nothing to tell."""
+
+    with Quiet(("127.0.0.1", 0), Handler) as proxy:
+        proxy.daemon_threads = True
+        meddler.endpoint = f"127.0.0.1:{proxy.server_address[1]}"
+        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield meddler
+        finally:
+            proxy.shutdown()
+            thread.join()
