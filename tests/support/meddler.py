@@ -52,6 +52,11 @@ class Meddler:
     asked: list[Asked] = field(default_factory=list)
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Connections that a client drops are nothing to tell."""
+
+
 @contextmanager
 def meddling(server: Server) -> Iterator[Meddler]:
     """Run the proxy for the length of the block."""
@@ -99,11 +104,7 @@ def meddling(server: Server) -> Iterator[Meddler]:
         def log_message(self, *_: object) -> None:
             pass
 
-    class Quiet(ThreadingHTTPServer):
-        def handle_error(self, *_: object) -> None:
-            """Connections that a client drops are nothing to tell."""
-
-    with Quiet(("127.0.0.1", 0), Handler) as proxy:
+    with _Quiet(("127.0.0.1", 0), Handler) as proxy:
         proxy.daemon_threads = True
         meddler.endpoint = f"127.0.0.1:{proxy.server_address[1]}"
         thread = threading.Thread(target=proxy.serve_forever, daemon=True)
