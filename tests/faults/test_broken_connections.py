@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
 from django.core.files.base import ContentFile
+from minio.error import MinioException
 
+from django_minio_backend.errors import ObjectChangedError
 from django_minio_backend.models import MinioBackend
 from tests.storage.contents import KIB, MIB, some_bytes
 from tests.support.buckets import unfinished_uploads
 from tests.support.wire import requests_made
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minio import Minio
 
     from tests.support.proxy import Proxy
@@ -68,6 +73,70 @@ def test_jumping_goes_on_where_connections_broke(faulty: MinioBackend, proxy: Pr
             proxy.cut(places.randrange(100_000))
             file.seek(place)
             assert file.read(150_000) == DATA[place : place + 150_000]
+
+
+def read_small(storage: MinioBackend) -> object:
+    with storage.open("small.txt") as file:
+        return file.read()
+
+
+def read_end(storage: MinioBackend) -> object:
+    with storage.open("data.bin") as file:
+        file.read(10)
+        file.seek(-2_000, io.SEEK_END)
+        return file.read()
+
+
+QUESTIONS: list[Callable[[MinioBackend], object]] = [
+    read_small,
+    read_end,
+    lambda storage: storage.size("data.bin"),
+    lambda storage: storage.exists("data.bin"),
+    lambda storage: storage.exists("missing.txt"),
+    lambda storage: storage.get_modified_time("data.bin"),
+    lambda storage: storage.stat("data.bin").etag,
+    lambda storage: storage.listdir(""),
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("seed", range(2))
+def test_no_answer_that_breaks_off_anywhere_is_taken_for_a_whole_one(
+    storage: MinioBackend,
+    faulty: MinioBackend,
+    proxy: Proxy,
+    name: str,
+    question: Callable[[MinioBackend], object],
+    seed: int,
+) -> None:
+    storage.save("small.txt", ContentFile(b"small content " * 20))
+    expected = question(storage)
+    places = random.Random(seed)
+    for after in sorted(places.sample(range(1200), 60)):
+        proxy.break_connections()
+        proxy.cut(after)
+        try:
+            found = question(faulty)
+        except (FileNotFoundError, ObjectChangedError):
+            raise  # neither is true
+        except (urllib3.exceptions.HTTPError, MinioException, OSError):
+            continue
+        assert found == expected, f"{name}, cut after {after} bytes"
+
+
+@pytest.mark.parametrize("after", [2_000, 60_000, 130_000, 200_000, 262_000])
+@pytest.mark.parametrize("from_end", [1, 1_000, 100_000, 200_000, 262_144])
+def test_the_end_of_an_object_is_right_though_its_connection_broke(
+    faulty: MinioBackend, proxy: Proxy, name: str, from_end: int, after: int
+) -> None:
+    with faulty.open(name) as file:
+        file.read(10)
+        proxy.break_connections()
+        proxy.cut(after)
+        file.seek(-from_end, io.SEEK_END)
+        assert file.read() == DATA[-from_end:]
+        file.seek(-from_end, io.SEEK_END)
+        assert file.read(500) == DATA[-from_end:][:500]
 
 
 def test_reading_comes_to_an_end_where_every_connection_breaks(
