@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from .storage import MinioBackend
 
 NOT_A_START = frozenset(
     {
@@ -37,13 +41,14 @@ class DjangoMinioBackendConfig(AppConfig):
             ConfigurationError: with every problem of every alias; no request is made to find them.
             BucketsNotReadyError: a bucket cannot be checked or corrected, or its server is not there.
         """
-        from .configured import minio_storages
+        from django.core.files.storage import storages
+
+        from .configured import check_settings
         from .initialization import initialize
 
-        found = minio_storages()
-        asked = [storage for storage in found.values() if storage.options.consistency_check_on_start]
+        asked = [alias for alias, options in check_settings().items() if options.consistency_check_on_start]
         if asked and _is_a_start(sys.argv):
-            initialize(asked)
+            initialize([cast("MinioBackend", storages[alias]) for alias in asked])
 
 
 def _is_a_start(argv: list[str]) -> bool:

@@ -15,10 +15,9 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 from minio import Minio
 from minio.credentials.providers import Provider
-from urllib3._collections import RecentlyUsedContainer
 
 from .errors import ConfigurationError
-from .s3 import S3Client
+from .s3 import S3Client, renew_all_clients
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -67,6 +66,7 @@ def default_pool() -> PoolManager:
         ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
         retries=_Retry(
             total=5,
+            connect=3,
             backoff_factor=0.2,
             status_forcelist=[500, 502, 503, 504],
             raise_on_status=False,
@@ -100,24 +100,16 @@ def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
 
 
 class _Registry:
-    """Clients by what makes them differ, and the pools that a fork made unusable in this process."""
+    """Clients by what makes them differ."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a function that makes credentials may use a storage itself
         self.clients: dict[tuple[object, ...], S3Client] = {}
-        self.parents_pools: list[object] = []
 
     def after_fork(self) -> None:
-        """Give every client of a forked child connections of its own.
-
-        The parent's stay open and are never used or closed here: both processes would read from one socket.
-        """
-        self.lock = threading.Lock()
-        for client in self.clients.values():
-            for http in (client.http, getattr(client.sdk._provider, "_http_client", None)):  # noqa: SLF001 - no public way
-                if isinstance(http, urllib3.PoolManager):
-                    self.parents_pools.append(http.pools)
-                    http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
+        """Give a forked child a lock of its own, which no thread holds that it has not, and fresh connections."""
+        self.lock = threading.RLock()
+        renew_all_clients()
 
     def forget(self, *, setting: str, **_: object) -> None:
         """Drop all clients when a test changes settings."""
@@ -160,7 +152,10 @@ def _provider(options: StorageOptions) -> Provider | None:
         except ImportError as error:
             raise ConfigurationError(f"STORAGES['{options.alias}']: MINIO_CREDENTIALS: {error}.") from error
     if callable(made) and not isinstance(made, Provider):
-        made = made()
+        try:
+            made = made()
+        except Exception as error:  # it is the user's function: whatever it raises, the settings lead to it
+            raise ConfigurationError(f"STORAGES['{options.alias}']: MINIO_CREDENTIALS failed: {error!r}.") from error
     if made is not None and not isinstance(made, Provider):
         raise ConfigurationError(
             f"STORAGES['{options.alias}']: MINIO_CREDENTIALS leads to {type(made)}, not to a minio Provider."

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
+from .object_urls import base_url
+from .option_reading import minio_aliases, options_of_entry
+from .static import MinioBackendStatic
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .buckets import WantedBucket
+    from .options import StorageOptions
     from .s3 import S3Client
 
 
-def minio_storages() -> dict[str, MinioBackend]:
-    """The MinIO storages of STORAGES by alias, made and checked without any request.
+def check_settings() -> dict[str, StorageOptions]:
+    """Check the options of all MinIO storages in STORAGES, by alias; no storage is made and no request sent.
 
     Raises:
         ConfigurationError: with every problem of every alias.
@@ -28,27 +32,37 @@ def minio_storages() -> dict[str, MinioBackend]:
     """
     problems: list[str] = []
     mixed: list[str] = []
-    found: dict[str, MinioBackend] = {}
-    for alias in _our_aliases():
+    found: dict[str, StorageOptions] = {}
+    media: dict[str, StorageOptions] = {}
+    for alias, backend in _our_aliases(problems).items():
         options = settings.STORAGES[alias].get("OPTIONS") or {}
         if "storage_name" not in options and not any(name.startswith("MINIO_") for name in options):
             problems.append(f"STORAGES['{alias}'] has no MINIO_* name in its OPTIONS, so it says nothing of a server.")
             continue
         try:
-            storage = storages[alias]
+            found[alias] = options_of_entry(options, alias)
         except PrivatePublicMixedError as error:
             mixed += error.problems
         except ConfigurationError as error:
             problems += error.problems
         else:
-            if isinstance(storage, MinioBackend):
-                found[alias] = storage
-    mixed += _mixed_across(found)
+            if not issubclass(backend, MinioBackendStatic):  # whose bucket is public whatever the lists say
+                media[alias] = found[alias]
+    mixed += _mixed_across(media)
     if problems:
         raise ConfigurationError(*dict.fromkeys([*problems, *mixed]))
     if mixed:
         raise PrivatePublicMixedError(*dict.fromkeys(mixed))
     return found
+
+
+def minio_storages() -> dict[str, MinioBackend]:
+    """The MinIO storages of STORAGES by alias; their settings are right.
+
+    Raises:
+        ConfigurationError: as ``check_settings``.
+    """
+    return {alias: cast("MinioBackend", storages[alias]) for alias in check_settings()}
 
 
 def wanted_by_account(
@@ -68,26 +82,32 @@ def wanted_by_account(
     return [(storage, list(wanted.values())) for storage, wanted in by_account.values()]
 
 
-def _our_aliases() -> Sequence[str]:
-    ours = []
+def _our_aliases(problems: list[str]) -> dict[str, type[MinioBackend]]:
+    """Classes of the aliases that are ours; one that cannot be imported is a problem if it has MINIO_* options."""
+    ours = {}
     for alias, entry in settings.STORAGES.items():
-        backend = import_string(entry["BACKEND"]) if isinstance(entry.get("BACKEND"), str) else entry.get("BACKEND")
+        backend = entry.get("BACKEND")
+        if isinstance(backend, str):
+            try:
+                backend = import_string(backend)
+            except ImportError as error:
+                if alias in minio_aliases():
+                    problems.append(f"STORAGES['{alias}']: BACKEND cannot be imported: {error}.")
+                continue
         if inspect.isclass(backend) and issubclass(backend, MinioBackend):
-            ours.append(alias)
+            ours[alias] = backend
     return ours
 
 
-def _mixed_across(found: dict[str, MinioBackend]) -> Sequence[str]:
+def _mixed_across(found: dict[str, StorageOptions]) -> Sequence[str]:
     """Buckets that one alias calls public and another one of the same server private."""
     public = {
-        (storage.base_url, bucket): alias
-        for alias, storage in found.items()
-        for bucket in storage.options.public_buckets
+        (base_url(options), bucket): alias for alias, options in found.items() for bucket in options.public_buckets
     }
     return [
-        f"Bucket '{bucket}' of {storage.base_url} is public in STORAGES['{public[storage.base_url, bucket]}'] "
+        f"Bucket '{bucket}' of {base_url(options)} is public in STORAGES['{public[base_url(options), bucket]}'] "
         f"but private in STORAGES['{alias}']; declare it alike in both."
-        for alias, storage in found.items()
-        for bucket in storage.PRIVATE_BUCKETS
-        if (storage.base_url, bucket) in public
+        for alias, options in found.items()
+        for bucket in options.all_private_buckets
+        if (base_url(options), bucket) in public
     ]

@@ -70,10 +70,7 @@ class ConfiguredStorage(Storage):
     @property
     def PRIVATE_BUCKETS(self) -> list[str]:  # noqa: N802 - a promised name
         """Private buckets of this storage, the default bucket included unless it is declared public."""
-        declared = self.options.private_buckets
-        default = self.options.default_bucket
-        undeclared = default not in declared and default not in self.options.public_buckets
-        return [*declared, default] if undeclared else list(declared)
+        return self.options.all_private_buckets
 
     @property
     def PUBLIC_BUCKETS(self) -> list[str]:  # noqa: N802 - a promised name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
@@ -36,7 +37,7 @@ class ObjectExistsError(FileExistsError):
     """
 
     def __init__(self, bucket: str, key: str, *, repeated: bool = False) -> None:
-        super().__init__(f"Object '{key}' exists already in bucket '{bucket}'.")
+        super().__init__(errno.EEXIST, f"An object of this name exists already in bucket '{bucket}'", key)
         self.bucket, self.key, self.repeated = bucket, key, repeated
 
     def __reduce__(self) -> tuple[type[ObjectExistsError], tuple[str, str]]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import sys
+import warnings
+import weakref
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from django.core.files import File
@@ -11,7 +15,7 @@ from .readers import ObjectReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from _typeshed import ReadableBuffer
 
@@ -32,6 +36,7 @@ class ObjectWriter(io.BufferedIOBase):
         self._buffer = bytearray()
         self._number = 0
         self._written = 0
+        self._at_exit = weakref.finalize(self, upload.abort)  # runs before the interpreter takes modules away
 
     def writable(self) -> bool:
         """Whether this stream can be written: always."""
@@ -65,6 +70,7 @@ class ObjectWriter(io.BufferedIOBase):
         """
         if self.closed:
             return
+        self._at_exit.detach()
         try:
             with self._upload:
                 if self._buffer or not self._number:
@@ -76,12 +82,14 @@ class ObjectWriter(io.BufferedIOBase):
     def discard(self) -> None:
         """Close without storing anything."""
         if not self.closed:
+            self._at_exit.detach()
             self._upload.abort()
             super().close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_upload"):
+        if hasattr(self, "_at_exit") and not self.closed:
             self.discard()
+            warnings.warn("A file was dropped without being closed; nothing was stored.", ResourceWarning, stacklevel=2)
 
     def _send(self) -> None:
         block, self._buffer = self._buffer, bytearray()
@@ -97,10 +105,11 @@ class _TextWriter(io.TextIOWrapper):
     """Text on top of an ObjectWriter, dropped without a close as that is."""
 
     def discard(self) -> None:
+        """Close without storing anything."""
         cast("ObjectWriter", self.buffer).discard()
 
     def __del__(self) -> None:
-        self.discard()
+        """Keep the base class from closing, and so from storing, what was dropped: the writer sees to itself."""
 
 
 class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
@@ -128,11 +137,21 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
         raw = getattr(raw, "raw", raw)
         return raw.size if isinstance(raw, ObjectReader) else int(raw.tell())
 
+    def close(self) -> None:
+        """Close; a file that was written is stored now, unless a ``with`` block around it ends by an exception."""
+        if _is_left_by_an_exception():
+            self._discard()
+        super().close()
+
+    def _discard(self) -> None:
+        if isinstance(self.file, (ObjectWriter, _TextWriter)):
+            self.file.discard()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and isinstance(self.file, (ObjectWriter, _TextWriter)):
-            self.file.discard()
+        if kind is not None:
+            self._discard()
         self.close()
 
     def peek(self, size: int = 0) -> bytes:
@@ -142,6 +161,22 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
     def read1(self, size: int = -1) -> bytes:
         """Read what one request gives, up to ``size`` bytes."""
         return cast("io.BufferedReader", self.file).read1(size)
+
+
+def _is_left_by_an_exception() -> bool:
+    """Whether a FieldFile around the file that is being closed is left by an exception.
+
+    ``with instance.field.open("wb")`` enters the FieldFile: Django's File.__exit__ is what is told of an
+    exception, and it calls close() without a word of it.
+    """
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only witness
+    for _ in range(3):
+        if frame is None:
+            return False
+        if frame.f_code is File.__exit__.__code__:
+            return frame.f_locals.get("exc_type") is not None
+        frame = frame.f_back
+    return False
 
 
 def parse_mode(mode: str) -> tuple[str, bool]:
@@ -162,6 +197,11 @@ def parse_mode(mode: str) -> tuple[str, bool]:
 
 
 def as_text(binary: Any, *, encoding: str | None, newline: str | None) -> IO[str]:
-    """Wrap a binary stream for text; UTF-8 unless another encoding is given, on every system."""
+    """Wrap a binary stream for text; UTF-8 unless another encoding is given, on every system.
+
+    Raises:
+        LookupError: there is no such encoding.
+    """
+    codecs.lookup(encoding or "utf-8")
     wrapper = _TextWriter if binary.writable() else io.TextIOWrapper
     return wrapper(binary, encoding=encoding or "utf-8", newline=newline)

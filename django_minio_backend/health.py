@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import urllib3
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from .s3 import S3Client
 
 TIMEOUT = 3.0  # seconds, to connect and for each read
+DEADLINE = 4.0  # seconds for an answer as a whole
 LIVENESS_PATH = "/minio/health/live"  # https://min.io/docs/minio/linux/operations/monitoring/healthcheck-probe.html
 
 
@@ -75,7 +78,7 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
             found.add_message(f"GET {asked} answered {status.status}.")
             status, asked = found, other
             status.is_available = _is_answer_of_s3(response)
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         return MinioServerStatus.of_nothing(f"GET {asked} was not answered: {error}")
     kind = "an S3 server" if status else "no answer of an S3 server; is this the right port?"
     status.add_message(f"GET {asked} answered {status.status}: {kind}")
@@ -83,8 +86,24 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
 
 
 def _get(client: S3Client, url: str) -> BaseHTTPResponse:
+    """Ask in a thread that is not waited for beyond the deadline: names that do not resolve, answers that drip."""
     timeout = urllib3.Timeout(connect=TIMEOUT, read=TIMEOUT)
-    return client.http.request("GET", url, timeout=timeout, retries=False, redirect=False)
+    answers: SimpleQueue[BaseHTTPResponse | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(client.http.request("GET", url, timeout=timeout, retries=False, redirect=False))
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            answers.put(error)
+
+    Thread(target=ask, name="health-check", daemon=True).start()
+    try:
+        answer = answers.get(timeout=DEADLINE)
+    except Empty:
+        raise TimeoutError(f"no whole answer within {DEADLINE} seconds") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _is_liveness(response: BaseHTTPResponse) -> bool:

@@ -64,7 +64,7 @@ def folder_prefix(path: object, location: str) -> str:
 def content_type(name: str, content: object) -> str:
     """Media type of an upload: what the content says of itself, else by its name, else application/octet-stream."""
     told = getattr(content, "content_type", None)
-    if isinstance(told, str) and "/" in told and told.isprintable():
+    if isinstance(told, str) and "/" in told and told.isascii() and told.isprintable():
         return told
     guessed, encoding = mimetypes.guess_type(name)
     if encoding is not None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .s3 import S3Client
 
 
-def base_url(options: StorageOptions, *, external: bool) -> str:
+def base_url(options: StorageOptions, *, external: bool = False) -> str:
     """``scheme://host[:port]`` of the endpoint, or of the external one where there is one."""
     if external and options.external_endpoint is not None:
         return f"{_scheme(secure=bool(options.external_use_https))}://{options.external_endpoint}"

@@ -96,6 +96,19 @@ def _problems_of_all_aliases() -> list[str]:
     return problems
 
 
+def options_of_entry(given: Mapping[str, Any], alias: str) -> StorageOptions:
+    """Options that Django makes ``storages[alias]`` of: the entry's own, or on top of those of the alias it names.
+
+    Raises:
+        ConfigurationError: an option is wrong, or there is no such alias.
+    """
+    if "storage_name" not in given:
+        return read_options(given, alias)
+    named = str(given["storage_name"])
+    further = {name: value for name, value in given.items() if name != "storage_name"}
+    return read_options({**_options_of_alias(named), **further}, named)
+
+
 def is_self_contained(given: Mapping[str, Any], *, alias_was_given: bool) -> bool:
     """Whether a call brings all its options itself."""
     return not alias_was_given and any(name.startswith("MINIO_") for name in given)

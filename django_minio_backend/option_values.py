@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import urllib3
+
 MIN_PART_SIZE = (
     5 * 1024**2
 )  # S3: every part but the last, https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -23,11 +25,6 @@ _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 class WrongValueError(ValueError):
     """A value that an option cannot take; the message tells what it must be."""
-
-
-def anything(value: Any) -> Any:
-    """Take the value as it is; whoever receives it checks it."""
-    return value
 
 
 def text(value: object) -> str:
@@ -190,7 +187,7 @@ def mapping(value: object) -> Mapping[str, Any]:
 def object_headers(value: object) -> Mapping[str, str] | Callable[[str], Mapping[str, str]] | str:
     """A mapping of headers, a function name -> mapping, or a dotted path to one."""
     if isinstance(value, Mapping):
-        return mapping(value)
+        return header_mapping(value)
     if callable(value) or (isinstance(value, str) and "." in value):
         return value
     raise WrongValueError("a mapping of headers, a function name -> mapping, or a dotted path to such a function")
@@ -223,11 +220,35 @@ def credentials(value: object) -> Any:
     raise WrongValueError("a minio.credentials Provider, or a dotted path to one or to a function that makes it")
 
 
-def http_client(value: object) -> Any:
-    """A ``urllib3.PoolManager`` (or None for the default one)."""
-    if value is None or callable(getattr(value, "urlopen", None)):
+def http_client(value: object) -> urllib3.PoolManager:
+    """A ``urllib3.PoolManager``."""
+    if not isinstance(value, urllib3.PoolManager):
+        raise WrongValueError("a urllib3.PoolManager")
+    return value
+
+
+def header_mapping(value: object) -> Mapping[str, str]:
+    """A mapping of header names to strings."""
+    found = mapping(value)
+    if not all(isinstance(content, str) for content in found.values()):
+        raise WrongValueError("a mapping of header names to strings")
+    return found
+
+
+def with_methods(*names: str, wanted: str) -> Callable[[Any], Any]:
+    """A reader for an object of the SDK's, known by its attributes: the SDK is not imported to check settings."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, (str, type)) or not all(hasattr(value, name) for name in names):
+            raise WrongValueError(wanted)
         return value
-    raise WrongValueError("a urllib3.PoolManager")
+
+    return read
+
+
+sse = with_methods("headers", "tls_required", wanted="one of the classes of minio.sse, made with its key")
+progress = with_methods("set_meta", "update", wanted="an object with set_meta(object_name, total_length) and update(n)")
+retention = with_methods("mode", "retain_until_date", wanted="a minio.retention.Retention")
 
 
 def checksum(value: object) -> str:

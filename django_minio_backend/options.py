@@ -177,13 +177,15 @@ class StorageOptions:
         "replace_existing", values.flag, False, "save() replaces an object of the same name"
     )
     metadata: Mapping[str, Any] | None = _option("metadata", values.mapping, None, "user metadata of every upload")
-    headers: Mapping[str, str] | None = _option("headers", values.mapping, None, "request headers of every upload")
-    sse: Sse | None = _option("sse", values.anything, None, "server-side encryption of every upload", secret=True)
+    headers: Mapping[str, str] | None = _option(
+        "headers", values.header_mapping, None, "request headers of every upload"
+    )
+    sse: Sse | None = _option("sse", values.sse, None, "server-side encryption of every upload", secret=True)
     progress: Any = _option(
-        "progress", values.anything, None, "progress object: set_meta(object_name, total_length), update(n)"
+        "progress", values.progress, None, "progress object: set_meta(object_name, total_length), update(n)"
     )
     tags: Tags | None = _option("tags", values.mapping, None, "tags of every upload")
-    retention: Retention | None = _option("retention", values.anything, None, "retention of every upload")
+    retention: Retention | None = _option("retention", values.retention, None, "retention of every upload")
     legal_hold: bool = _option("legal_hold", values.flag, False, "put every upload under legal hold")
     num_parallel_uploads: int = _option(
         "num_parallel_uploads", values.count, 3, "parts of one file sent at the same time"
@@ -198,6 +200,12 @@ class StorageOptions:
         if self.url_cache_timeout is not None:
             return self.url_cache_timeout
         return int(self.url_expiry.total_seconds() * 0.8)
+
+    @property
+    def all_private_buckets(self) -> list[str]:
+        """Private buckets, the default bucket included unless it is declared public."""
+        undeclared = self.default_bucket not in (*self.private_buckets, *self.public_buckets)
+        return [*self.private_buckets, self.default_bucket] if undeclared else list(self.private_buckets)
 
     def is_public(self, bucket: str) -> bool:
         """Whether ``bucket`` is declared public; a bucket that is not declared is private."""

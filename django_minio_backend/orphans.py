@@ -23,10 +23,17 @@ BATCH = 1_000  # keys in one DeleteObjects request
 
 @dataclass
 class Place:
-    """One bucket of one server, with every field that keeps files in it: several aliases may lead to it."""
+    """One bucket of one server, with every field that keeps files in it: several aliases may lead to it.
+
+    Attributes:
+        fields: those that name this server as the storage does.
+        namesakes: those of a bucket with this name at another address, which may be the same server
+            under another name: what they refer to is never an orphan here.
+    """
 
     storage: MinioBackend
     fields: list[ReferringField] = field(default_factory=list)
+    namesakes: list[ReferringField] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.storage.base_url}/{self.storage.bucket}"
@@ -76,6 +83,13 @@ def places() -> list[Place]:
         address = (storage.base_url, storage.bucket)
         if address not in static:
             found.setdefault(address, Place(storage)).fields.append(referring)
+    for place in found.values():
+        place.namesakes = [
+            one
+            for other in found.values()
+            for one in other.fields
+            if other is not place and other.storage.bucket == place.storage.bucket
+        ]
     return list(found.values())
 
 
@@ -92,6 +106,7 @@ def compare(place: Place, *, min_age: dt.timedelta) -> Findings:
         for one in place.fields:
             for reference in one.references():
                 referred.setdefault(reference.key, []).append(reference)
+        elsewhere = {reference.key for one in place.namesakes for reference in one.references()}
     except DatabaseError as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
     youngest = dt.datetime.now(dt.UTC) - min_age
@@ -100,7 +115,8 @@ def compare(place: Place, *, min_age: dt.timedelta) -> Findings:
         for prefix in place.prefixes():
             for entry in place.storage.s3.list(place.storage.bucket, prefix, recursive=True):
                 key = str(entry.object_name)
-                if referred.pop(key, None) is None and entry.last_modified and entry.last_modified < youngest:
+                is_referred = referred.pop(key, None) is not None or key in elsewhere
+                if not is_referred and entry.last_modified and entry.last_modified < youngest:
                     orphans.append(Orphan(key, int(entry.size or 0)))
     except FAILURES as error:
         raise CleaningError(f"{place} cannot be listed: {error}. Nothing was deleted.") from error
@@ -137,7 +153,7 @@ def delete(findings: Findings) -> Iterator[Orphan]:
 
 def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
     referred: set[str] = set()
-    for one in place.fields:
+    for one in [*place.fields, *place.namesakes]:
         prefix = f"{one.storage.options.location}/".lstrip("/")
         names = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
         referred.update(one.storage.key(name) for name in one.still_referred(names))

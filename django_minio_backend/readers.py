@@ -148,7 +148,11 @@ class ObjectReader(io.RawIOBase):
         if jumped and self._size is not None and self._size - self._position <= TAIL < self._size:
             self._tail = self._fetch(self._size - TAIL, TAIL).read_rest()
             return
-        self._stream = self._fetch(self._position, max(self._window, wanted))
+        stream = self._fetch(self._position, max(self._window, wanted))
+        if self._position == 0 and stream.end == self._size and stream.end <= TAIL:
+            self._tail = stream.read_rest()  # all of a small object: its connection is free, seeking costs nothing
+        else:
+            self._stream = stream
 
     def _fetch(self, first: int, length: int) -> _Stream:
         headers = {"Range": f"bytes={first}-{first + length - 1}"}
@@ -226,9 +230,11 @@ class _Stream:
 
     def read_rest(self) -> bytes:
         """Read to the end of the answer and give the connection back."""
-        data = self.read(self.end - self.position)
+        pieces = []
+        while self.position < self.end:
+            pieces.append(self.read(self.end - self.position))
         self.release()
-        return data
+        return b"".join(pieces)
 
     def release(self) -> None:
         """Give the connection back if little of the answer is left to read, else close it."""

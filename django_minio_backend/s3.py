@@ -9,15 +9,21 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import os
+import re
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
 import urllib3
+from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
 from minio.sse import SseCustomerKey
+from minio.time import from_http_header
+from urllib3._collections import RecentlyUsedContainer
 
 from .errors import (
     ConditionNotSupportedError,
@@ -30,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from minio import Minio
-    from minio.datatypes import Object
     from minio.deleteobjects import DeleteError
     from urllib3 import BaseHTTPResponse, PoolManager
 
@@ -39,6 +44,9 @@ if TYPE_CHECKING:
     Body = bytes | bytearray
 
 logger = logging.getLogger(__name__)
+
+_ETAG = re.compile(r'(?:W/)?"([^"]*)"')
+_CONTENT_RANGE = re.compile(r"bytes \d+-\d+/\d+")
 
 FAILURES = (
     MinioException,
@@ -49,6 +57,10 @@ FAILURES = (
     PoliciesNotSupportedError,
 )
 """What a request can fail of: the SDK's errors, the network's, broken answers, and names that the SDK refuses."""
+
+CONDITION_REJECTED = frozenset(
+    {"BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented"}
+)
 
 _HTTP_BAD_REQUEST, _HTTP_NOT_FOUND, _HTTP_CONFLICT, _HTTP_PRECONDITION_FAILED, _HTTP_NOT_IMPLEMENTED = (
     400,
@@ -103,9 +115,39 @@ def may_have_worked(error: Exception) -> bool:
     return isinstance(error, urllib3.exceptions.HTTPError) or getattr(error, "code", None) == "NoSuchUpload"
 
 
+def _rejects_condition(error: Exception) -> bool:
+    """Whether a server says that it cannot do If-None-Match, and not that something else is wrong with a request."""
+    if status_of(error) == _HTTP_NOT_IMPLEMENTED:
+        return True
+    return status_of(error) == _HTTP_BAD_REQUEST and getattr(error, "code", None) in CONDITION_REJECTED
+
+
+def is_time_out(error: Exception) -> bool:
+    """Whether the server was silent for too long."""
+    reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+    return isinstance(reason, urllib3.exceptions.TimeoutError)
+
+
 def is_missing_bucket(error: Exception) -> bool:
     """Whether the server says that the bucket is not there."""
     return isinstance(error, S3Error) and error.code == "NoSuchBucket"
+
+
+_all_clients: weakref.WeakSet[S3Client] = weakref.WeakSet()
+_parents_pools: list[object] = []
+
+
+def renew_all_clients() -> None:
+    """Give every client of this process fresh connections if it is a forked child."""
+    for client in list(_all_clients):
+        client.renew_after_fork()
+
+
+def _pools_of(provider: object) -> list[PoolManager]:
+    """Connection pools inside a provider of credentials, and inside of those that it chains."""
+    own = getattr(provider, "_http_client", None)
+    chained = [pool for inner in getattr(provider, "_providers", None) or () for pool in _pools_of(inner)]
+    return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained
 
 
 class S3Client:
@@ -114,23 +156,56 @@ class S3Client:
     Every other error of the SDK and of the network passes unchanged.
 
     Attributes:
-        sdk: the SDK's client for the same endpoint and credentials.
-        http: the connection pool under it.
         rejects_conditions: whether the server has answered If-None-Match with an error.
     """
 
     def __init__(self, sdk: Minio, http: PoolManager) -> None:
-        self.sdk = sdk
-        self.http = http
+        self._sdk = sdk
+        self._http = http
+        self._process = os.getpid()
         self.rejects_conditions = False
+        _all_clients.add(self)
+
+    @property
+    def sdk(self) -> Minio:
+        """The SDK's client for the same endpoint and credentials."""
+        self.renew_after_fork()
+        return self._sdk
+
+    @property
+    def http(self) -> PoolManager:
+        """The connection pool under it."""
+        self.renew_after_fork()
+        return self._http
+
+    def renew_after_fork(self) -> None:
+        """Give a forked child connections of its own; also where the fork did not tell Python, as uWSGI's.
+
+        The parent's stay open and are never used or closed here: both processes would read from one socket.
+        """
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        for http in (self._http, *_pools_of(self._sdk._provider)):  # noqa: SLF001 - no public way
+            _parents_pools.append(http.pools)
+            http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
 
     def head(self, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> Object:
         """Ask for an object's size, ETag, time and metadata (HeadObject)."""
+        headers = dict(ssec.headers()) if ssec else {}
         with _not_found_as_such(bucket, key):
-            found = self.sdk.stat_object(bucket, key, ssec=ssec)
-        if not found.etag:
-            raise _cut_short(bucket, key)
-        return found
+            response = self._execute("HEAD", bucket, key, headers=headers)
+        _check_head(response, bucket, key)
+        return Object(
+            bucket_name=bucket,
+            object_name=key,
+            last_modified=from_http_header(response.headers["last-modified"]),
+            etag=_etag(response),
+            size=int(response.headers["content-length"]),
+            content_type=response.headers.get("content-type"),
+            metadata=response.headers,
+            version_id=response.headers.get("x-amz-version-id"),
+        )
 
     def get(
         self, bucket: str, key: str, headers: Mapping[str, str], ssec: SseCustomerKey | None = None
@@ -149,9 +224,11 @@ class S3Client:
             if status_of(error) == _HTTP_PRECONDITION_FAILED:
                 raise ObjectChangedError(bucket, key) from error
             raise
-        if not _etag(response) or "content-length" not in response.headers:
+        try:
+            _check_head(response, bucket, key)
+        except urllib3.exceptions.ProtocolError:
             response.close()
-            raise _cut_short(bucket, key)
+            raise
         return response
 
     def put(
@@ -220,7 +297,7 @@ class S3Client:
         """
         try:
             self._execute("DELETE", bucket, key, query_params={"uploadId": upload_id})
-        except (MinioException, urllib3.exceptions.HTTPError) as error:
+        except FAILURES as error:
             logger.warning("An unfinished multipart upload of '%s' stays in bucket '%s': %s", key, bucket, error)
 
     def delete(self, bucket: str, key: str) -> None:
@@ -229,11 +306,13 @@ class S3Client:
 
     def delete_many(self, bucket: str, keys: Iterable[str]) -> Iterator[DeleteError]:
         """Delete objects by the thousand (DeleteObjects) and return those that could not be deleted."""
-        return iter(self.sdk.remove_objects(bucket, [DeleteObject(key) for key in keys]))
+        with _whole_answers(bucket):
+            yield from self.sdk.remove_objects(bucket, [DeleteObject(key) for key in keys])
 
     def list(self, bucket: str, prefix: str = "", *, recursive: bool = False) -> Iterator[Object]:
         """List objects (ListObjectsV2), 1,000 a request; without ``recursive`` a folder is one entry."""
-        return iter(self.sdk.list_objects(bucket, prefix=prefix or None, recursive=recursive))
+        with _whole_answers(bucket):
+            yield from self.sdk.list_objects(bucket, prefix=prefix or None, recursive=recursive)
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket (CreateBucket); one that another process of the same owner has just made is no error."""
@@ -287,14 +366,16 @@ class S3Client:
         request = {"body": body, "query_params": dict(query or {})}
         if not only_if_absent:
             return self._execute(method, bucket, key, headers=dict(headers), **request)
+        repeated = False
         for attempts_left in (2, 1, 0):
             try:
                 return self._execute(method, bucket, key, headers={**headers, "If-None-Match": "*"}, **request)
             except (S3Error, InvalidResponseError, ServerError) as error:
                 status = status_of(error)
+                repeated = repeated or was_repeated(error)
                 if status == _HTTP_PRECONDITION_FAILED:
-                    raise ObjectExistsError(bucket, key, repeated=was_repeated(error)) from error
-                if status in (_HTTP_BAD_REQUEST, _HTTP_NOT_IMPLEMENTED):
+                    raise ObjectExistsError(bucket, key, repeated=repeated) from error
+                if _rejects_condition(error):
                     raise ConditionNotSupportedError from error
                 conflict = status == _HTTP_CONFLICT and getattr(error, "code", None) == "ConditionalRequestConflict"
                 if not (conflict and attempts_left):
@@ -345,8 +426,36 @@ def _policies_of(bucket: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _whole_answers(bucket: str) -> Iterator[None]:
+    """Tell an answer that broke off before its body, which the SDK cannot parse, as what it is."""
+    try:
+        yield
+    except ET.ParseError as error:
+        raise urllib3.exceptions.ProtocolError(f"An answer about bucket '{bucket}' broke off.") from error
+
+
 def _etag(response: BaseHTTPResponse) -> str:
-    return response.headers.get("etag", "").strip('"')
+    """The ETag without its quotes; empty where there is none, or not all of it."""
+    quoted = _ETAG.fullmatch(response.headers.get("etag", ""))
+    return quoted[1] if quoted else ""
+
+
+def _check_head(response: BaseHTTPResponse, bucket: str, key: str) -> None:
+    """Refuse an answer about an object whose head is not whole.
+
+    Python's HTTP client takes what came before a connection broke for all of the head, the last line cut or not.
+    """
+    headers = response.headers
+    is_whole = bool(_etag(response)) and headers.get("content-length", "").isdecimal()
+    if is_whole and response.status == 206:  # noqa: PLR2004 - Partial Content
+        is_whole = _CONTENT_RANGE.fullmatch(headers.get("content-range", "")) is not None
+    try:
+        from_http_header(headers.get("last-modified", ""))
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise _cut_short(bucket, key)
 
 
 def _text_of(response: BaseHTTPResponse, name: str, bucket: str, key: str) -> str:

@@ -15,6 +15,8 @@ from .sources import Source, rewound
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MAX_REFUSALS = 100
+
 
 @dataclass
 class Saving:
@@ -79,6 +81,8 @@ def save_under_a_free_name(
                 saved = store(candidate, content)
             except ObjectExistsError:
                 saving.refused.add(candidate)
+                if len(saving.refused) == MAX_REFUSALS:
+                    raise  # alternatives are random: something answers "taken" to every name
                 if not rewound(content) and saving.content is not content:
                     raise  # a subclass has read content that cannot be read again
             else:

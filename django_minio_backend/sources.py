@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .uploads import Blocks
 
 
+TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each
+
+
 class TruncatedContentError(OSError):
     """The content ended before the size it gave; nothing is stored."""
 
@@ -21,7 +24,7 @@ class TruncatedContentError(OSError):
 class Readable(Protocol):
     """The least that content must have."""
 
-    def read(self, size: int = -1, /) -> bytes | str:
+    def read(self, size: int = -1, /) -> bytes | str | None:
         """Return up to ``size`` bytes (or characters); nothing at the end."""
         ...
 
@@ -41,7 +44,8 @@ class Source:
         self._reader: Readable = content if hasattr(content, "read") else _ChunkReader(content.chunks())
         self._content = content
         self._seekable = rewound(content)
-        self._rest = b""
+        self._is_binary = False  # not before the first piece has shown it
+        self._rest = memoryview(b"")
         self._record: IO[bytes] | None = None
         self._replay: IO[bytes] | None = None
         if replayable and not self._seekable:
@@ -70,7 +74,7 @@ class Source:
     def rewind(self) -> None:
         """Go back to the start, to be read once more."""
         if self._seekable:
-            self._rest = b""
+            self._rest = memoryview(b"")
             self._content.seek(0)
         elif self._record is not None:
             self._record.seek(0)
@@ -102,20 +106,27 @@ class Source:
             if recorded:
                 return recorded
             self._replay = None
-        if not self._rest:
-            data = self._reader.read(size)
-            if isinstance(data, str):
-                self.length = None  # a size would count characters
-                data = data.encode()
-            self._rest = data
-        data, self._rest = self._rest[:size], self._rest[size:]
+        piece = self._rest or memoryview(self._next_piece(size))
+        data, self._rest = bytes(piece[:size]), piece[size:]
         if self._record is not None:
             self._record.write(data)
         return data
 
+    def _next_piece(self, size: int) -> bytes:
+        """Read up to ``size`` bytes, or a piece of text, which may become more."""
+        piece = self._reader.read(size if self._is_binary else min(size, TEXT_PIECE))
+        if piece is None:
+            raise BlockingIOError("The content had nothing to read at that moment; give it in blocking mode.")
+        self._is_binary = not isinstance(piece, str)
+        if isinstance(piece, str):
+            self.length = None  # a size would count characters
+            return piece.encode()
+        return piece
+
     def _measure(self) -> int | None:
         if isinstance(self._peek_type(), str):
             return None
+        self._is_binary = self._seekable
         if self._seekable:
             length: int | None = None
             with suppress(OSError, ValueError):  # gzip and the like: they seek, but not to the end
@@ -128,7 +139,7 @@ class Source:
             size = self._content.size
         return size if isinstance(size, int) and size > 0 else None
 
-    def _peek_type(self) -> bytes | str:
+    def _peek_type(self) -> bytes | str | None:
         """An empty piece of the content, of the type that it gives."""
         return self._reader.read(0) if self._seekable else b""
 

@@ -11,6 +11,7 @@ from .options import DEFAULT_STATIC_FILES_BUCKET
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
+    from .files import ObjectFile
     from .options import StorageOptions
 
 
@@ -32,6 +33,17 @@ class MinioBackendStatic(MinioBackend):
         options = super()._read_options()
         bucket = options.bucket_name or options.static_files_bucket or DEFAULT_STATIC_FILES_BUCKET
         return dataclasses.replace(options, bucket_name=bucket, replace_existing=True)
+
+    def _open(self, name: str, mode: str = "rb", **text: str | None) -> ObjectFile:
+        """Open a file; where the bucket is missing so is the file, as a manifest before the first collectstatic is."""
+        from .s3 import FAILURES, ObjectNotFound, is_missing_bucket
+
+        try:
+            return super()._open(name, mode, **text)
+        except FAILURES as error:
+            if is_missing_bucket(error):
+                raise ObjectNotFound(self.bucket, self.key(name)) from error
+            raise
 
     def exists(self, name: str) -> bool:
         """Whether there is such an object, or a folder of that name, as ``collectstatic --clear`` asks for."""

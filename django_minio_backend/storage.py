@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 import django
 from django.conf import settings
+from django.core.files.base import File
 from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
@@ -73,6 +74,8 @@ class MinioBackend(ConfiguredStorage):
         """
         if name is None:
             name = content.name
+        if not hasattr(content, "chunks"):
+            content = File(content, name)  # as subclasses that override _save() expect it
         validate_file_name(name, allow_relative_path=True)
         return save_under_a_free_name(self, name, content, self._save, max_length)
 
@@ -254,7 +257,10 @@ class MinioBackend(ConfiguredStorage):
     def _object_headers(self) -> Callable[[str], Mapping[str, str]]:
         given = self.options.object_headers
         if isinstance(given, str):
-            given = cast("Callable[[str], Mapping[str, str]]", import_string(given))
+            try:
+                given = cast("Callable[[str], Mapping[str, str]]", import_string(given))
+            except ImportError as error:
+                raise ConfigurationError(f"{self!r}: MINIO_OBJECT_HEADERS: {error}.") from error
         if given is None or not callable(given):
             fixed = given or {}
             return lambda _: fixed
@@ -266,7 +272,7 @@ class MinioBackend(ConfiguredStorage):
         options = self.options
         headers = uploads.merged_headers(
             {"Content-Type": names.content_type(name, content)},
-            self._object_headers(name),
+            self._object_headers(name) or {},
             options.headers or {},
             upload_headers(options),
         )

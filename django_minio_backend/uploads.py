@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from .options import StorageOptions
     from .s3 import S3Client
     from .sources import Source
+
+logger = logging.getLogger(__name__)
 
 SINGLE_PUT = 32 * MEBIBYTE  # the most that one request carries: it is in memory as a whole
 PART = 8 * MEBIBYTE
@@ -130,7 +134,7 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self.abort()
+            self.abort(server_is_silent=isinstance(error, Exception) and _is_time_out(error))
 
     def send(self, block: bytes | bytearray) -> None:
         """Take the next block. The first is held back: alone, it is stored by a single PUT."""
@@ -155,16 +159,16 @@ class Upload:
         try:
             return self._conditionally(self._parts.complete)
         except FAILURES as error:
-            found = self._stored_already() if may_have_worked(error) else None
+            found = self._stored_already() if may_have_worked(error) and not _is_time_out(error) else None
             if found is None:
                 raise
             return found
 
-    def abort(self) -> None:
-        """Drop what was sent."""
-        self._held = None
-        if self._parts is not None:
-            self._parts.abort()
+    def abort(self, *, server_is_silent: bool = False) -> None:
+        """Drop what was sent; a server that has been silent for too long is not waited for again."""
+        parts, self._parts, self._held = self._parts, None, None
+        if parts is not None:
+            parts.abort(server_is_silent=server_is_silent)
 
     def _send_part(self, block: bytes | bytearray) -> None:
         if self._parts is None:
@@ -213,6 +217,12 @@ class Upload:
         return found.etag if (found.metadata or {}).get(WRITE_TOKEN) == self._token else None
 
 
+def _is_time_out(error: Exception) -> bool:
+    from .s3 import is_time_out
+
+    return is_time_out(error)
+
+
 class _Parts:
     """The parts of a multipart upload, as many on their way at once as ``Target.parallel`` says."""
 
@@ -223,6 +233,7 @@ class _Parts:
         algorithm = {"x-amz-checksum-algorithm": target.checksum} if target.checksum else {}
         self._upload_id = client.create_upload(target.bucket, target.key, {**headers, **algorithm})
         self._pool = ThreadPoolExecutor(max_workers=target.parallel, thread_name_prefix="upload-part")
+        self._process = os.getpid()
         self._free = threading.Semaphore(target.parallel)  # bounds memory: a part waits for a free thread
         self._sent: list[Future[dict[str, str]]] = []
 
@@ -243,9 +254,14 @@ class _Parts:
             target.bucket, target.key, self._upload_id, parts, self._secret_headers, only_if_absent=only_if_absent
         )
 
-    def abort(self) -> None:
+    def abort(self, *, server_is_silent: bool) -> None:
+        if self._process != os.getpid():
+            return  # the upload is the parent's, which may be at work on it
         self._pool.shutdown(cancel_futures=True)  # waits: a part that arrives after the abort would stay
-        self._client.abort_upload(self._target.bucket, self._target.key, self._upload_id)
+        if server_is_silent:
+            logger.warning("An unfinished multipart upload of '%s' may stay in the bucket.", self._target.key)
+        else:
+            self._client.abort_upload(self._target.bucket, self._target.key, self._upload_id)
 
     def _put(self, number: int, block: bytes | bytearray) -> dict[str, str]:
         target = self._target

@@ -223,3 +223,66 @@ def test_a_server_without_policies_is_told_apart(
     else:
         with pytest.raises(S3Error):
             storage.set_bucket_to_public()
+
+
+def test_a_passing_400_does_not_switch_conditional_writes_off(
+    storage_of: Callable[..., MinioBackend], meddler: Meddler
+) -> None:
+    storage = storage_of()
+    meddler.rule = times(1, s3_error(400, "RequestTimeout"), is_conditional)
+    with pytest.raises(S3Error, match="RequestTimeout"):
+        storage.save("name.txt", ContentFile(b"content"))
+    storage.save("name.txt", ContentFile(b"content"))
+    assert puts(meddler) == [True, True]
+
+
+def test_a_server_that_calls_every_name_taken_is_an_error(
+    storage_of: Callable[..., MinioBackend], meddler: Meddler
+) -> None:
+    storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
+    meddler.rule = times(9999, s3_error(412, "PreconditionFailed"), is_conditional)
+    with pytest.raises(FileExistsError):
+        storage.save("name.txt", ContentFile(b"content"))
+    assert len(puts(meddler)) == 100
+
+
+def test_a_failing_abort_does_not_hide_what_failed(
+    storage_of: Callable[..., MinioBackend], meddler: Meddler, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = storage_of(**IN_PARTS)
+    meddler.rule = times(9, Answer(500, b"<broken"), lambda asked: asked.method == "DELETE")
+
+    class FailingError(Exception):
+        pass
+
+    class Failing:
+        given = 0
+
+        def read(self, size: int = -1) -> bytes:
+            if self.given > 3 * PART:
+                raise FailingError
+            self.given += size
+            return bytes(size)
+
+    with pytest.raises(FailingError):
+        storage.save("large.bin", Failing())
+    assert "unfinished multipart upload" in caplog.text
+
+
+def test_a_conflict_after_a_lost_answer_is_known_as_ones_own_success(
+    storage_of: Callable[..., MinioBackend], meddler: Meddler
+) -> None:
+    """The first PUT is stored but answered with 503; its repetition meets 409, and the next one the object itself."""
+    storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
+    meddler.afterwards = times(1, s3_error(503, "SlowDown"), is_conditional)
+    sent = []
+
+    def rule(asked: Asked) -> Answer | None:
+        if is_conditional(asked):
+            sent.append(asked)
+        return s3_error(409, "ConditionalRequestConflict") if len(sent) == 2 else None
+
+    meddler.rule = rule
+    assert storage.save("name.txt", ContentFile(b"content")) == "name.txt"
+    assert storage.listdir("") == ([], ["name.txt"])
+    assert len(sent) == 3

@@ -68,3 +68,19 @@ with measured():
         BUCKET=bucket,
     )
     assert saving.growth < LIMIT_FROM_A_STREAM
+
+
+def test_a_long_text_is_saved_with_little_memory(bucket: str) -> None:
+    saving = peak_memory(
+        PREPARE
+        + """
+file.seek(0)
+for _ in range(128):
+    file.write("\\U0001F600".encode() * (256 * 1024))
+text = open(file.fileno(), encoding="utf-8", closefd=False)
+with measured():
+    storage.save("text.txt", File(text, name="text.txt"))
+""",
+        BUCKET=bucket,
+    )
+    assert saving.growth < LIMIT_FROM_A_STREAM

@@ -117,10 +117,14 @@ def test_an_exception_within_with_keeps_the_old_object(storage: MinioBackend) ->
 def test_a_writer_that_is_dropped_without_close_stores_nothing(
     storage: MinioBackend, sdk: Minio, bucket: str, size: int, mode: str
 ) -> None:
-    file = storage.open("new.bin", mode)
-    file.write(bytes(size) if "b" in mode else "x" * size)
-    del file
-    gc.collect()
+    def drop() -> None:
+        file = storage.open("new.bin", mode)
+        file.write(bytes(size) if "b" in mode else "x" * size)
+        del file
+        gc.collect()
+
+    with pytest.warns(ResourceWarning, match="nothing was stored"):
+        drop()
     assert not storage.exists("new.bin")
     assert unfinished_uploads(sdk, bucket, "new.bin") == []
 

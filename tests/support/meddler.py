@@ -77,8 +77,8 @@ def meddling(server: Server) -> Iterator[Meddler]:
                 if answer is None:
                     self.give(*passed)
                     return
-            etag = {"ETag": answer.etag} if answer.etag else {}
-            self.give(answer.status, {"Content-Type": answer.content_type, **etag}, answer.body)
+            version = {"ETag": answer.etag, "Last-Modified": "Sun, 01 Nov 2026 12:00:00 GMT"} if answer.etag else {}
+            self.give(answer.status, {"Content-Type": answer.content_type, **version}, answer.body)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one  # noqa: N815 - named by http.server
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import pickle
 import re
 from unittest import mock
@@ -78,7 +79,9 @@ def test_the_version_is_one() -> None:
 def test_errors_of_names_are_those_of_python() -> None:
     assert issubclass(ObjectExistsError, FileExistsError)
     assert issubclass(ObjectChangedError, OSError)
-    assert "'photo.png' exists already in bucket 'photos'" in str(ObjectExistsError("photos", "photo.png"))
+    taken = ObjectExistsError("photos", "photo.png")
+    assert (taken.errno, taken.filename) == (errno.EEXIST, "photo.png")
+    assert "exists already in bucket 'photos': 'photo.png'" in str(taken)
     assert "'photo.png' in bucket 'photos' changed" in str(ObjectChangedError("photos", "photo.png"))
 
 
