@@ -14,6 +14,7 @@ from django.db import DatabaseError, OperationalError, connection, connections, 
 from minio.deleteobjects import DeleteError
 
 from django_minio_backend import orphans
+from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3 import S3Client
 from tests import settings as site
 from tests.app.models import Document
@@ -339,6 +340,22 @@ def test_two_aliases_of_one_bucket_are_one_place(
     told = run(COMMAND, *NOW)
     assert told.count(f"http://{server.endpoint}/{site.PRIVATE_BUCKET}: 1 orphaned") == 1
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+def test_two_names_of_one_server_do_not_make_orphans_of_each_others_files(
+    run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One field's storage reaches the bucket at 127.0.0.1, another one's at localhost."""
+    other_name = server.endpoint.replace("127.0.0.1", "localhost")
+    options: dict[str, Any] = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": other_name}
+    options["MINIO_DEFAULT_BUCKET"] = site.PRIVATE_BUCKET
+    field = Document._meta.get_field("private")
+    monkeypatch.setattr(field, "storage", MinioBackend(**options))
+    put(site.PRIVATE_BUCKET, "plain.txt", "private.txt", "orphan.txt")
+    Document.objects.create(plain="plain.txt", private="private.txt")
+    run(COMMAND, *NOW)
+    assert {"plain.txt", "private.txt"} <= set(keys(site.PRIVATE_BUCKET))
+    assert "orphan.txt" not in keys(site.PRIVATE_BUCKET)
 
 
 # Rows that come late
