@@ -51,8 +51,8 @@ demo: $(READY)  ## Run the example site with a server of its own
 demo-check: $(READY)  ## Visit the example site and check what it shows
 	$(BIN)/python -m tools.demo --check
 
-bench: $(READY)  ## Measure speed and memory
-	$(BIN)/python -m tests.benchmarks
+bench: $(READY)  ## Measure speed and memory; BENCH="--rounds 7 --only saves" measures some of it, more often
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 constraints:  ## Write constraints-dev.txt anew with the newest versions
 	$(PYTHON) -m venv --clear .venv-constraints
