@@ -169,7 +169,7 @@ def _is_left_by_an_exception() -> bool:
     ``with instance.field.open("wb")`` enters the FieldFile: Django's File.__exit__ is what is told of an
     exception, and it calls close() without a word of it.
     """
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the only witness
+    frame: FrameType | None = sys._getframe(1).f_back  # noqa: SLF001 - the only witness
     for _ in range(3):
         if frame is None:
             return False

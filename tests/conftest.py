@@ -4,9 +4,11 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import urllib3
 
 from tests.plugin import SERVER
 from tests.support.buckets import allow_reading, plain_client, remove_bucket
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,3 +95,16 @@ def site_buckets(sdk: Minio) -> Iterator[None]:
     yield
     for name in names:
         remove_bucket(sdk, name)
+
+
+@pytest.fixture
+def http() -> Iterator[urllib3.PoolManager]:
+    """A browser, as it were: no credentials."""
+    with urllib3.PoolManager(retries=False, timeout=30) as pool:
+        yield pool
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    with Proxy(server.endpoint) as proxy:
+        yield proxy

@@ -5,18 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from django_minio_backend.models import MinioBackend
-from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tools.servers import Server
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    with Proxy(server.endpoint) as proxy:
-        yield proxy
+    from tests.support.proxy import Proxy
 
 
 @pytest.fixture

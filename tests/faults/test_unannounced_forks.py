@@ -14,46 +14,12 @@ from minio.credentials.providers import AssumeRoleProvider, ChainedProvider
 
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3 import _pools_of
+from tests.support.scripts import WITH_STORAGE
 
 if TYPE_CHECKING:
     from tools.servers import Server
 
 ROOT = Path(__file__).parents[2]
-PREPARE = """
-import ctypes, os, sys
-from django.conf import settings
-settings.configure(USE_TZ=True)
-import django
-django.setup()
-from django.core.files.base import ContentFile
-from django_minio_backend.models import MinioBackend
-
-OPTIONS = dict(
-    MINIO_ENDPOINT=os.environ["TEST_S3_ENDPOINT"],
-    MINIO_ACCESS_KEY=os.environ["TEST_S3_ACCESS_KEY"],
-    MINIO_SECRET_KEY=os.environ["TEST_S3_SECRET_KEY"],
-    MINIO_USE_HTTPS=os.environ["TEST_S3_SECURE"] == "1",
-    MINIO_REGION=os.environ["TEST_S3_REGION"],
-    MINIO_DEFAULT_BUCKET=os.environ["BUCKET"],
-)
-storage = MinioBackend(**OPTIONS)
-
-def in_child(work, fork=os.fork):
-    child = fork()
-    if child:
-        return child
-    try:
-        work()
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
-
-def wait_for(children):
-    failed = [child for child in children if os.waitpid(child, 0)[1]]
-    assert not failed, failed
-"""
 READ_TOGETHER = """
 for number in range(5):
     storage.save(f"{number}.bin", ContentFile(bytes([number]) * 300_000))
@@ -67,7 +33,7 @@ def read(number):
 
 def run(script: str, server: Server, bucket: str) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", PREPARE + script],
+        [sys.executable, "-c", WITH_STORAGE + script],
         cwd=ROOT,
         env={**os.environ, **server.environment(), "BUCKET": bucket},
         check=False,

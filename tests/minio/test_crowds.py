@@ -13,6 +13,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from django_minio_backend.models import MinioBackend
+from tests.support.scripts import WITH_STORAGE
 
 if TYPE_CHECKING:
     from tools.servers import Server
@@ -22,41 +23,17 @@ THREADS = 50
 PROCESSES = 8
 ROOT = Path(__file__).parents[2]
 
-FORKS = """
-import os, sys
-from django.conf import settings
-settings.configure(USE_TZ=True)
-import django
-django.setup()
-from django.core.files.base import ContentFile
-from django_minio_backend.models import MinioBackend
-
+FORKS = (
+    WITH_STORAGE
+    + """
 size, processes = int(sys.argv[1]), int(sys.argv[2])
-storage = MinioBackend(
-    MINIO_ENDPOINT=os.environ["TEST_S3_ENDPOINT"],
-    MINIO_ACCESS_KEY=os.environ["TEST_S3_ACCESS_KEY"],
-    MINIO_SECRET_KEY=os.environ["TEST_S3_SECRET_KEY"],
-    MINIO_USE_HTTPS=os.environ["TEST_S3_SECURE"] == "1",
-    MINIO_REGION=os.environ["TEST_S3_REGION"],
-    MINIO_DEFAULT_BUCKET=os.environ["BUCKET"],
-)
 storage.save("before.txt", ContentFile(b"the parent has a connection"))
-children = []
-for number in range(processes):
-    child = os.fork()
-    if not child:
-        try:
-            storage.save("same.bin", ContentFile(bytes([number]) * size))
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    children.append(child)
-failed = [child for child in children if os.waitpid(child, 0)[1]]
-assert not failed, failed
+wait_for([
+    in_child(lambda: storage.save("same.bin", ContentFile(bytes([number]) * size))) for number in range(processes)
+])
 assert storage.open("before.txt").read() == b"the parent has a connection"
 """
+)
 
 
 def assert_all_are_there(storage: MinioBackend, count: int, size: int) -> None:

@@ -5,30 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tests.support.memory import peak_memory
+from tests.support.scripts import WITH_STORAGE
 
 LIMIT_FROM_A_FILE = 64  # MiB above the process's baseline
 LIMIT_FROM_A_STREAM = 96
-PREPARE = """
-import os, tempfile
-from django.conf import settings
-settings.configure(USE_TZ=True)
-import django
-django.setup()
-from django.core.files.base import File
-from django_minio_backend.models import MinioBackend
-storage = MinioBackend(
-    MINIO_ENDPOINT=os.environ["TEST_S3_ENDPOINT"],
-    MINIO_ACCESS_KEY=os.environ["TEST_S3_ACCESS_KEY"],
-    MINIO_SECRET_KEY=os.environ["TEST_S3_SECRET_KEY"],
-    MINIO_USE_HTTPS=os.environ["TEST_S3_SECURE"] == "1",
-    MINIO_REGION=os.environ["TEST_S3_REGION"],
-    MINIO_DEFAULT_BUCKET=os.environ["BUCKET"],
-)
+PREPARE = (
+    WITH_STORAGE
+    + """
 storage.exists("warm up")
 SIZE = 512 * 1024**2
 file = tempfile.TemporaryFile()
 file.truncate(SIZE)
 """
+)
 
 pytestmark = pytest.mark.needs("conditional-multipart")  # a stand-in keeps all of it in the memory of this machine
 

@@ -1,0 +1,36 @@
+"""The beginning of scripts that tests run in a process of its own: Django, and a storage on the server under test."""
+
+WITH_STORAGE = """
+import ctypes, os, sys, tempfile
+from django.conf import settings
+settings.configure(USE_TZ=True)
+import django
+django.setup()
+from django.core.files.base import ContentFile, File
+from django_minio_backend.models import MinioBackend
+
+storage = MinioBackend(
+    MINIO_ENDPOINT=os.environ["TEST_S3_ENDPOINT"],
+    MINIO_ACCESS_KEY=os.environ["TEST_S3_ACCESS_KEY"],
+    MINIO_SECRET_KEY=os.environ["TEST_S3_SECRET_KEY"],
+    MINIO_USE_HTTPS=os.environ["TEST_S3_SECURE"] == "1",
+    MINIO_REGION=os.environ["TEST_S3_REGION"],
+    MINIO_DEFAULT_BUCKET=os.environ["BUCKET"],
+)
+
+def in_child(work, fork=os.fork):
+    child = fork()
+    if child:
+        return child
+    try:
+        work()
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+def wait_for(children):
+    failed = [child for child in children if os.waitpid(child, 0)[1]]
+    assert not failed, failed
+"""
