@@ -18,6 +18,7 @@ from minio.credentials.providers import Provider
 
 from .errors import ConfigurationError
 from .s3 import S3Client, renew_all_clients
+from .whole_heads import require_whole_heads
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -59,7 +60,7 @@ def default_pool() -> PoolManager:
 
     Certificates are checked against SSL_CERT_FILE, or certifi's list where that is not set.
     """
-    return urllib3.PoolManager(
+    manager = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
         maxsize=THREADS,
         cert_reqs="CERT_REQUIRED",
@@ -74,6 +75,7 @@ def default_pool() -> PoolManager:
             allowed_methods=[*urllib3.Retry.DEFAULT_ALLOWED_METHODS, "POST"],
         ),
     )
+    return require_whole_heads(manager)
 
 
 def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
