@@ -55,6 +55,21 @@ def test_reading_goes_on_where_connections_broke(
     assert proxy.transferred["down"] <= len(DATA) + (cuts + 1) * MIB
 
 
+@pytest.mark.needs("signatures")  # 4 GiB: too much for a stand-in
+def test_two_hundred_reads_over_a_bad_line_are_all_right(
+    storage: MinioBackend, faulty: MinioBackend, proxy: Proxy
+) -> None:
+    storage.save("data.bin", ContentFile(DATA))
+    places = random.Random(200)
+    reads = 200
+    with requests_made() as made:
+        for _ in range(reads):
+            proxy.cut(places.randrange(len(DATA)))
+            with faulty.open("data.bin") as file:
+                assert b"".join(file.chunks(MIB)) == DATA
+    assert len(made) <= 8 * reads
+
+
 @pytest.mark.parametrize("after", [0, 1, 100, 500, 700])
 def test_an_answer_that_breaks_at_its_very_start_is_asked_for_again(
     faulty: MinioBackend, proxy: Proxy, name: str, after: int
