@@ -207,10 +207,6 @@ class StorageOptions:
         undeclared = self.default_bucket not in (*self.private_buckets, *self.public_buckets)
         return [*self.private_buckets, self.default_bucket] if undeclared else list(self.private_buckets)
 
-    def is_public(self, bucket: str) -> bool:
-        """Whether ``bucket`` is declared public; a bucket that is not declared is private."""
-        return bucket in self.public_buckets
-
 
 FIELDS = {spec.metadata["name"]: spec for spec in dataclasses.fields(StorageOptions) if spec.metadata}
 OTHER_SPELLINGS = {"user_metadata": "metadata", "http_client": "MINIO_HTTP_CLIENT"}

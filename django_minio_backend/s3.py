@@ -62,13 +62,7 @@ CONDITION_REJECTED = frozenset(
     {"BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented"}
 )
 
-_HTTP_BAD_REQUEST, _HTTP_NOT_FOUND, _HTTP_CONFLICT, _HTTP_PRECONDITION_FAILED, _HTTP_NOT_IMPLEMENTED = (
-    400,
-    404,
-    409,
-    412,
-    501,
-)
+_HTTP_BAD_REQUEST, _HTTP_CONFLICT, _HTTP_PRECONDITION_FAILED, _HTTP_NOT_IMPLEMENTED = 400, 409, 412, 501
 
 
 class ObjectNotFound(S3Error, FileNotFoundError):  # noqa: N818 - named as the SDK and the S3 API name the condition
