@@ -39,7 +39,7 @@ def test_forked_processes_see_right_data(minio_options: dict[str, Any], scenario
         },
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,  # two read time-outs of the default pool fit in
         check=False,
     )
     assert result.returncode == 0, result.stderr
