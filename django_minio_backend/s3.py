@@ -179,10 +179,10 @@ class S3Client:
         """
         if self._process == os.getpid():
             return
-        self._process = os.getpid()
         for http in (self._http, *_pools_of(self._sdk._provider)):  # noqa: SLF001 - no public way
             _parents_pools.append(http.pools)
             http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
+        self._process = os.getpid()  # last: no other thread takes the client for renewed before it is
 
     def head(self, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> Object:
         """Ask for an object's size, ETag, time and metadata (HeadObject)."""
