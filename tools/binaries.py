@@ -24,6 +24,11 @@ def seaweedfs_binary() -> Path | None:
     return _binary("weed", Path(sys.executable).parent)
 
 
+def garage_binary() -> Path | None:
+    """Find `garage` on PATH or where Cargo installs programs."""
+    return _binary("garage", Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo", "bin"))
+
+
 def _binary(name: str, *folders: Path) -> Path | None:
     path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
     found = shutil.which(name, path=path) or shutil.which(name, path=os.pathsep.join(_go_folders()))

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.binaries import minio_binary, seaweedfs_binary, versity_binary
+from tools.binaries import garage_binary, minio_binary, seaweedfs_binary, versity_binary
 from tools.processes import ServerError, free_port, running
 
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ __all__ = [
     "ServerError",
     "best_server",
     "free_port",
+    "garage_binary",
     "minio_binary",
     "minio_required",
+    "run_garage",
     "run_minio",
     "run_moto",
     "run_seaweedfs",
@@ -51,25 +53,23 @@ MINIO_INSTALL = "go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2
 
 MINIO_DOMAIN = "minio.test"  # what a started MinIO takes for its own host: bucket.minio.test is a bucket
 
-# signatures: bad signatures, wrong keys and expired URLs are refused. policies: bucket policies hold for anonymous
-# requests. conditional-writes: PUT with If-None-Match is atomic; conditional-multipart: so is the completion of a
-# multipart upload. minio-health: /minio/health/live is answered. moto knows most of these words but enforces none.
+# signatures: bad signatures, wrong keys and expired URLs are refused. stored-policies: a bucket's policy can be set and
+# read; policies: it also holds for anonymous requests. conditional-writes: PUT with If-None-Match is atomic;
+# conditional-multipart: so is the completion of a multipart upload. minio-health: /minio/health/live is answered.
+# missing-buckets: an upload does not make a missing bucket.
+# "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
-    "minio": frozenset(
-        {
-            "signatures",
-            "policies",
-            "conditional-writes",
-            "conditional-multipart",
-            "minio-health",
-            "versioning",
-            "object-lock",
-        }
-    ),
-    "versity": frozenset({"signatures", "policies", "conditional-writes", "conditional-multipart", "versioning"}),
-    "seaweedfs": frozenset({"signatures", "policies", "conditional-writes", "versioning"}),
-    "moto": frozenset({"versioning"}),
-    "external": frozenset({"signatures"}),  # what any real server does; TEST_S3_KIND says more
+    kind: frozenset(words.split())
+    for kind, words in {
+        "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
+        "versioning object-lock missing-buckets",
+        "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
+        "missing-buckets",
+        "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning",
+        "garage": "signatures missing-buckets",
+        "moto": "stored-policies tags versioning missing-buckets",
+        "external": "signatures missing-buckets",
+    }.items()
 }
 ALL_CAPABILITIES = frozenset().union(*CAPABILITIES.values())
 
@@ -79,7 +79,7 @@ class Server:
     """An S3 server that is ready for requests.
 
     Attributes:
-        kind: "minio", "versity", "seaweedfs", "moto" or "external".
+        kind: "minio", "versity", "seaweedfs", "garage", "moto" or "external".
         endpoint: `host:port`.
         capabilities: What tests may rely on, see `CAPABILITIES`.
         pid: The process, if this program started it.
@@ -220,6 +220,39 @@ def run_seaweedfs(binary: Path | None = None) -> Iterator[Server]:
                 Path("/tmp", f"seaweedfs-{socket}.sock").unlink(missing_ok=True)  # noqa: S108 - its choice
 
 
+GARAGE_CONFIGURATION = """\
+metadata_dir = "{place}/meta"
+data_dir = "{place}/data"
+db_engine = "sqlite"
+replication_factor = 1
+rpc_bind_addr = "127.0.0.1:{rpc_port}"
+rpc_public_addr = "127.0.0.1:{rpc_port}"
+rpc_secret = "{rpc_secret}"
+
+[s3_api]
+s3_region = "us-east-1"
+api_bind_addr = "{endpoint}"
+"""
+
+
+@contextmanager
+def run_garage(binary: Path | None = None) -> Iterator[Server]:
+    """Run Garage, one node, for the length of the block; its keys have a form of their own."""
+    program = _found("garage", binary or garage_binary())
+    keys = f"GK{secrets.token_hex(12)}", secrets.token_hex(32)
+    with _workplace("garage", None, *keys) as (server, place):
+        configuration = place / "garage.toml"
+        configuration.write_text(
+            GARAGE_CONFIGURATION.format(
+                place=place, endpoint=server.endpoint, rpc_port=free_port(), rpc_secret=secrets.token_hex(32)
+            )
+        )
+        command = ["-c", str(configuration), "server", "--single-node", "--default-access-key"]
+        variables = {"GARAGE_DEFAULT_ACCESS_KEY": server.access_key, "GARAGE_DEFAULT_SECRET_KEY": server.secret_key}
+        with _started(server, place, [program, *command], variables) as ready:
+            yield ready
+
+
 def _found(kind: str, program: Path | None) -> str:
     if program is None:
         hint = f"; get it with: {MINIO_INSTALL}" if kind == "minio" else ""
@@ -255,6 +288,7 @@ STARTERS: Mapping[str, Callable[[], AbstractContextManager[Server]]] = {
     "minio": run_minio,
     "versity": run_versity,
     "seaweedfs": run_seaweedfs,
+    "garage": run_garage,
     "moto": run_moto,
 }
 
@@ -288,7 +322,12 @@ def main() -> None:
         print(named.describe())
         return
     kind = kind_to_start()
-    programs = {"minio": minio_binary, "versity": versity_binary, "seaweedfs": seaweedfs_binary}
+    programs = {
+        "minio": minio_binary,
+        "versity": versity_binary,
+        "seaweedfs": seaweedfs_binary,
+        "garage": garage_binary,
+    }
     program = _found(kind, programs[kind]()) if kind in programs else f"{sys.executable} -m moto.server"
     print(Server(kind, "a free port", "", "", capabilities=CAPABILITIES[kind]).describe())
     print(f"started with: {program}")

@@ -48,6 +48,7 @@ def test_a_missing_bucket_is_made_and_the_content_is_intact(
         assert file.read() == expected
 
 
+@pytest.mark.needs("stored-policies", "missing-buckets")
 def test_a_public_bucket_is_made_with_its_policy(missing: dict[str, Any], sdk: Minio) -> None:
     bucket = missing["MINIO_DEFAULT_BUCKET"]
     public = {**missing, "MINIO_PRIVATE_BUCKETS": [], "MINIO_PUBLIC_BUCKETS": [bucket]}
@@ -57,6 +58,7 @@ def test_a_public_bucket_is_made_with_its_policy(missing: dict[str, Any], sdk: M
     assert (actions if isinstance(actions, list) else [actions]) == ["s3:GetObject"]
 
 
+@pytest.mark.needs("stored-policies")
 def test_a_private_bucket_is_made_without_a_policy(missing: dict[str, Any], sdk: Minio) -> None:
     bucket = missing["MINIO_DEFAULT_BUCKET"]
     MinioBackend(**missing, MINIO_BUCKET_CHECK_ON_SAVE=True).save("new.txt", ContentFile(SMALL))
@@ -65,6 +67,7 @@ def test_a_private_bucket_is_made_without_a_policy(missing: dict[str, Any], sdk:
     assert caught.value.code == "NoSuchBucketPolicy"
 
 
+@pytest.mark.needs("stored-policies", "missing-buckets")
 def test_a_policy_hook_wins(missing: dict[str, Any], sdk: Minio) -> None:
     bucket = missing["MINIO_DEFAULT_BUCKET"]
     statement = {
@@ -80,6 +83,7 @@ def test_a_policy_hook_wins(missing: dict[str, Any], sdk: Minio) -> None:
     assert f"arn:aws:s3:::{bucket}/open/*" in str(found["Resource"])
 
 
+@pytest.mark.needs("missing-buckets")
 @pytest.mark.parametrize("options", [{}, {"MINIO_CONDITIONAL_WRITES": True}, {"replace_existing": True}])
 def test_without_that_option_a_missing_bucket_is_an_error(
     missing: dict[str, Any], options: dict[str, Any], sdk: Minio

@@ -58,6 +58,7 @@ def test_headers_are_stored(minio_options: dict[str, Any], sdk: Minio, bucket: s
     assert found["Content-Type"] == "image/png"
 
 
+@pytest.mark.needs("tags")
 @BOTH_WAYS
 def test_tags_are_stored(minio_options: dict[str, Any], sdk: Minio, bucket: str, data: bytes) -> None:
     tags = Tags.new_object_tags()
