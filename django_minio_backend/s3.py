@@ -13,6 +13,7 @@ import os
 import re
 import weakref
 from contextlib import contextmanager
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
@@ -22,7 +23,6 @@ from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
 from minio.sse import SseCustomerKey
-from minio.time import from_http_header
 from urllib3._collections import RecentlyUsedContainer
 
 from .errors import (
@@ -33,6 +33,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from minio import Minio
@@ -193,7 +194,7 @@ class S3Client:
         return Object(
             bucket_name=bucket,
             object_name=key,
-            last_modified=from_http_header(response.headers["last-modified"]),
+            last_modified=_http_date(response.headers["last-modified"]),
             etag=_etag(response),
             size=int(response.headers["content-length"]),
             content_type=response.headers.get("content-type"),
@@ -435,6 +436,20 @@ def _etag(response: BaseHTTPResponse) -> str:
     return quoted[1] if quoted else ""
 
 
+def _http_date(value: str) -> dt.datetime:
+    """The time in a header (RFC 9110, IMF-fixdate).
+
+    Not by strptime(), whose lock a forked child inherits locked if another thread was inside of it.
+
+    Raises:
+        ValueError: it is not exactly such a time.
+    """
+    time = parsedate_to_datetime(value)
+    if format_datetime(time, usegmt=True) != value:
+        raise ValueError(f"{value!r} is not a time as HTTP writes it")
+    return time
+
+
 def _check_head(response: BaseHTTPResponse, bucket: str, key: str) -> None:
     """Refuse an answer about an object whose head is not whole.
 
@@ -445,7 +460,7 @@ def _check_head(response: BaseHTTPResponse, bucket: str, key: str) -> None:
     if is_whole and response.status == 206:  # noqa: PLR2004 - Partial Content
         is_whole = _CONTENT_RANGE.fullmatch(headers.get("content-range", "")) is not None
     try:
-        from_http_header(headers.get("last-modified", ""))
+        _http_date(headers.get("last-modified", ""))
     except ValueError:
         is_whole = False
     if not is_whole:

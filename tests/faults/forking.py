@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -155,6 +156,26 @@ def busy_threads(storage: MinioBackend) -> None:
             thread.result()
 
 
+def parsing_thread(storage: MinioBackend) -> None:
+    """Children are born while a thread of the parent is inside of strptime(), whose lock they inherit locked."""
+    prepare(storage)
+    lock: threading.Lock = import_module("_strptime")._cache_lock
+    locked, done = threading.Event(), threading.Event()
+
+    def parse() -> None:
+        with lock:
+            locked.set()
+            done.wait()
+
+    thread = threading.Thread(target=parse)
+    thread.start()
+    locked.wait()
+    children = [fork(lambda: use(storage, "child", rounds=1)), fork(lambda: storage.get_modified_time("0.bin"))]
+    done.set()
+    thread.join()
+    check(*children)
+
+
 def one_name(storage: MinioBackend) -> None:
     """Eight processes save one name."""
     prepare(storage)
@@ -180,7 +201,7 @@ def one_name(storage: MinioBackend) -> None:
 
 SCENARIOS: dict[str, Callable[[MinioBackend], None]] = {
     scenario.__name__: scenario
-    for scenario in (all_at_once, grandchild, open_reader, closed_reader, busy_threads, one_name)
+    for scenario in (all_at_once, grandchild, open_reader, closed_reader, busy_threads, parsing_thread, one_name)
 }
 
 
