@@ -138,7 +138,7 @@ def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Clien
     )
     if options.virtual_host_style:
         sdk.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
-    return S3Client(sdk, http)
+    return S3Client(sdk, http, options.region)
 
 
 def _provider(options: StorageOptions) -> Provider | None:

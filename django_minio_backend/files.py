@@ -28,10 +28,16 @@ class ObjectWriter(io.BufferedIOBase):
     """Sends what is written as it comes; the object appears on close, all of it or nothing.
 
     A writer that is dropped without close, or closed by ``discard``, stores nothing.
+
+    Args:
+        upload: what sends.
+        blocks: how what is written is cut.
+        stored: called with the object's ETag once it is there.
     """
 
-    def __init__(self, upload: Upload, blocks: Blocks) -> None:
+    def __init__(self, upload: Upload, blocks: Blocks, stored: Callable[[str], None] | None = None) -> None:
         self._upload = upload
+        self._stored = stored
         self._blocks = blocks
         self._buffer = bytearray()
         self._number = 0
@@ -75,9 +81,11 @@ class ObjectWriter(io.BufferedIOBase):
             with self._upload:
                 if self._buffer or not self._number:
                     self._send()
-                self._upload.finish()
+                etag = self._upload.finish()
         finally:
             super().close()
+        if self._stored is not None:
+            self._stored(etag)
 
     def discard(self) -> None:
         """Close without storing anything."""

@@ -193,6 +193,12 @@ def _contradictions(found: Mapping[str, Any], where: str, *, keys_needed: bool) 
         problems.append(
             f"{where}: MINIO_EXTERNAL_ENDPOINT and MINIO_EXTERNAL_ENDPOINT_USE_HTTPS come together; one is missing."
         )
+    stable_for, expiry = found["stable_for"], found["url_expiry"]
+    if _WRONG not in (stable_for, expiry) and stable_for is not None and stable_for > expiry / 2:
+        problems.append(
+            f"{where}: MINIO_URL_STABLE_FOR is {stable_for}, more than half of MINIO_URL_EXPIRY_HOURS ({expiry}): "
+            "a URL given at the end of that span would have too little life left."
+        )
     if isinstance(found["public_base_url"], str) and len(found["public_buckets"]) > 1:
         problems.append(
             f"{where}: MINIO_PUBLIC_BASE_URL is one URL for several public buckets; map each bucket name to its URL."

@@ -125,6 +125,13 @@ def url_expiry(value: object) -> timedelta:
     return expiry
 
 
+def stable_span(value: object) -> timedelta:
+    """A timedelta of whole seconds, from 1 second to half of 7 days."""
+    if not isinstance(value, timedelta) or not timedelta(seconds=1) <= value <= MAX_EXPIRY / 2 or value.microseconds:
+        raise WrongValueError("a timedelta of whole seconds, at least 1 second and at most half of the URL expiry")
+    return value
+
+
 def seconds(value: object) -> int:
     """A whole number of seconds (or a timedelta) above 0."""
     if isinstance(value, timedelta):

@@ -107,6 +107,12 @@ class StorageOptions:
         timedelta(days=7),
         "how long presigned URLs live: a timedelta, or a number of hours; at most 7 days",
     )
+    stable_for: timedelta | None = _option(
+        "MINIO_URL_STABLE_FOR",
+        values.stable_span,
+        None,
+        "how long a file keeps the same presigned URL in every process; at most half of MINIO_URL_EXPIRY_HOURS",
+    )
     consistency_check_on_start: bool = _option(
         "MINIO_CONSISTENCY_CHECK_ON_START",
         values.flag,

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from minio import Minio
+    from minio.credentials.credentials import Credentials
+    from minio.credentials.providers import Provider
     from minio.deleteobjects import DeleteError
     from urllib3 import BaseHTTPResponse, PoolManager
 
@@ -154,9 +156,10 @@ class S3Client:
         rejects_conditions: whether the server has answered If-None-Match with an error.
     """
 
-    def __init__(self, sdk: Minio, http: PoolManager) -> None:
+    def __init__(self, sdk: Minio, http: PoolManager, region: str) -> None:
         self._sdk = sdk
         self._http = http
+        self._region = region
         self._process = os.getpid()
         self.rejects_conditions = False
         _all_clients.add(self)
@@ -184,6 +187,16 @@ class S3Client:
             _parents_pools.append(http.pools)
             http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
         self._process = os.getpid()  # last: no other thread takes the client for renewed before it is
+
+    def credentials(self) -> Credentials:
+        """The credentials of the moment; temporary ones are renewed where they have to be, by a request."""
+        self.renew_after_fork()
+        return cast("Provider", self._sdk._provider).retrieve()  # noqa: SLF001 - no public way
+
+    def address(self, bucket: str) -> str:
+        """``scheme://host`` and path of a bucket, as the SDK addresses it."""
+        url = self._sdk._base_url.build(method="GET", region=self._region, bucket_name=bucket)  # noqa: SLF001 - no public way
+        return url.geturl().rstrip("/")
 
     def head(self, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> Object:
         """Ask for an object's size, ETag, time and metadata (HeadObject)."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BufferedReader
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import quote
 
 import django
 from django.conf import settings
@@ -22,7 +24,8 @@ from .readers import ObjectReader
 from .saving import AvailabilityByExists, save_under_a_free_name, saving_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
 
     from minio.datatypes import Object
 
@@ -101,7 +104,7 @@ class MinioBackend(ConfiguredStorage):
         target = self._target(name, condition=condition, content=content)
         source = saving.source_of(content, replayable=bool(condition) or self.options.bucket_check_on_save)
         try:
-            uploads.store(self.s3, target, source, self.options)
+            etag = uploads.store(self.s3, target, source, self.options)
         except FileExistsError:
             raise
         except self._failures as error:
@@ -109,7 +112,8 @@ class MinioBackend(ConfiguredStorage):
                 raise
             self._ensure_bucket()
             source.rewind()
-            uploads.store(self.s3, target, source, self.options)
+            etag = uploads.store(self.s3, target, source, self.options)
+        self._note_saved(target.key, etag)
         return name
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
@@ -147,7 +151,10 @@ class MinioBackend(ConfiguredStorage):
         """Delete an object; one that is not there is no error."""
         if not name:
             raise ValueError("The name must be given to delete().")
-        self.s3.delete(self.bucket, self.key(name))
+        key = self.key(name)
+        self.s3.delete(self.bucket, key)
+        if self._caches_urls:
+            self._signed_urls.deleted(key)
 
     def exists(self, name: str) -> bool:
         """Whether the object is there. False means just that: every failure to find out is raised.
@@ -183,11 +190,54 @@ class MinioBackend(ConfiguredStorage):
         modified = cast("dt.datetime", self.stat(name).last_modified)
         return dt.datetime.fromtimestamp(modified.timestamp(), tz=dt.UTC if settings.USE_TZ else None)
 
-    def url(self, name: str | None) -> str:
-        """Address of an object: plain for a public bucket, else presigned. Makes no request."""
-        if self.is_bucket_public:
-            return object_urls.public_url(self.options, self.bucket, self._public_path(name))
-        return object_urls.presigned_url(self.s3_external, self.options, self.bucket, self.key(name))
+    def url(
+        self,
+        name: str | None,
+        *,
+        expires: timedelta | float | None = None,
+        response_headers: Mapping[str, str] | None = None,
+        http_method: str = "GET",
+    ) -> str:
+        """Address of an object: plain for a public bucket, else presigned.
+
+        Makes no request, but to renew temporary credentials, and with MINIO_URL_CACHING_ENABLED one for each object
+        that the cache does not know.
+
+        Args:
+            name: of the object.
+            expires: a timedelta or seconds, from 1 second to 7 days; MINIO_URL_EXPIRY_HOURS if not given. A URL
+                never outlives temporary credentials.
+            response_headers: what the server is to answer with, by S3's six ``response-*`` parameters. A
+                ``response-content-disposition`` may name a file in any script.
+            http_method: GET, HEAD or PUT: what the address is for. A PUT replaces the object.
+
+        With any of the last three, the URL of a public object is presigned as well.
+
+        Raises:
+            ValueError: an argument cannot be.
+        """
+        if expires is None and not response_headers and http_method in ("GET", "HEAD") and self.is_bucket_public:
+            return self._public_url(name)
+        return self._signed_urls.url(self.key(name), self._wanted(expires, response_headers, http_method))
+
+    def urls(
+        self,
+        names: Iterable[str],
+        *,
+        expires: timedelta | float | None = None,
+        response_headers: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Addresses of many objects, by name: with a cache in three round trips at the most, however many they are.
+
+        Raises:
+            ValueError: as ``url``.
+        """
+        names = list(names)
+        if expires is None and not response_headers and self.is_bucket_public:
+            return {name: self._public_url(name) for name in names}
+        keys = {name: self.key(name) for name in names}
+        urls = self._signed_urls.urls(keys.values(), self._wanted(expires, response_headers, "GET"))
+        return {name: urls[key] for name, key in keys.items()}
 
     # Beyond Django's Storage API
 
@@ -246,6 +296,39 @@ class MinioBackend(ConfiguredStorage):
 
     # How the rooms below are called
 
+    @cached_property
+    def _signed_urls(self) -> object_urls.SignedUrls:
+        return object_urls.SignedUrls(
+            self.options, self.bucket, self.s3, self.s3_external, self.ssec, cached=self._caches_urls
+        )
+
+    @cached_property
+    def _caches_urls(self) -> bool:
+        return self.url_caching_enabled and not self.is_bucket_public
+
+    @cached_property
+    def _public_start(self) -> str:
+        return f"{object_urls.public_address(self.options, self.bucket)}/"
+
+    def _public_url(self, name: str | None) -> str:
+        return self._public_start + quote(self._public_path(name))
+
+    def _wanted(
+        self, expires: timedelta | float | None, headers: Mapping[str, str] | None, http_method: str
+    ) -> object_urls.Wanted:
+        if expires is None and not headers and http_method == "GET":
+            return self._usual
+        life = self.options.url_expiry if expires is None else expires
+        return object_urls.Wanted.checked(http_method, object_urls.seconds_of(life), headers)
+
+    @cached_property
+    def _usual(self) -> object_urls.Wanted:
+        return object_urls.Wanted("GET", object_urls.seconds_of(self.options.url_expiry), {})
+
+    def _note_saved(self, key: str, etag: str) -> None:
+        if self._caches_urls:
+            self._signed_urls.saved(key, etag)
+
     def _public_path(self, name: str | None) -> str:
         """The key, or the prefix of a folder: templates join file names to the URL of a folder."""
         given = str(name or "")
@@ -297,7 +380,9 @@ class MinioBackend(ConfiguredStorage):
             raise ObjectExistsError(self.bucket, self.key(name))
         condition = self.options.conditional_writes if kind == "x" else False
         target = self._target(names.clean(name), condition=condition)
-        return files.ObjectWriter(uploads.Upload(self.s3, target), uploads.cut(None, self.options))
+        return files.ObjectWriter(
+            uploads.Upload(self.s3, target), uploads.cut(None, self.options), partial(self._note_saved, target.key)
+        )
 
     def _ensure_bucket(self) -> None:
         for wanted in self.wanted_buckets():

@@ -20,7 +20,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "whole_heads"),
     ("option_values", "options", "option_reading"),
     ("s3", "clients"),
-    ("dates", "checksums", "names", "sources", "readers", "uploads", "files", "object_urls", "buckets", "health"),
+    ("dates", "checksums", "names", "sources", "readers", "uploads", "files", "buckets"),
+    ("signing", "response_headers", "url_cache", "object_urls", "health"),
     ("saving", "configured_storage", "storage", "static"),
     ("configured", "references", "initialization", "orphans"),
     (

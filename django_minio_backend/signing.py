@@ -1,0 +1,189 @@
+"""Signature V4 for URLs and upload forms: byte for byte what the SDK signs, in a fraction of its time.
+
+Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html and
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-UsingHTTPPOST.html
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+
+
+class Credentials(Protocol):
+    """What the SDK's credential providers retrieve."""
+
+    @property
+    def access_key(self) -> str:
+        """Who signs."""
+
+    @property
+    def secret_key(self) -> str:
+        """What only the signer and the server know."""
+
+    @property
+    def session_token(self) -> str | None:
+        """What proves temporary keys."""
+
+
+@lru_cache(maxsize=64)
+def signing_key(secret_key: str, date: str, region: str) -> bytes:
+    """The key that signs for one day and region; derived once and shared by all threads."""
+    key = f"AWS4{secret_key}".encode()
+    for part in (date, region, "s3", "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+def life_of(credentials: Credentials, second: int, expires: int) -> int:
+    """Seconds that what is signed for ``second`` lives: as asked for, but no longer than temporary credentials do."""
+    end = getattr(credentials, "expiration", None) or getattr(credentials, "_expiration", None)  # as older SDKs name it
+    if not isinstance(end, datetime):
+        return expires
+    return max(1, min(expires, int(end.replace(tzinfo=UTC).timestamp()) - second))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Credentials at one second: what every signature of theirs has in it.
+
+    Attributes:
+        second: seconds since 1970.
+        amz_date: the same as the signature spells it, such as 20260131T120000Z.
+        scope: day, region and service that the key signs for.
+        key: the signing key.
+    """
+
+    credentials: Credentials
+    second: int
+    amz_date: str
+    scope: str
+    key: bytes
+
+    @classmethod
+    def of(cls, credentials: Credentials, second: int, region: str) -> Moment:
+        """Derive the key, unless that has been done for this day."""
+        amz_date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        date = amz_date[:8]
+        key = signing_key(credentials.secret_key, date, region)
+        return cls(credentials, second, amz_date, f"{date}/{region}/s3/aws4_request", key)
+
+    @property
+    def credential(self) -> str:
+        """Who signs, and for what."""
+        return f"{self.credentials.access_key}/{self.scope}"
+
+    def sign(self, text: str) -> str:
+        """The signature of a text."""
+        return hmac.digest(self.key, text.encode(), "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What all URLs of one moment and expiry share.
+
+    Attributes:
+        query: the query as it is sent, up to the signature.
+        end: the canonical request from its query on.
+        begin: the text to sign, up to the hash of the canonical request.
+    """
+
+    moment: Moment
+    expires: int
+    query: str
+    end: str
+    begin: str
+
+
+class Presigner:
+    """Signs URLs of one bucket's objects.
+
+    Safe to share between threads: what is remembered is replaced as a whole, and at worst made twice.
+
+    Args:
+        address: of the bucket, as ``scheme://host/bucket`` or ``scheme://bucket.host``.
+        region: that the signatures are for.
+    """
+
+    def __init__(self, address: str, region: str) -> None:
+        scheme, _, rest = address.partition("://")
+        self._host, slash, bucket = rest.partition("/")
+        self._origin = f"{scheme}://{self._host}"
+        self._path = f"{slash}{bucket}/"
+        self._region = region
+        self._last: _Prepared | None = None
+
+    def url(
+        self,
+        method: str,
+        key: str,
+        credentials: Credentials,
+        *,
+        second: int,
+        expires: int,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        """The address that lets its holder do one thing with one object.
+
+        Args:
+            method: of the HTTP request.
+            key: of the object.
+            credentials: of whom the request counts as coming.
+            second: when the signature's life begins, in seconds since 1970.
+            expires: how many seconds it lives.
+            query: further parameters, signed with the rest.
+            headers: that the request has to carry with these very values.
+        """
+        path = f"{self._path}{quote(key)}"
+        prepared = self._last
+        if not (
+            prepared is not None
+            and prepared.moment.second == second
+            and prepared.expires == expires
+            and prepared.moment.credentials == credentials
+        ):
+            prepared = self._last = self._prepare(credentials, second, expires)
+        sent, end = prepared.query, prepared.end
+        if query or headers:
+            sent, end = self._written(prepared.moment, expires, query or {}, headers or {})
+        request = sha256(f"{method}\n{path}\n{end}".encode()).hexdigest()
+        signature = prepared.moment.sign(f"{prepared.begin}{request}")
+        return f"{self._origin}{path}?{sent}&X-Amz-Signature={signature}"
+
+    def _prepare(self, credentials: Credentials, second: int, expires: int) -> _Prepared:
+        moment = Moment.of(credentials, second, self._region)
+        query, end = self._written(moment, expires, {}, {})
+        return _Prepared(moment, expires, query, end, f"{ALGORITHM}\n{moment.amz_date}\n{moment.scope}\n")
+
+    def _written(
+        self, moment: Moment, expires: int, further: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[str, str]:
+        """The query as it is sent, and the canonical request from its query on."""
+        signed = {"host": self._host, **{name.lower(): value.strip() for name, value in headers.items()}}
+        names = sorted(signed)
+        token = moment.credentials.session_token
+        more = {**further, **({"X-Amz-Security-Token": token} if token else {})}
+        pairs = [
+            *sorted(more.items()),
+            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Credential", moment.credential),
+            ("X-Amz-Date", moment.amz_date),
+            ("X-Amz-Expires", str(expires)),
+            ("X-Amz-SignedHeaders", ";".join(names)),
+        ]
+        encoded = [(quote(name, safe=""), quote(value, safe="")) for name, value in pairs]
+        sent, canonical = ("&".join(map("=".join, some)) for some in (encoded, sorted(encoded)))
+        lines = "".join(f"{name}:{signed[name]}\n" for name in names)
+        return sent, f"{canonical}\n{lines}\n{';'.join(names)}\nUNSIGNED-PAYLOAD"
