@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
 import urllib3
+from minio.commonconfig import CopySource
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
@@ -307,6 +308,11 @@ class S3Client:
             self._execute("DELETE", bucket, key, query_params={"uploadId": upload_id})
         except FAILURES as error:
             logger.warning("An unfinished multipart upload of '%s' stays in bucket '%s': %s", key, bucket, error)
+
+    def copy(self, bucket: str, key: str, to: str) -> str:
+        """Copy an object of at most 5 GiB with its headers, within the server (CopyObject); return the copy's ETag."""
+        with _not_found_as_such(bucket, key):
+            return self.sdk.copy_object(bucket, to, CopySource(bucket, key)).etag or ""
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object (DeleteObject); one that is not there is no error."""

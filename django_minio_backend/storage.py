@@ -16,7 +16,7 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import buckets, files, names, object_urls, uploads
+from . import buckets, files, names, object_urls, presigned_uploads, uploads
 from .configured_storage import ConfiguredStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
@@ -249,6 +249,70 @@ class MinioBackend(ConfiguredStorage):
         """
         return self.s3.head(self.bucket, self.key(name), self.ssec)
 
+    def presigned_upload(
+        self,
+        name: str,
+        *,
+        max_size: int,
+        expires: timedelta | float = 15 * 60,
+        content_type: str | None = None,
+        method: Literal["POST", "PUT"] = "POST",
+        size: int | None = None,
+        max_length: int | None = None,
+    ) -> presigned_uploads.PresignedUpload:
+        """Let a browser upload one file straight to the bucket, without a request now and none through Django then.
+
+        Args:
+            name: where to, normalised as save() does; a random part is put behind its stem, so that no upload
+                can touch an object that is there already.
+            max_size: bytes that the file may have, at most 5 GiB.
+            expires: a timedelta or seconds in which the upload has to begin.
+            content_type: that it has to have; guessed from the name if not given.
+            method: "POST" for a form with a limit of size; "PUT" for a request with the bytes alone, which the server
+                refuses once the object is there.
+            size: bytes that the file has, which are then required; "PUT" needs it.
+            max_length: of the name, in characters, as the model's field has it.
+
+        The storage's own headers (MINIO_OBJECT_HEADERS, ``headers``, ``metadata``) go with it.
+
+        Raises:
+            SuspiciousFileOperation: the name is absolute or leaves the storage.
+            ValueError: an argument cannot be, or the upload would need a secret of the server's side (``sse`` with a
+                customer's key), or what a form cannot carry (``tags``, ``retention``, ``legal_hold``).
+        """
+        if method not in ("POST", "PUT"):
+            raise ValueError(f"method is {method!r}, but must be POST or PUT.")
+        presigned_uploads.check_sizes(max_size, size, method)
+        upload_name = presigned_uploads.random_name(name, max_length)
+        target = self._target(upload_name, condition=False)
+        rules = presigned_uploads.UploadRules(
+            name=upload_name,
+            key=target.key,
+            headers=self._headers_of_direct_upload(target, content_type),
+            max_size=max_size,
+            size=size,
+            expires=object_urls.seconds_of(expires),
+        )
+        address = object_urls.bucket_address(self.options, self.bucket)
+        credentials = self.s3_external.credentials()
+        if method == "PUT":
+            return presigned_uploads.put(address, self.options.region, credentials, rules)
+        return presigned_uploads.form(address, self.bucket, self.options.region, credentials, rules)
+
+    def accept_upload(self, name: str) -> str:
+        """Move what a form has uploaded to a name that the form does not know, and return that name.
+
+        A form can be sent again while it lives, and would replace what it made. What this returns it cannot reach.
+        The copy is made within the server. What a PUT has uploaded needs none of this.
+
+        Raises:
+            FileNotFoundError: nothing has been uploaded.
+        """
+        accepted = presigned_uploads.another_random_name(names.clean(name))
+        self._note_saved(self.key(accepted), self.s3.copy(self.bucket, self.key(name), self.key(accepted)))
+        self.delete(name)
+        return accepted
+
     def is_minio_available(self) -> MinioServerStatus:
         """Ask whether the server is alive; false with ``details`` if it is not, never an exception."""
         try:
@@ -369,6 +433,22 @@ class MinioBackend(ConfiguredStorage):
             parallel=options.num_parallel_uploads,
             progress=options.progress,
         )
+
+    def _headers_of_direct_upload(self, target: uploads.Target, content_type: str | None) -> dict[str, str]:
+        """Headers of an upload that a browser sends.
+
+        Raises:
+            ValueError: they are none of a browser's business, or cannot be sent.
+        """
+        options = self.options
+        if target.ssec is not None:
+            raise ValueError(
+                f"{self!r} encrypts with a customer's key, which a direct upload would give to the browser."
+            )
+        if options.tags or options.retention or options.legal_hold or options.checksum:
+            raise ValueError(f"{self!r}: tags, retention, legal_hold and checksum cannot go with a direct upload.")
+        given = {} if content_type is None else {"Content-Type": content_type}
+        return uploads.merged_headers(target.headers, presigned_uploads.checked_headers(given))
 
     def _reader(self, key: str) -> BufferedReader:
         reader = ObjectReader(self.s3, self.bucket, key, self.ssec)
