@@ -54,7 +54,7 @@ def life_of(credentials: Credentials, second: int, expires: int) -> int:
     return max(1, min(expires, int(end.replace(tzinfo=UTC).timestamp()) - second))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Moment:
     """Credentials at one second: what every signature of theirs has in it.
 
@@ -89,7 +89,7 @@ class Moment:
         return hmac.digest(self.key, text.encode(), "sha256").hex()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Prepared:
     """What all URLs of one moment and expiry share.
 
@@ -152,7 +152,7 @@ class Presigner:
             prepared is not None
             and prepared.moment.second == second
             and prepared.expires == expires
-            and prepared.moment.credentials == credentials
+            and (prepared.moment.credentials is credentials or prepared.moment.credentials == credentials)
         ):
             prepared = self._last = self._prepare(credentials, second, expires)
         sent, end = prepared.query, prepared.end

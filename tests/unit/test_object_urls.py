@@ -1,0 +1,119 @@
+"""Addresses without a server: where buckets are, how long URLs live, how stable they are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_minio_backend.errors import ConfigurationError
+from django_minio_backend.models import MinioBackend
+from django_minio_backend.object_urls import Wanted, bucket_address, public_address, seconds_of, span_start
+from tests.support.settings import made_up, read
+
+WEEK = 7 * 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        ({}, "http://minio.test:9000/bucket"),
+        ({"MINIO_USE_HTTPS": True}, "https://minio.test:9000/bucket"),
+        ({"MINIO_VIRTUAL_HOST_STYLE": True}, "http://bucket.minio.test:9000"),
+        ({"MINIO_ENDPOINT": "minio.test:80"}, "http://minio.test/bucket"),
+        ({"MINIO_ENDPOINT": "minio.test:443"}, "http://minio.test:443/bucket"),
+        ({"MINIO_ENDPOINT": "minio.test:443", "MINIO_USE_HTTPS": True}, "https://minio.test/bucket"),
+        ({"MINIO_ENDPOINT": "[::1]:9000"}, "http://[::1]:9000/bucket"),
+        (
+            {"MINIO_EXTERNAL_ENDPOINT": "files.test", "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": True},
+            "https://files.test/bucket",
+        ),
+    ],
+)
+def test_a_bucket_has_one_address(options: dict[str, Any], address: str) -> None:
+    assert bucket_address(read(**options), "bucket") == address
+    assert public_address(read(**options, MINIO_PUBLIC_BUCKETS=["bucket"]), "bucket") == address
+
+
+def test_a_bucket_with_dots_is_no_host_name_under_https() -> None:
+    options = read(MINIO_VIRTUAL_HOST_STYLE=True, MINIO_USE_HTTPS=True)
+    assert bucket_address(options, "a.b") == "https://minio.test:9000/a.b"
+
+
+def test_public_urls_of_a_bucket_at_amazon_name_its_region() -> None:
+    options = made_up(MINIO_ENDPOINT="s3.amazonaws.com", MINIO_USE_HTTPS=True, MINIO_REGION="eu-west-1")
+    storage = MinioBackend(**options, MINIO_PUBLIC_BUCKETS=["bucket"], bucket_name="bucket")
+    assert storage.url("a b.txt") == "https://bucket.s3.eu-west-1.amazonaws.com/a%20b.txt"
+
+
+@pytest.mark.parametrize("expires", [1, WEEK, 1.5, timedelta(seconds=1), timedelta(days=7)])
+def test_an_expiry_is_a_timedelta_or_seconds(expires: float | timedelta) -> None:
+    given = expires.total_seconds() if isinstance(expires, timedelta) else expires
+    assert seconds_of(expires) == int(given)
+
+
+@pytest.mark.parametrize(
+    "expires",
+    [
+        0,
+        -1,
+        0.5,
+        WEEK + 1,
+        timedelta(0),
+        timedelta(days=7, seconds=1),
+        timedelta(days=-1),
+        True,
+        "60",
+        None,
+        float("nan"),
+        float("inf"),
+    ],
+)
+def test_any_other_expiry_is_refused(expires: Any) -> None:
+    with pytest.raises(ValueError, match="1 second to 7 days"):
+        seconds_of(expires)
+
+
+@pytest.mark.parametrize("method", ["DELETE", "POST", "get", "", None])
+def test_a_url_is_for_one_of_three_methods(method: Any) -> None:
+    with pytest.raises(ValueError, match="GET, HEAD, PUT"):
+        Wanted.checked(method, 60, None)
+
+
+def test_an_upload_is_answered_without_response_headers() -> None:
+    with pytest.raises(ValueError, match="PUT"):
+        Wanted.checked("PUT", 60, {"response-expires": "0"})
+
+
+@given(second=st.integers(0, 2**33), span=st.integers(1, WEEK // 2), expires=st.integers(1, WEEK))
+def test_half_of_a_stable_urls_life_is_left(second: int, span: int, expires: int) -> None:
+    start = span_start(second, span, expires)
+    assert start <= second
+    assert start + expires - second >= expires / 2
+    assert span_start(start, span, expires) == start
+
+
+@given(start=st.integers(0, 2**20), span=st.integers(1, 3600), seconds=st.integers(0, 3599))
+def test_a_url_is_the_same_for_the_whole_span(start: int, span: int, seconds: int) -> None:
+    assert span_start(start * span + seconds % span, span, WEEK) == start * span
+
+
+def test_without_a_span_the_time_is_what_it_is() -> None:
+    assert span_start(1234567, 0, 3600) == 1234567
+
+
+def test_the_span_is_at_most_half_the_expiry() -> None:
+    assert read(MINIO_URL_STABLE_FOR=timedelta(hours=1), MINIO_URL_EXPIRY_HOURS=2).stable_for == timedelta(hours=1)
+    with pytest.raises(ConfigurationError, match=r"MINIO_URL_STABLE_FOR is 1:00:01, more than half"):
+        read(MINIO_URL_STABLE_FOR=timedelta(hours=1, seconds=1), MINIO_URL_EXPIRY_HOURS=2)
+
+
+@pytest.mark.parametrize(
+    "value", [3600, "1h", timedelta(0), timedelta(seconds=-1), timedelta(milliseconds=1500), timedelta(days=4)]
+)
+def test_the_span_is_a_timedelta_of_seconds(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="MINIO_URL_STABLE_FOR"):
+        read(MINIO_URL_STABLE_FOR=value)
