@@ -84,13 +84,18 @@ class Browser:
         return self._answer(Request(address))  # noqa: S310 - addresses of our own servers
 
     def submit(
-        self, address: str, fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]] | None = None
+        self,
+        address: str,
+        fields: Mapping[str, str],
+        files: Mapping[str, tuple[str, bytes]] | None = None,
+        *,
+        to: str = "",
     ) -> Answer:
-        """Fetch the page of a form, fill in the form, and send it to the same address."""
+        """Fetch the page of a form, fill in the form, and send it to the same address, or to the one in ``to``."""
         token = self.get(address).page.token
         content_type, body = encoded({"csrfmiddlewaretoken": token, **fields}, files or {})
         headers = {"Content-Type": content_type, "Referer": address}
-        return self._answer(Request(address, data=body, headers=headers))  # noqa: S310
+        return self._answer(Request(to or address, data=body, headers=headers))  # noqa: S310
 
     def _answer(self, request: Request) -> Answer:
         try:

@@ -33,10 +33,11 @@ TAKES_LONG_SEGMENTS = {"garage", "moto"}  # the others keep objects as files, or
 
 
 @pytest.fixture
-def public(minio_options: dict[str, Any], public_bucket: str) -> MinioBackend:
+def public(minio_options: dict[str, Any], bucket: str) -> MinioBackend:
+    """A storage whose bucket is declared public, whatever the server knows of that."""
     return MinioBackend(
-        **{**minio_options, "MINIO_PRIVATE_BUCKETS": [], "MINIO_PUBLIC_BUCKETS": [public_bucket]},
-        bucket_name=public_bucket,
+        **{**minio_options, "MINIO_PRIVATE_BUCKETS": [], "MINIO_PUBLIC_BUCKETS": [bucket]},
+        bucket_name=bucket,
     )
 
 
