@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from . import response_headers
 from .option_values import MAX_EXPIRY
+from .quoting import quoted_path
 from .signing import Presigner, life_of
 from .url_cache import GONE, Pause, UrlCache
 
@@ -182,7 +182,9 @@ class SignedUrls:
         self, key: str, wanted: Wanted, credentials: Credentials | None = None, query: Mapping[str, str] | None = None
     ) -> str:
         credentials = credentials or self._signer.credentials()
-        second = span_start(int(time.time()), self._stable_for, wanted.expires)
+        second = int(time.time())
+        if self._stable_for:
+            second = span_start(second, self._stable_for, wanted.expires)
         expires = life_of(credentials, second, wanted.expires)
         query = wanted.query if query is None else query
         return self._presigner.url(wanted.method, key, credentials, second=second, expires=expires, query=query)
@@ -196,7 +198,7 @@ class SignedUrls:
         variant = "\0".join(
             [credentials.access_key, wanted.method, str(wanted.expires), *map("\0".join, sorted(wanted.query.items()))]
         )
-        paths = {key: f"{self._address}/{quote(key)}" for key in etags}
+        paths = {key: f"{self._address}/{quoted_path(key)}" for key in etags}
         found = cache.urls(etags, variant, paths)
         made = {
             # S3 ignores parameters that start with x-. This one makes the URL of other content another URL at once.

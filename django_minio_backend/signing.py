@@ -13,12 +13,20 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote
+from urllib.parse import unquote
+
+from .quoting import quoted_parameter, quoted_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from hashlib import _Hash as Hash
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+_PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RFC 2104
+
+
+Pair = tuple[str, str]
+"""Name and value of a parameter, percent-encoded."""
 
 
 class Credentials(Protocol):
@@ -62,22 +70,24 @@ class Moment:
         second: seconds since 1970.
         amz_date: the same as the signature spells it, such as 20260131T120000Z.
         scope: day, region and service that the key signs for.
-        key: the signing key.
+        inner, outer: the two hashes of the HMAC, past the signing key.
     """
 
     credentials: Credentials
     second: int
     amz_date: str
     scope: str
-    key: bytes
+    inner: Hash
+    outer: Hash
 
     @classmethod
     def of(cls, credentials: Credentials, second: int, region: str) -> Moment:
         """Derive the key, unless that has been done for this day."""
         amz_date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         date = amz_date[:8]
-        key = signing_key(credentials.secret_key, date, region)
-        return cls(credentials, second, amz_date, f"{date}/{region}/s3/aws4_request", key)
+        key = signing_key(credentials.secret_key, date, region).ljust(64, b"\0")
+        inner, outer = (sha256(key.translate(pad)) for pad in _PADS)
+        return cls(credentials, second, amz_date, f"{date}/{region}/s3/aws4_request", inner, outer)
 
     @property
     def credential(self) -> str:
@@ -85,8 +95,11 @@ class Moment:
         return f"{self.credentials.access_key}/{self.scope}"
 
     def sign(self, text: str) -> str:
-        """The signature of a text."""
-        return hmac.digest(self.key, text.encode(), "sha256").hex()
+        """The signature of a text: HMAC-SHA256 (RFC 2104), by hand as OpenSSL's is four times as slow to begin."""
+        inner, outer = self.inner.copy(), self.outer.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,6 +107,8 @@ class _Prepared:
     """What all URLs of one moment and expiry share.
 
     Attributes:
+        token: the session token as a parameter, if there is one.
+        parameters: the other parameters of a signature that covers no header but Host.
         query: the query as it is sent, up to the signature.
         end: the canonical request from its query on.
         begin: the text to sign, up to the hash of the canonical request.
@@ -101,6 +116,8 @@ class _Prepared:
 
     moment: Moment
     expires: int
+    token: tuple[Pair, ...]
+    parameters: tuple[Pair, ...]
     query: str
     end: str
     begin: str
@@ -146,7 +163,7 @@ class Presigner:
             query: further parameters, signed with the rest.
             headers: that the request has to carry with these very values.
         """
-        path = f"{self._path}{quote(key)}"
+        path = f"{self._path}{quoted_path(key)}"
         prepared = self._last
         if not (
             prepared is not None
@@ -157,33 +174,52 @@ class Presigner:
             prepared = self._last = self._prepare(credentials, second, expires)
         sent, end = prepared.query, prepared.end
         if query or headers:
-            sent, end = self._written(prepared.moment, expires, query or {}, headers or {})
+            sent, end = self._with_more(prepared, query or {}, headers or {})
         request = sha256(f"{method}\n{path}\n{end}".encode()).hexdigest()
         signature = prepared.moment.sign(f"{prepared.begin}{request}")
         return f"{self._origin}{path}?{sent}&X-Amz-Signature={signature}"
 
     def _prepare(self, credentials: Credentials, second: int, expires: int) -> _Prepared:
         moment = Moment.of(credentials, second, self._region)
-        query, end = self._written(moment, expires, {}, {})
-        return _Prepared(moment, expires, query, end, f"{ALGORITHM}\n{moment.amz_date}\n{moment.scope}\n")
+        token = credentials.session_token
+        pairs = (("X-Amz-Security-Token", quoted_parameter(token)),) if token else ()
+        parameters = _parameters(moment, expires, "host")
+        return _Prepared(
+            moment=moment,
+            expires=expires,
+            token=pairs,
+            parameters=parameters,
+            query=_joined((*pairs, *parameters)),
+            end=f"{_joined(sorted((*pairs, *parameters)))}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD",
+            begin=f"{ALGORITHM}\n{moment.amz_date}\n{moment.scope}\n",
+        )
 
-    def _written(
-        self, moment: Moment, expires: int, further: Mapping[str, str], headers: Mapping[str, str]
-    ) -> tuple[str, str]:
+    def _with_more(self, prepared: _Prepared, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str]:
         """The query as it is sent, and the canonical request from its query on."""
         signed = {"host": self._host, **{name.lower(): value.strip() for name, value in headers.items()}}
-        names = sorted(signed)
-        token = moment.credentials.session_token
-        more = {**further, **({"X-Amz-Security-Token": token} if token else {})}
-        pairs = [
-            *sorted(more.items()),
-            ("X-Amz-Algorithm", ALGORITHM),
-            ("X-Amz-Credential", moment.credential),
-            ("X-Amz-Date", moment.amz_date),
-            ("X-Amz-Expires", str(expires)),
-            ("X-Amz-SignedHeaders", ";".join(names)),
-        ]
-        encoded = [(quote(name, safe=""), quote(value, safe="")) for name, value in pairs]
-        sent, canonical = ("&".join(map("=".join, some)) for some in (encoded, sorted(encoded)))
-        lines = "".join(f"{name}:{signed[name]}\n" for name in names)
-        return sent, f"{canonical}\n{lines}\n{';'.join(names)}\nUNSIGNED-PAYLOAD"
+        names = ";".join(sorted(signed))
+        parameters = _parameters(prepared.moment, prepared.expires, names) if headers else prepared.parameters
+        further = [(quoted_parameter(name), quoted_parameter(value)) for name, value in sorted(query.items())]
+        # The SDK sends the token where its name belongs among the further parameters.
+        first = sorted((*further, *prepared.token), key=_decoded_name) if prepared.token else further
+        lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+        canonical = _joined(sorted((*further, *prepared.token, *parameters)))
+        return _joined((*first, *parameters)), f"{canonical}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
+
+
+def _parameters(moment: Moment, expires: int, signed_headers: str) -> tuple[Pair, ...]:
+    return (
+        ("X-Amz-Algorithm", ALGORITHM),
+        ("X-Amz-Credential", quoted_parameter(moment.credential)),
+        ("X-Amz-Date", moment.amz_date),
+        ("X-Amz-Expires", str(expires)),
+        ("X-Amz-SignedHeaders", quoted_parameter(signed_headers)),
+    )
+
+
+def _decoded_name(pair: Pair) -> str:
+    return unquote(pair[0])
+
+
+def _joined(pairs: Iterable[Pair]) -> str:
+    return "&".join([f"{name}={value}" for name, value in pairs])

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BufferedReader
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
-from urllib.parse import quote
 
 import django
 from django.conf import settings
@@ -20,6 +19,7 @@ from . import buckets, files, names, object_urls, presigned_uploads, uploads
 from .configured_storage import ConfiguredStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
+from .quoting import quoted_path
 from .readers import ObjectReader
 from .saving import AvailabilityByExists, save_under_a_free_name, saving_of
 
@@ -216,8 +216,8 @@ class MinioBackend(ConfiguredStorage):
         Raises:
             ValueError: an argument cannot be.
         """
-        if expires is None and not response_headers and http_method in ("GET", "HEAD") and self.is_bucket_public:
-            return self._public_url(name)
+        if expires is None and not response_headers and http_method in ("GET", "HEAD") and self._public_start:
+            return self._public_start + quoted_path(self._public_path(name))
         return self._signed_urls.url(self.key(name), self._wanted(expires, response_headers, http_method))
 
     def urls(
@@ -233,8 +233,8 @@ class MinioBackend(ConfiguredStorage):
             ValueError: as ``url``.
         """
         names = list(names)
-        if expires is None and not response_headers and self.is_bucket_public:
-            return {name: self._public_url(name) for name in names}
+        if expires is None and not response_headers and self._public_start:
+            return {name: self.url(name) for name in names}
         keys = {name: self.key(name) for name in names}
         urls = self._signed_urls.urls(keys.values(), self._wanted(expires, response_headers, "GET"))
         return {name: urls[key] for name, key in keys.items()}
@@ -372,10 +372,8 @@ class MinioBackend(ConfiguredStorage):
 
     @cached_property
     def _public_start(self) -> str:
-        return f"{object_urls.public_address(self.options, self.bucket)}/"
-
-    def _public_url(self, name: str | None) -> str:
-        return self._public_start + quote(self._public_path(name))
+        """What the plain URLs of a public bucket start with; empty for a private one."""
+        return f"{object_urls.public_address(self.options, self.bucket)}/" if self.is_bucket_public else ""
 
     def _wanted(
         self, expires: timedelta | float | None, headers: Mapping[str, str] | None, http_method: str

@@ -27,7 +27,11 @@ COMPARISONS = (
     ("512 MiB read in 64 KiB chunks", "read_large", "sdk_get_large", 1.25),
     ("300 saves of 10 KiB, auto", "save_small_auto", "sdk_put_small", 2.2),
     ("300 saves of 10 KiB, conditional writes", "save_small_conditional", "sdk_put_small", 1.3),
-    ("1,000 presigned URLs", "urls", "sdk_urls", None),
+    ("10,000 presigned URLs", "urls", "sdk_urls", 0.2),
+    ("10,000 URLs of a public bucket", "public_urls", "sdk_urls", 0.05),
+    ("10,000 presigned URLs of downloads", "download_urls", "sdk_download_urls", None),
+    ("10,000 URLs from a warm cache, one by one", "cached_urls", "sdk_urls", None),
+    ("10,000 URLs from a warm cache, by 1,000", "cached_urls_together", "sdk_urls", None),
 )
 
 

@@ -167,16 +167,73 @@ def sdk_put_small() -> Work:
     return work
 
 
+PICTURES = [f"folder/picture {number}.png" for number in range(1_000)]
+PAGES = 10  # of 1,000 pictures each
+
+
+def _urls(of: MinioBackend) -> Work:
+    of.url(PICTURES[0])  # what happens once in a process has happened
+    return lambda: [of.url(picture) for _ in range(PAGES) for picture in PICTURES]
+
+
 def urls() -> Work:
-    """Make 1,000 presigned URLs."""
+    """Make 10,000 presigned URLs."""
+    return _urls(storage())
+
+
+def public_urls() -> Work:
+    """Make 10,000 URLs of a public bucket."""
+    return _urls(storage(MINIO_PUBLIC_BUCKETS=[BUCKET]))
+
+
+DOWNLOAD = {"response-content-disposition": 'attachment; filename="picture.png"'}
+
+
+def download_urls() -> Work:
+    """Make 10,000 presigned URLs of downloads under another name."""
     of = storage()
-    return lambda: [of.url(f"folder/picture {number}.png") for number in range(1_000)]
+    return lambda: [of.url(picture, response_headers=DOWNLOAD) for _ in range(PAGES) for picture in PICTURES]
+
+
+def _with_warm_cache() -> MinioBackend:
+    if not settings.configured:
+        backend = "django.core.cache.backends.locmem.LocMemCache"
+        settings.configure(
+            USE_TZ=True, CACHES={"default": {"BACKEND": backend, "OPTIONS": {"MAX_ENTRIES": 10 * len(PICTURES)}}}
+        )
+        django.setup()
+    of = storage(MINIO_URL_CACHING_ENABLED=True, replace_existing=True)
+    for picture in PICTURES:
+        of.save(picture, ContentFile(b"picture"))
+    of.urls(PICTURES)
+    return of
+
+
+def cached_urls() -> Work:
+    """Look 10,000 presigned URLs up in a warm cache in this process's memory, one by one."""
+    return _urls(_with_warm_cache())
+
+
+def cached_urls_together() -> Work:
+    """Look the same up 1,000 at a time."""
+    of = _with_warm_cache()
+    return lambda: [of.urls(PICTURES) for _ in range(PAGES)]
 
 
 def sdk_urls() -> Work:
-    """Make 1,000 presigned URLs by the SDK."""
+    """Make 10,000 presigned URLs by the SDK."""
     client = sdk()
-    return lambda: [client.presigned_get_object(BUCKET, f"folder/picture {number}.png") for number in range(1_000)]
+    return lambda: [client.presigned_get_object(BUCKET, picture) for _ in range(PAGES) for picture in PICTURES]
+
+
+def sdk_download_urls() -> Work:
+    """Make the same by the SDK."""
+    client = sdk()
+    return lambda: [
+        client.presigned_get_object(BUCKET, picture, response_headers=dict(DOWNLOAD))
+        for _ in range(PAGES)
+        for picture in PICTURES
+    ]
 
 
 SCENARIOS: dict[str, Callable[[], Work]] = {
@@ -191,6 +248,11 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         save_small_conditional,
         sdk_put_small,
         urls,
+        public_urls,
+        download_urls,
+        cached_urls,
+        cached_urls_together,
         sdk_urls,
+        sdk_download_urls,
     )
 }

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("option_values", "options", "option_reading"),
     ("s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files", "buckets"),
-    ("signing", "response_headers", "url_cache", "object_urls", "presigned_uploads", "health"),
+    ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads", "health"),
     ("saving", "configured_storage", "storage", "static"),
     ("configured", "references", "initialization", "orphans"),
     (
