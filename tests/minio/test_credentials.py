@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,20 @@ def test_keys_with_a_session_token_are_used(keyless: dict[str, Any], temporary: 
         MINIO_SESSION_TOKEN=made.session_token,
     )
     assert_works(storage)
+
+
+def test_temporary_credentials_sign_uploads_from_a_browser(
+    keyless: dict[str, Any], temporary: AssumeRoleProvider
+) -> None:
+    storage = MinioBackend(**keyless, MINIO_CREDENTIALS=temporary)
+    form = storage.presigned_upload("a.txt", max_size=10, expires=7200)
+    assert form.expires_at <= dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)  # as long as the credentials live
+    fields: list[tuple[str, Any]] = [*form.fields.items(), ("file", ("a.txt", b"content", "text/plain"))]
+    assert urllib3.request("POST", form.url, fields=fields).status == 204
+    request = storage.presigned_upload("a.txt", max_size=10, size=7, method="PUT")
+    assert urllib3.request("PUT", request.url, body=b"content", headers=request.headers).status == 200
+    for upload in (form, request):
+        assert storage.size(upload.name) == 7
 
 
 def test_each_request_asks_the_provider_so_that_rotated_keys_count_at_once(

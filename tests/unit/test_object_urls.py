@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -117,3 +119,24 @@ def test_the_span_is_at_most_half_the_expiry() -> None:
 def test_the_span_is_a_timedelta_of_seconds(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="MINIO_URL_STABLE_FOR"):
         read(MINIO_URL_STABLE_FOR=value)
+
+
+WITHOUT_THE_SDK = """
+import sys
+from django.conf import settings
+settings.configure()
+import django
+django.setup()
+from django_minio_backend import MinioBackend, MinioBackendStatic
+options = {"MINIO_ENDPOINT": "minio.test", "MINIO_ACCESS_KEY": "a", "MINIO_SECRET_KEY": "b", "MINIO_USE_HTTPS": True}
+print(MinioBackend(**options, MINIO_PUBLIC_BUCKETS=["public"], bucket_name="public").url("a b.txt"))
+print(MinioBackendStatic(**options, MINIO_STATIC_FILES_BUCKET="static").url("css/a.css"))
+assert "minio" not in sys.modules
+"""
+
+
+def test_plain_urls_do_not_import_the_sdk() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_SDK], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["https://minio.test/public/a%20b.txt", "https://minio.test/static/css/a.css"]
