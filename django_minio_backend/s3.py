@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import weakref
-from contextlib import contextmanager
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
@@ -35,7 +34,8 @@ from .errors import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import TracebackType
 
     from minio import Minio
     from minio.credentials.credentials import Credentials
@@ -417,36 +417,57 @@ def customer_key(options: StorageOptions) -> SseCustomerKey | None:
     return options.sse if isinstance(options.sse, SseCustomerKey) else None
 
 
-@contextmanager
-def _not_found_as_such(bucket: str, key: str) -> Iterator[None]:
+class _Translated:
+    """A block whose errors are told as what they mean: ``translate`` gives the error to raise instead, or None.
+
+    Not one of contextlib's: those set an error's traceback, which the S3Error of minio 7.2.18 does not let them.
+    """
+
+    def __init__(self, translate: Callable[[BaseException], BaseException | None]) -> None:
+        self._translate = translate
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        meant = None if error is None else self._translate(error)
+        if meant is not None:
+            raise meant from error
+
+
+def _not_found_as_such(bucket: str, key: str) -> _Translated:
     """Tell a missing object from a missing bucket, which the answer to a HEAD cannot say in a body."""
-    try:
-        yield
-    except S3Error as error:
-        if error.code != "NoSuchKey":
-            raise
+
+    def translate(error: BaseException) -> BaseException | None:
+        if not isinstance(error, S3Error) or error.code != "NoSuchKey":
+            return None
         if error.response.headers.get("x-minio-error-code") == "NoSuchBucket":
-            raise error.copy("NoSuchBucket", "Bucket does not exist") from error
-        raise ObjectNotFound(bucket, key, error.response) from error
+            return error.copy("NoSuchBucket", "Bucket does not exist")
+        return ObjectNotFound(bucket, key, error.response)
+
+    return _Translated(translate)
 
 
-@contextmanager
-def _policies_of(bucket: str) -> Iterator[None]:
-    try:
-        yield
-    except (S3Error, InvalidResponseError, ServerError) as error:
-        if status_of(error) == _HTTP_NOT_IMPLEMENTED:
-            raise PoliciesNotSupportedError(bucket) from error
-        raise
+def _policies_of(bucket: str) -> _Translated:
+    def translate(error: BaseException) -> BaseException | None:
+        if isinstance(error, Exception) and status_of(error) == _HTTP_NOT_IMPLEMENTED:
+            return PoliciesNotSupportedError(bucket)
+        return None
+
+    return _Translated(translate)
 
 
-@contextmanager
-def _whole_answers(bucket: str) -> Iterator[None]:
+def _whole_answers(bucket: str) -> _Translated:
     """Tell an answer that broke off before its body, which the SDK cannot parse, as what it is."""
-    try:
-        yield
-    except ET.ParseError as error:
-        raise urllib3.exceptions.ProtocolError(f"An answer about bucket '{bucket}' broke off.") from error
+
+    def translate(error: BaseException) -> BaseException | None:
+        if not isinstance(error, ET.ParseError):
+            return None
+        return urllib3.exceptions.ProtocolError(f"An answer about bucket '{bucket}' broke off.")
+
+    return _Translated(translate)
 
 
 def _etag(response: BaseHTTPResponse) -> str:
