@@ -191,6 +191,8 @@ class SignedUrls:
 
     def _from_cache(self, cache: UrlCache, keys: list[str], wanted: Wanted) -> dict[str, str]:
         etags = cache.etags(keys)
+        if cache.is_silent:
+            return {key: self._signed(key, wanted) for key in keys}
         unknown = [key for key in keys if key not in etags]
         etags |= {key: cache.add_etag(key, etag) for key, etag in self._ask(unknown).items()}
         etags = {key: etag for key, etag in etags.items() if etag != GONE}
@@ -206,7 +208,8 @@ class SignedUrls:
             for key, etag in etags.items()
             if key not in found
         }
-        cache.set_urls(made, etags, variant, self._cache_timeout(credentials, wanted))
+        if made:
+            cache.set_urls(made, etags, variant, self._cache_timeout(credentials, wanted))
         return {key: found.get(key) or made.get(key) or self._signed(key, wanted, credentials) for key in keys}
 
     def _cache_timeout(self, credentials: Credentials, wanted: Wanted) -> int:

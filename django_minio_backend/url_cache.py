@@ -65,6 +65,11 @@ class UrlCache:
             bucket,
         )
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the cache has just failed: what it does not tell then is no reason to ask the server."""
+        return bool(self._pause)
+
     def etags(self, keys: Collection[str]) -> dict[str, str]:
         """The ETags last seen, of those keys whose ETag is known; ``GONE`` for a deleted object."""
         return self._get_many({key: self._etag_key(key) for key in keys}, str)
@@ -95,7 +100,7 @@ class UrlCache:
     def set_urls(self, urls: Mapping[str, str], etags: Mapping[str, str], variant: str, timeout: int) -> None:
         """Keep URLs for so many seconds."""
         entries = {self._url_key(key, etags[key], variant): url for key, url in urls.items()}
-        if entries and timeout > 0:
+        if timeout > 0:
             self._call("set_many", entries, timeout=timeout)
 
     def _etag_key(self, key: str) -> str:

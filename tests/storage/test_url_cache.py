@@ -368,10 +368,11 @@ def test_an_unreachable_cache_breaks_nothing(
 
 
 def test_an_unreachable_cache_is_not_asked_for_each_url(failing: MinioBackend) -> None:
-    with mock.patch.object(Failing, "get_many", side_effect=FailingError) as get_many:
+    with mock.patch.object(Failing, "get_many", side_effect=FailingError) as get_many, requests_made() as made:
         for number in range(50):
             failing.url(f"{number}.txt")
     assert get_many.call_count == 1
+    assert made == []  # nor is the server
 
 
 def test_a_cache_that_comes_back_is_used_again(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files", "buckets"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads", "health"),
-    ("saving", "configured_storage", "storage", "static"),
+    ("saving", "configured_storage", "addressed_storage", "storage", "static"),
     ("configured", "references", "initialization", "orphans"),
     (
         "apps",
