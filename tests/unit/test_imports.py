@@ -20,9 +20,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "whole_heads"),
     ("option_values", "options", "option_reading"),
     ("s3", "clients"),
-    ("dates", "checksums", "names", "sources", "readers", "uploads", "files", "object_urls", "buckets", "health"),
+    ("dates", "checksums", "names", "sources", "readers", "uploads", "files", "object_urls"),
+    ("deadlines", "refusals", "buckets", "trials", "health"),
     ("saving", "configured_storage", "storage", "static"),
-    ("configured", "references", "initialization", "orphans"),
+    ("configured", "checks", "references", "initialization", "diagnosis", "orphans"),
     (
         "apps",
         "management",
