@@ -164,10 +164,10 @@ def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
             permissions.append(permission)
         else:
             allowed.append(deed)
-    told = f"the account may {_and(allowed)}" if allowed else ""
+    told = f"the account may {_joined(allowed, 'and')}" if allowed else ""
     if refused:
-        not_allowed = f"{'but' if allowed else 'the account may'} not {' or '.join(refused)}"
-        told = f"{told} {not_allowed}; allow it {_and(permissions)}".strip()
+        not_allowed = f"{'but' if allowed else 'the account may'} not {_joined(refused, 'or')}"
+        told = f"{told} {not_allowed}; allow it {_joined(permissions, 'and')}".strip()
     return Finding(f"bucket '{bucket}'", not refused, told)
 
 
@@ -179,5 +179,5 @@ def _read(client: S3Client, bucket: str, key: str) -> None:
         return
 
 
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+def _joined(words: Sequence[str], conjunction: str) -> str:
+    return f" {conjunction} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -107,7 +107,7 @@ def test_plain_http_to_browsers() -> None:
         ("[2606:4700::1111]:9000", True),
     ],
 )
-def test_plain_http_to_a_server_that_is_not_near(endpoint: str, told: bool) -> None:
+def test_plain_http_to_a_server_that_is_not_near(endpoint: str, *, told: bool) -> None:
     found = deployed(
         MINIO_ENDPOINT=endpoint, MINIO_EXTERNAL_ENDPOINT="files.test", MINIO_EXTERNAL_ENDPOINT_USE_HTTPS=True
     )
@@ -176,7 +176,7 @@ def test_a_private_bucket_of_that_name_on_another_server_is_none_of_the_static_o
         ([STATICFILES, OURS], "django.contrib.staticfiles.storage.StaticFilesStorage", False),
     ],
 )
-def test_an_order_of_apps_that_disables_the_fast_collectstatic(order: list[str], backend: str, told: bool) -> None:
+def test_an_order_of_apps_that_disables_the_fast_collectstatic(order: list[str], backend: str, *, told: bool) -> None:
     options = made_up() if backend == STATIC_BACKEND else {}
     with (
         override_settings(INSTALLED_APPS=order),
@@ -195,7 +195,7 @@ def test_an_order_of_apps_that_disables_the_fast_collectstatic(order: list[str],
     ],
 )
 @pytest.mark.parametrize("enabled", [True, False])
-def test_a_url_cache_without_a_shared_backend(backend: str, told: bool, enabled: bool) -> None:
+def test_a_url_cache_without_a_shared_backend(backend: str, *, told: bool, enabled: bool) -> None:
     with (
         override_settings(CACHES={"default": {"BACKEND": backend, "LOCATION": "there"}}),
         storages_set(default=entry(made_up(MINIO_URL_CACHING_ENABLED=enabled))),
@@ -205,7 +205,7 @@ def test_a_url_cache_without_a_shared_backend(backend: str, told: bool, enabled:
 
 @pytest.mark.parametrize(("timeout", "told"), [(3599, False), (3600, True), (timedelta(hours=8), True), (None, False)])
 @pytest.mark.parametrize("enabled", [True, False])
-def test_an_expiry_shorter_than_the_cache_timeout(timeout: object, told: bool, enabled: bool) -> None:
+def test_an_expiry_shorter_than_the_cache_timeout(timeout: object, *, told: bool, enabled: bool) -> None:
     caches = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
     options = made_up(
         MINIO_URL_CACHING_ENABLED=enabled, MINIO_URL_CACHE_TIMEOUT=timeout, MINIO_URL_EXPIRY_HOURS=timedelta(hours=1)
