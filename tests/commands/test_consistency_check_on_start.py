@@ -46,6 +46,7 @@ def down() -> dict[str, Any]:
     return entry(made_up(MINIO_ENDPOINT=f"127.0.0.1:{free_port()}", **ON_START))
 
 
+@pytest.mark.needs("stored-policies")
 def test_a_start_makes_the_buckets_of_the_storages_that_ask_for_it(
     server: Server, bucket_name: Callable[[], str], sdk: Minio
 ) -> None:
