@@ -263,7 +263,8 @@ def test_a_bucket_that_was_opened_behind_the_librarys_back_is_found_named_and_cl
         for action, method in (("s3:GetObject", "GET"), ("s3:PutObject", "PUT")):
             opened = {"Version": "2012-10-17", "Statement": [statement(bucket, Action=[action])]}
             sdk.set_bucket_policy(bucket_name=bucket, policy=json.dumps(opened))
-            assert http.request(method, address).status == 200
+            if server.kind != "seaweedfs" or method == "GET":  # it lets nobody write unsigned, whatever a policy says
+                assert http.request(method, address).status == 200
             with pytest.raises(SystemExit) as ended:
                 run(COMMAND, "--check")
             assert ended.value.code == 1
