@@ -67,7 +67,7 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
     except (ConfigurationError, TimeoutError) as error:  # of a function that makes credentials
         return [_wrong("credentials", str(error) or "MINIO_CREDENTIALS takes too long"), _not_asked()]
     status = server_status(client, options)
-    findings = [Finding("server", bool(status), status.details)]
+    findings = [Finding("server", bool(status), status.details.replace("\n", " "))]
     if not status:
         return [*findings, _not_asked("clock", "region", "credentials")]
     quick = hurried(client, options, seconds=TIMEOUT)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .storage import MinioBackend
 
 SERVERS = 16  # looked at in parallel
+NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy and s3:DeleteBucketPolicy"
 
 
 @dataclass
@@ -104,7 +105,8 @@ def _one_server(
             there.append(name)
             outcome.failures.append(f"Bucket '{name}' at {storage.base_url}: {result}")
         elif isinstance(result, Exception):
-            refused.setdefault(explained(result, storage.options), []).append(f"'{name}'")
+            reason = explained(result, storage.options, needed=NEEDED)
+            refused.setdefault(reason, []).append(f"'{name}'")
         else:
             there.append(name)
             if not result.is_right:
@@ -131,7 +133,8 @@ def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence
         found = trials.conditional_writes(storage.s3, names, storage.options.location)
     except FAILURES as error:
         outcome.remarks.append(
-            f"Conditional writes at {storage.base_url} could not be tried: {explained(error, storage.options)}"
+            f"Conditional writes at {storage.base_url} could not be tried: "
+            f"{explained(error, storage.options, needed='s3:GetBucketVersioning, s3:PutObject and s3:DeleteObject')}"
         )
         return
     if found is None:

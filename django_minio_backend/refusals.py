@@ -63,8 +63,14 @@ def server_region(error: Exception) -> str:
     return found[1].decode() if found else ""
 
 
-def explained(error: Exception, options: StorageOptions) -> str:
-    """Say what is wrong and what to do: one line, with the server's own word for it and never a secret."""
+def explained(error: Exception, options: StorageOptions, *, needed: str = "") -> str:
+    """Say what is wrong and what to do: one line, with the server's own word for it and never a secret.
+
+    Args:
+        error: of the SDK or of the network.
+        options: of the storage that got it.
+        needed: the permissions that what was asked for takes.
+    """
     words = {
         Cause.CLOCK: "the clocks of this machine and of the server are too far apart; set them, by NTP for example",
         Cause.REGION: _wrong_region(error, options),
@@ -72,7 +78,7 @@ def explained(error: Exception, options: StorageOptions) -> str:
         "(or a proxy on the way changes the Host header)",
         Cause.ACCESS_KEY: f"the server does not know the access key; correct {_option(options, 'MINIO_ACCESS_KEY')}",
         Cause.TOKEN: f"the session token is wrong or has expired; renew {_option(options, 'MINIO_SESSION_TOKEN')}",
-        Cause.FORBIDDEN: "the access key is not allowed to do this; give its user a policy that allows it",
+        Cause.FORBIDDEN: f"the access key is not allowed to do this; allow its user {needed or 'what is missing'}",
         Cause.MISSING_BUCKET: "there is no such bucket; run manage.py initialize_buckets",
     }
     told = words.get(cause_of(error))

@@ -6,6 +6,7 @@ What servers tell differs: `tools.servers` names it as capabilities.
 from __future__ import annotations
 
 import io
+import secrets
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +14,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import urllib3
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from minio import MinioAdmin
 from minio import time as signing_time
+from minio.credentials.providers import StaticProvider
 
 from tests.support.meddler import meddling, s3_error
 from tests.support.settings import STATIC_BACKEND, entry, options_of, storages_set
@@ -251,6 +255,44 @@ def test_a_bucket_that_the_account_may_not_use_is_told_with_what_to_allow(
     assert deep.code == 1
     assert deep.error.splitlines()[1:] == [f"'default': bucket '{made['private']}': {told}"]
     assert f"bucket '{made['default']}': the account may list, read and write" in deep.told
+
+
+def test_what_an_account_of_the_server_may_do_is_told(server: Server, made: dict[str, str]) -> None:
+    if server.kind != "minio":
+        pytest.skip(f"{server.kind} has no users to make by MinIO's administration")
+    user, password = secrets.token_hex(8), secrets.token_hex(16)
+    root = StaticProvider(server.access_key, server.secret_key)
+    admin = MinioAdmin(endpoint=server.endpoint, credentials=root, secure=server.secure)
+    admin.user_add(user, password)
+    try:
+        with site(server, made, MINIO_ACCESS_KEY=user, MINIO_SECRET_KEY=password):
+            nothing, check = tried(DEEP), tried(CHECK)
+            admin.policy_set("readonly", user=user)
+            reading = tried(DEEP)
+    finally:
+        admin.user_remove(user)
+    name = made["private"]
+    assert f"bucket '{name}': the account may not list, read or write" in nothing.error
+    assert "credentials: accepted" in nothing.told
+    assert "allow its user s3:CreateBucket, s3:GetBucketPolicy" in check.error
+    assert f"bucket '{name}': the account may read but not list or write; allow it s3:ListBucket" in reading.error
+
+
+def test_the_http_client_of_the_settings_is_used(server: Server, made: dict[str, str]) -> None:
+    class Counting(urllib3.PoolManager):
+        asked = 0
+
+        def urlopen(self, method: str, url: str, redirect: bool = True, **more: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]  # noqa: FBT001, FBT002 - urllib3's signature
+            self.asked += 1
+            assert more["retries"] is False
+            return super().urlopen(method, url, redirect, **more)
+
+    pool = Counting(retries=7)
+    with site(server, made, MINIO_HTTP_CLIENT=pool):
+        assert tried(DEEP).code == 0
+    # health check and account by each alias, four questions by each bucket
+    assert pool.asked >= len(made) * 4
+    pool.clear()
 
 
 # Servers that are not there

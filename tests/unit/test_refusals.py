@@ -28,7 +28,7 @@ REFUSALS: list[tuple[S3Error, Cause, str]] = [
     (refusal("XAdminUserNotFound", status=404), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
     (refusal("AccessDenied", "Forbidden: No such key: GK1"), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
     (refusal("ExpiredToken"), Cause.TOKEN, "renew MINIO_SESSION_TOKEN"),
-    (refusal("AccessDenied", "Access Denied."), Cause.FORBIDDEN, "give its user a policy"),
+    (refusal("AccessDenied", "Access Denied."), Cause.FORBIDDEN, "allow its user what is missing"),
     (refusal("NoSuchBucket", status=404), Cause.MISSING_BUCKET, "run manage.py initialize_buckets"),
     (refusal("RequestTimeTooSkewed"), Cause.CLOCK, "clocks"),
     (refusal("AuthorizationHeaderMalformed", status=400), Cause.REGION, "set MINIO_REGION to the server's region"),
@@ -48,6 +48,11 @@ def test_a_refusal_is_told_with_its_code_and_what_to_do(error: S3Error, cause: C
     assert told in words
     assert str(error.code) in words
     assert "\n" not in words
+
+
+def test_what_a_forbidden_thing_needs_is_told() -> None:
+    words = explained(refusal("AccessDenied"), read(), needed="s3:GetBucketPolicy")
+    assert words == "the access key is not allowed to do this; allow its user s3:GetBucketPolicy (AccessDenied)"
 
 
 @pytest.mark.parametrize("error", [TimeoutError("no answer"), ValueError("a strange name"), OSError("gone")])

@@ -48,7 +48,7 @@ def _answers(found: Mapping[str, MinioBackend]) -> Iterator[tuple[str, bool, str
     asked = started([storage.is_minio_available for storage in found.values()], workers=len(found))
     for alias, future in zip(found, asked, strict=True):
         status = future.result()
-        yield alias, bool(status), status.details
+        yield alias, bool(status), status.details.replace("\n", " ")
 
 
 def _findings(found: Mapping[str, MinioBackend]) -> Iterator[tuple[str, bool, str]]:
