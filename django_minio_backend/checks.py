@@ -96,8 +96,10 @@ def static_bucket_listed_private(**_: Any) -> Iterator[CheckMessage]:
         if isinstance(storage, MinioBackendStatic)
     }
     for alias, storage in found.items():
-        # A static storage keeps nothing in its default bucket, so only what it lists counts there.
-        listed = storage.options.private_buckets if isinstance(storage, MinioBackendStatic) else storage.PRIVATE_BUCKETS
+        if isinstance(storage, MinioBackendStatic):  # keeps nothing in its default bucket: only what it lists counts
+            listed = storage.options.private_buckets
+        else:
+            listed = (*storage.PRIVATE_BUCKETS, *([] if storage.is_bucket_public else [storage.bucket]))
         for bucket in dict.fromkeys(listed):
             owner = static.get((storage.base_url, bucket))
             if owner is not None:

@@ -140,6 +140,7 @@ def test_what_matters_in_production_is_not_told_elsewhere() -> None:
     [
         {"MINIO_PRIVATE_BUCKETS": ["assets"]},
         {"MINIO_DEFAULT_BUCKET": "assets"},
+        {"bucket_name": "assets"},
         {"MINIO_STATIC_FILES_BUCKET": "assets", "MINIO_PRIVATE_BUCKETS": ["assets"]},
     ],
 )
