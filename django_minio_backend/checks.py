@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from django.core.checks import CheckMessage
 
+    from .storage import MinioBackend
+
 TAG = "minio"
 UNSHARED_CACHES = {
     "django.core.cache.backends.locmem.LocMemCache": "each process has a cache of its own",
@@ -138,7 +140,7 @@ def url_cache_not_shared(**_: Any) -> Iterator[CheckMessage]:
     if reason is None:
         return
     for alias, storage in minio_storages().items():
-        if storage.url_caching_enabled:
+        if _caches_urls(storage):
             yield Warning(
                 f"STORAGES['{alias}']: MINIO_URL_CACHING_ENABLED is on, but CACHES['default'] is {backend}: {reason}.",
                 hint="Use a cache that processes share, such as Redis, Memcached or the database, or turn "
@@ -152,7 +154,7 @@ def url_cache_outlives_urls(**_: Any) -> Iterator[CheckMessage]:
     """minio.W007: presigned URLs expire before the cache lets go of them."""
     for alias, storage in minio_storages().items():
         expiry = storage.options.url_expiry.total_seconds()
-        if storage.url_caching_enabled and storage.url_cache_timeout >= expiry:
+        if _caches_urls(storage) and storage.url_cache_timeout >= expiry:
             yield Warning(
                 f"STORAGES['{alias}']: MINIO_URL_CACHE_TIMEOUT is {storage.url_cache_timeout} seconds, but addresses "
                 f"expire after {expiry:.0f} (MINIO_URL_EXPIRY_HOURS).",
@@ -174,6 +176,11 @@ def misspelt_setting(**_: Any) -> Iterator[CheckMessage]:
                 hint=f"Rename it, or silence this if it is your own. {match} can also stand in OPTIONS.",
                 id="minio.W008",
             )
+
+
+def _caches_urls(storage: MinioBackend) -> bool:
+    """Whether presigned URLs are cached; addresses of static files are not presigned."""
+    return storage.url_caching_enabled and not isinstance(storage, MinioBackendStatic)
 
 
 def _is_near(address: str) -> bool:

@@ -63,7 +63,7 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
     options = storage.options
     buckets = [wanted.name for wanted in storage.wanted_buckets()]
     try:
-        client = within(DEADLINE, lambda: storage.s3)
+        client = within(DEADLINE / 2, lambda: storage.s3)
     except (ConfigurationError, TimeoutError) as error:  # of a function that makes credentials
         return [_wrong("credentials", str(error) or "MINIO_CREDENTIALS takes too long"), _not_asked()]
     status = server_status(client, options)

@@ -55,16 +55,17 @@ def conditional_writes(client: S3Client, buckets: Iterable[str], location: str) 
         client.delete(bucket, key)
 
 
+_COLLISIONS = "two processes that save one name at once can replace each other's objects"
 ADVICE = {
     (ConditionalWrites.HONOURED, "auto"): 'True saves a request with each save, "auto" is as safe',
     (ConditionalWrites.HONOURED, True): "True is right",
-    (ConditionalWrites.HONOURED, False): 'set True or "auto", or two processes can replace each other\'s objects',
-    (ConditionalWrites.IGNORED, "auto"): '"auto" is right; two processes that save one name at once can still collide',
+    (ConditionalWrites.HONOURED, False): f'set True or "auto", or {_COLLISIONS}',
+    (ConditionalWrites.IGNORED, "auto"): f'"auto" is right, but {_COLLISIONS}',
     (ConditionalWrites.IGNORED, True): 'set "auto": with True a save replaces what is there',
-    (ConditionalWrites.IGNORED, False): "False is right; two processes that save one name at once can still collide",
-    (ConditionalWrites.REJECTED, "auto"): '"auto" is right; two processes that save one name at once can still collide',
+    (ConditionalWrites.IGNORED, False): f"False is right, but {_COLLISIONS}",
+    (ConditionalWrites.REJECTED, "auto"): f'"auto" is right, but {_COLLISIONS}',
     (ConditionalWrites.REJECTED, True): 'set "auto": with True every save fails',
-    (ConditionalWrites.REJECTED, False): "False is right; two processes that save one name at once can still collide",
+    (ConditionalWrites.REJECTED, False): f"False is right, but {_COLLISIONS}",
 }
 """What to say of a value of MINIO_CONDITIONAL_WRITES, once the server is known."""
 

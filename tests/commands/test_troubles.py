@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import secrets
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -350,6 +351,21 @@ def test_a_server_that_falls_silent_after_its_health_check_is_told_in_time(
     assert ended.code == 1
     assert "'default': server: " in ended.told
     assert "'default': credentials: could not be tried: " in ended.error
+
+
+def test_credentials_that_take_forever_are_told_in_time(server: Server, made: dict[str, str]) -> None:
+    def hang() -> None:
+        over.wait(60)
+
+    over = threading.Event()
+    keys = {"MINIO_ACCESS_KEY": None, "MINIO_SECRET_KEY": None}
+    try:
+        with site(server, made, **keys, MINIO_CREDENTIALS=hang):
+            ended = tried(DEEP)
+    finally:
+        over.set()
+    assert ended.code == 1
+    assert "'default': credentials: MINIO_CREDENTIALS takes too long" in ended.error
 
 
 def test_a_web_page_on_that_port_is_no_s3_server(

@@ -204,6 +204,14 @@ def test_a_url_cache_without_a_shared_backend(backend: str, *, told: bool, enabl
         assert ids() == (["minio.W006"] if told and enabled else [])
 
 
+def test_static_files_have_no_cached_addresses() -> None:
+    static = entry(made_up(), STATIC_BACKEND)
+    with override_settings(MINIO_URL_CACHING_ENABLED=True), storages_set(default=entry(made_up()), staticfiles=static):
+        (message,) = messages()
+    assert message.id == "minio.W006"
+    assert "STORAGES['default']" in message.msg
+
+
 @pytest.mark.parametrize(("timeout", "told"), [(3599, False), (3600, True), (timedelta(hours=8), True), (None, False)])
 @pytest.mark.parametrize("enabled", [True, False])
 def test_an_expiry_shorter_than_the_cache_timeout(timeout: object, *, told: bool, enabled: bool) -> None:
