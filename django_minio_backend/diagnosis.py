@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TIMEOUT = 3.0  # seconds, to connect and for each read
 DEADLINE = 8.0  # seconds for everything
 WORKERS = 32  # buckets asked in parallel
+ROUNDING = timedelta(seconds=5)  # whole seconds in the header, and the answer's way
 MAX_SKEW = timedelta(minutes=15)  # RequestTimeTooSkewed beyond it: the S3 API's reference, "Error responses"
 
 
@@ -125,9 +126,9 @@ def _clock(headers: Mapping[str, str], *, refused: bool) -> Finding:
     here = signing_time.utcnow()
     apart = (here if here.tzinfo else here.replace(tzinfo=UTC)) - server
     seconds = round(apart.total_seconds())
-    told = f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} the server's" if abs(seconds) > 1 else "right"
+    told = f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} the server's"
     if not refused and abs(apart) < MAX_SKEW:
-        return _right("clock", told)
+        return _right("clock", "right" if abs(apart) <= ROUNDING else told)
     return _wrong("clock", f"{told}; set this machine's clock or the server's, by NTP for example")
 
 
