@@ -37,12 +37,15 @@ class DjangoMinioBackendConfig(AppConfig):
     def ready(self) -> None:
         """Check every MinIO storage in STORAGES, and its buckets where MINIO_CONSISTENCY_CHECK_ON_START is True.
 
+        What is only unwise is left to the system checks, which are registered here.
+
         Raises:
             ConfigurationError: with every problem of every alias; no request is made to find them.
             BucketsNotReadyError: a bucket cannot be checked or corrected, or its server is not there.
         """
         from django.core.files.storage import storages
 
+        from . import checks  # noqa: F401 - registers them
         from .configured import check_settings
         from .initialization import initialize
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import PoliciesNotSupportedError
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .s3 import S3Client
-
-logger = logging.getLogger(__name__)
 
 Policy = dict[str, Any]
 WORKERS = 16  # buckets looked at in parallel
@@ -29,23 +26,54 @@ class WantedBucket:
     Attributes:
         public: anyone may download its objects; a private bucket lets nobody in without a signature.
         hook: a policy of MINIO_POLICY_HOOKS, which wins over both.
+        published_elsewhere: MINIO_PUBLIC_BASE_URL gives its address, so that a server without policies is no problem.
     """
 
     name: str
     public: bool
     hook: Policy | None = None
+    published_elsewhere: bool = False
+
+    @property
+    def needs_policy(self) -> bool:
+        """Whether a server without policies cannot make the bucket what it should be."""
+        return self.hook is not None or (self.public and not self.published_elsewhere)
 
 
 @dataclass(frozen=True)
-class BucketReport:
-    """What was found, and what was done or is to be done.
+class BucketPlan:
+    """What one bucket is, what it should be, and so what is to be done; making a plan changes nothing.
 
     Attributes:
-        changes: one sentence for each difference; empty if all is as it should be.
+        exists: whether the bucket is there.
+        current: the policy that it has; None for none.
+        policy: the policy that it should have; None for none.
     """
 
     wanted: WantedBucket
-    changes: tuple[str, ...]
+    exists: bool
+    current: Policy | None
+    policy: Policy | None
+
+    @property
+    def sets_policy(self) -> bool:
+        """Whether the policy differs from what it should be."""
+        return not same_policy(self.policy, self.current)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing is to be done."""
+        return self.exists and not self.sets_policy
+
+    def told(self, *, done: bool) -> str:
+        """The difference in words: as what was done, or as what is to be done. Empty if there is none."""
+        parts = []
+        if not self.exists:
+            parts.append("made" if done else "is missing")
+        if self.sets_policy:
+            kind = "hook's" if self.wanted.hook is not None else "public" if self.wanted.public else "private"
+            parts.append(f"{kind} policy {'set' if done else 'is not set'} (the policy was: {_shown(self.current)})")
+        return "; ".join(parts)
 
 
 def public_policy(bucket: str) -> Policy:
@@ -63,56 +91,67 @@ def public_policy(bucket: str) -> Policy:
     }
 
 
-def ensure(client: S3Client, wanted: WantedBucket, *, change: bool = True) -> BucketReport:
-    """Make a bucket what it should be; with ``change=False`` only tell the difference.
+def plan(client: S3Client, wanted: WantedBucket) -> BucketPlan:
+    """Find out what a bucket is and what is to be done; by one request where it exists.
 
-    Object lock, versioning and statements that do not concern anonymous readers are left as they are.
+    Raises:
+        PoliciesNotSupportedError: the bucket is there and should be public or have a hook's policy, but the
+            server has no policies. (Every bucket of such a server is private.)
     """
-    changes = []
-    exists = client.sdk.bucket_exists(wanted.name)
-    if not exists:
-        changes.append("made" if change else "is missing")
-        if change:
-            client.make_bucket(wanted.name)
-    current = _current_policy(client, wanted) if exists else None
-    policy = wanted_policy(wanted, current)
-    if not same_policy(policy, current):
-        kind = "hook's" if wanted.hook is not None else "public" if wanted.public else "private"
-        changes.append(f"{kind} policy {'set' if change else 'is not set'} (the policy was: {_shown(current)})")
-        if change:
-            client.set_bucket_policy(wanted.name, policy)
-    return BucketReport(wanted, tuple(changes))
+    try:
+        exists, current = client.bucket_exists_with_policy(wanted.name)
+    except PoliciesNotSupportedError:
+        exists = client.sdk.bucket_exists(bucket_name=wanted.name)
+        if not wanted.needs_policy:
+            return BucketPlan(wanted, exists, None, None)
+        if exists:
+            raise
+        current = None
+    return BucketPlan(wanted, exists, current, wanted_policy(wanted, current))
 
 
-def ensure_all(
+def carry_out(client: S3Client, what: BucketPlan) -> BucketPlan:
+    """Do what a plan says, and nothing else: object lock, versioning and objects are left as they are.
+
+    Returns:
+        What was done: the plan, less a policy that the server cannot have and the bucket can do without.
+
+    Raises:
+        PoliciesNotSupportedError: as ``plan``; the bucket was made before.
+    """
+    if not what.exists:
+        client.make_bucket(what.wanted.name)
+    if what.sets_policy:
+        try:
+            client.set_bucket_policy(what.wanted.name, what.policy)
+        except PoliciesNotSupportedError:
+            if what.wanted.needs_policy:
+                raise
+            return replace(what, policy=what.current)
+    return what
+
+
+def ensure(client: S3Client, wanted: WantedBucket) -> None:
+    """Make a bucket what it should be."""
+    carry_out(client, plan(client, wanted))
+
+
+def plan_all(
     client: S3Client, wanted: Iterable[WantedBucket], *, change: bool = True
-) -> dict[str, BucketReport | Exception]:
-    """Do ``ensure`` for many buckets in parallel; the failure of one does not stop the others."""
+) -> dict[str, BucketPlan | Exception]:
+    """Plan for many buckets in parallel, and carry each plan out with ``change``; a failure stops no other bucket."""
     from .s3 import FAILURES
 
-    def attempt(bucket: WantedBucket) -> BucketReport | Exception:
+    def attempt(bucket: WantedBucket) -> BucketPlan | Exception:
         try:
-            return ensure(client, bucket, change=change)
+            made = plan(client, bucket)
+            return carry_out(client, made) if change else made
         except FAILURES as error:
             return error
 
     buckets = list(wanted)
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         return dict(zip((bucket.name for bucket in buckets), pool.map(attempt, buckets), strict=True))
-
-
-def _current_policy(client: S3Client, wanted: WantedBucket) -> Policy | None:
-    """The policy that a bucket has; none on a server without policies, where every bucket is private.
-
-    Raises:
-        PoliciesNotSupportedError: such a server is to have a public bucket, or one with a policy.
-    """
-    try:
-        return client.bucket_policy(wanted.name)
-    except PoliciesNotSupportedError:
-        if wanted.public or wanted.hook is not None:
-            raise
-        return None
 
 
 def wanted_policy(wanted: WantedBucket, current: Policy | None) -> Policy | None:

@@ -101,6 +101,29 @@ def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
         return client
 
 
+def hurried(client: S3Client, options: StorageOptions, *, seconds: float) -> S3Client:
+    """Make a client for the same server and account that repeats nothing and waits so long, for questions of health.
+
+    It uses the connections and the credentials of the client that it is made of.
+    """
+    http = _HurriedPool(client.http, seconds)
+    provider = client.sdk._provider  # noqa: SLF001 - no public way
+    return S3Client(_sdk(options.endpoint, options, http, provider, secure=options.use_https), http)
+
+
+class _HurriedPool(urllib3.PoolManager):
+    """Another pool's connections, with no repetition and little patience."""
+
+    def __init__(self, pool: PoolManager, seconds: float) -> None:
+        super().__init__()
+        self._pool = pool
+        self._timeout = urllib3.Timeout(connect=seconds, read=seconds)
+
+    def urlopen(self, method: str, url: str, redirect: bool = True, **request: Any) -> BaseHTTPResponse:  # type: ignore[override]  # noqa: FBT001, FBT002 - urllib3's signature
+        """Send a request as the other pool would."""
+        return self._pool.urlopen(method, url, redirect, **{**request, "timeout": self._timeout, "retries": False})
+
+
 class _Registry:
     """Clients by what makes them differ."""
 
@@ -126,19 +149,23 @@ setting_changed.connect(_registry.forget)
 
 def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Client:
     http = options.http_client or default_pool()
+    return S3Client(_sdk(endpoint, options, http, _provider(options), secure=secure), http)
+
+
+def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Provider | None, *, secure: bool) -> _Sdk:
     sdk = _Sdk(
         endpoint,
-        access_key=options.access_key,
-        secret_key=options.secret_key,
-        session_token=options.session_token,
+        access_key=None if provider else options.access_key,
+        secret_key=None if provider else options.secret_key,
+        session_token=None if provider else options.session_token,
         secure=secure,
         region=options.region,
         http_client=http,
-        credentials=_provider(options),
+        credentials=provider,
     )
     if options.virtual_host_style:
         sdk.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
-    return S3Client(sdk, http, options.region)
+    return sdk
 
 
 def _provider(options: StorageOptions) -> Provider | None:

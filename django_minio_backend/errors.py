@@ -68,8 +68,9 @@ class PoliciesNotSupportedError(Exception):
 
     def __init__(self, bucket: str) -> None:
         super().__init__(
-            f"The server has no bucket policies, so bucket '{bucket}' cannot be made public or given a policy. "
-            "Declare it private, or let the server's own means publish it."
+            f"The server has no bucket policies, so bucket '{bucket}' cannot be made public or given a policy, and "
+            "plain addresses of its objects do not work. Declare it private, or publish it by the server's own means "
+            "and say where in MINIO_PUBLIC_BASE_URL."
         )
 
 

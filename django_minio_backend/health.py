@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from queue import Empty, SimpleQueue
-from threading import Thread
+import time
 from typing import TYPE_CHECKING
 
 import urllib3
 
+from .deadlines import within
 from .object_urls import base_url
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .s3 import S3Client
 
 TIMEOUT = 3.0  # seconds, to connect and for each read
-DEADLINE = 4.0  # seconds for an answer as a whole
+DEADLINE = 4.0  # seconds for all that is asked
 LIVENESS_PATH = "/minio/health/live"  # https://min.io/docs/minio/linux/operations/monitoring/healthcheck-probe.html
 
 
@@ -68,42 +68,35 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
     """
     address = base_url(options, external=False)
     asked = address + LIVENESS_PATH
+    until = time.monotonic() + DEADLINE
     try:
-        response = _get(client, asked)
+        response = _get(client, asked, until)
         status = MinioServerStatus(response)
         if not (status and _is_liveness(response)):
             other = address + "/"
-            response = _get(client, other)
+            response = _get(client, other, until)
             found = MinioServerStatus(response)
             found.add_message(f"GET {asked} answered {status.status}.")
             status, asked = found, other
             status.is_available = _is_answer_of_s3(response)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        return MinioServerStatus.of_nothing(f"GET {asked} was not answered: {error}")
+        return MinioServerStatus.of_nothing(
+            f"GET {asked} was not answered: {error}. Is the server running, and the endpoint right?"
+        )
     kind = "an S3 server" if status else "no answer of an S3 server; is this the right port?"
     status.add_message(f"GET {asked} answered {status.status}: {kind}")
     return status
 
 
-def _get(client: S3Client, url: str) -> BaseHTTPResponse:
-    """Ask in a thread that is not waited for beyond the deadline: names that do not resolve, answers that drip."""
+def _get(client: S3Client, url: str, until: float) -> BaseHTTPResponse:
     timeout = urllib3.Timeout(connect=TIMEOUT, read=TIMEOUT)
-    answers: SimpleQueue[BaseHTTPResponse | Exception] = SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answers.put(client.http.request("GET", url, timeout=timeout, retries=False, redirect=False))
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            answers.put(error)
-
-    Thread(target=ask, name="health-check", daemon=True).start()
     try:
-        answer = answers.get(timeout=DEADLINE)
-    except Empty:
+        return within(
+            until - time.monotonic(),
+            lambda: client.http.request("GET", url, timeout=timeout, retries=False, redirect=False),
+        )
+    except TimeoutError:
         raise TimeoutError(f"no whole answer within {DEADLINE} seconds") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def _is_liveness(response: BaseHTTPResponse) -> bool:

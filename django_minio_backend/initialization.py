@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import buckets
+from . import buckets, trials
 from .configured import wanted_by_account
-from .errors import BucketsNotReadyError
+from .errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
+from .refusals import explained
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from .buckets import WantedBucket
     from .storage import MinioBackend
+
+SERVERS = 16  # looked at in parallel
+NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy and s3:DeleteBucketPolicy"
+
+
+@dataclass
+class _Outcome:
+    """What came of one server.
+
+    Attributes:
+        changes: a line for each bucket that was changed, or is to be.
+        remarks: lines about what is neither a change nor a failure.
+        failures: lines about what could not be done.
+    """
+
+    changes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
 
 def initialize(
-    found: Iterable[MinioBackend], tell: Callable[[str], None] = lambda _: None, *, change: bool = True
+    found: Iterable[MinioBackend],
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    change: bool = True,
+    try_conditional_writes: bool = False,
 ) -> bool:
-    """Make every bucket of these storages what its settings say, the buckets of a server in parallel.
+    """Make every bucket of these storages what its settings say: servers and buckets in parallel.
 
     Args:
         found: the storages.
-        tell: takes one line for each bucket that was (or, without ``change``, is to be) changed.
+        tell: takes one line for each bucket that was (or, without ``change``, is to be) changed, and one for
+            what a server makes of conditional writes.
         change: False to look only.
+        try_conditional_writes: find out whether the servers honour them, by an object that is removed again.
 
     Returns:
         Whether all was right already.
@@ -30,19 +58,94 @@ def initialize(
     Raises:
         BucketsNotReadyError: after all the others are done, with each bucket that failed and why.
     """
-    failures: list[str] = []
-    all_right = True
-    for storage, wanted in wanted_by_account(found):
-        status = storage.is_minio_available()
-        if not status:
-            failures.append(f"No server at {storage.base_url}: {status.details}")
-            continue
-        for name, outcome in buckets.ensure_all(storage.s3, wanted, change=change).items():
-            if isinstance(outcome, Exception):
-                failures.append(f"Bucket '{name}' at {storage.base_url}: {outcome}")
-            elif outcome.changes:
-                all_right = False
-                tell(f"Bucket '{name}' at {storage.base_url}: {'; '.join(outcome.changes)}")
+    usable, failures = _with_credentials(found)
+
+    def work(account: tuple[MinioBackend, list[WantedBucket]]) -> _Outcome:
+        storage, wanted = account
+        sharing = [other for other in usable if other.s3 is storage.s3]
+        return _one_server(sharing, wanted, change=change, try_conditional_writes=try_conditional_writes)
+
+    with ThreadPoolExecutor(max_workers=SERVERS) as pool:
+        outcomes = list(pool.map(work, wanted_by_account(usable)))
+    for outcome in outcomes:
+        for line in (*outcome.changes, *outcome.remarks):
+            tell(line)
+        failures += outcome.failures
     if failures:
         raise BucketsNotReadyError("\n".join(failures))
-    return all_right
+    return not any(outcome.changes for outcome in outcomes)
+
+
+def _with_credentials(found: Iterable[MinioBackend]) -> tuple[list[MinioBackend], list[str]]:
+    """The storages that have a client, and why others have none: a function that makes credentials can fail."""
+    usable: list[MinioBackend] = []
+    failures: list[str] = []
+    for storage in found:
+        try:
+            storage.s3  # noqa: B018 - makes the client
+            usable.append(storage)
+        except ConfigurationError as error:
+            failures += error.problems
+    return usable, failures
+
+
+def _one_server(
+    sharing: Sequence[MinioBackend], wanted: Sequence[WantedBucket], *, change: bool, try_conditional_writes: bool
+) -> _Outcome:
+    """Do all for the storages that share one server and account."""
+    storage, outcome = sharing[0], _Outcome()
+    status = storage.is_minio_available()
+    if not status:
+        outcome.failures.append(f"No server at {storage.base_url}: {status.details}")
+        return outcome
+    refused: dict[str, list[str]] = {}
+    there = []
+    for name, result in buckets.plan_all(storage.s3, wanted, change=change).items():
+        if isinstance(result, PoliciesNotSupportedError):
+            there.append(name)
+            outcome.failures.append(f"Bucket '{name}' at {storage.base_url}: {result}")
+        elif isinstance(result, Exception):
+            reason = explained(result, storage.options, needed=NEEDED)
+            refused.setdefault(reason, []).append(f"'{name}'")
+        else:
+            there.append(name)
+            if not result.is_right:
+                outcome.changes.append(f"Bucket '{name}' at {storage.base_url}: {result.told(done=change)}")
+    outcome.failures += [
+        f"{'Bucket' if len(names) == 1 else 'Buckets'} {', '.join(names)} at {storage.base_url}: {reason}"
+        for reason, names in refused.items()
+    ]
+    if change and try_conditional_writes and there:
+        _tell_of_conditional_writes(sharing, there, outcome)
+    return outcome
+
+
+def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence[str], outcome: _Outcome) -> None:
+    """Find out what the server makes of conditional writes, and compare it with the settings that depend on it."""
+    from .s3 import FAILURES
+
+    concerned = [one for one in sharing if not one.replace_existing]
+    if not concerned:
+        return
+    storage = next((one for one in concerned if one.bucket in there), concerned[0])
+    names = sorted(there, key=lambda name: name != storage.bucket)
+    try:
+        found = trials.conditional_writes(storage.s3, names, storage.options.location)
+    except FAILURES as error:
+        outcome.remarks.append(
+            f"Conditional writes at {storage.base_url} could not be tried: "
+            f"{explained(error, storage.options, needed='s3:GetBucketVersioning, s3:PutObject and s3:DeleteObject')}"
+        )
+        return
+    if found is None:
+        outcome.remarks.append(f"Conditional writes at {storage.base_url} were not tried: every bucket has versions.")
+        return
+    by_setting: dict[bool | str, list[str]] = {}
+    for one in concerned:
+        by_setting.setdefault(one.options.conditional_writes, []).append(f"'{one.options.alias}'")
+    for setting, aliases in by_setting.items():
+        line = (
+            f"The server at {storage.base_url} {found.value} conditional writes. MINIO_CONDITIONAL_WRITES of "
+            f"{', '.join(aliases)} is {setting!r}: {trials.ADVICE[found, setting]}."
+        )
+        (outcome.failures if trials.is_dangerous(found, setting) else outcome.remarks).append(line)

@@ -137,7 +137,7 @@ def seconds(value: object) -> int:
     if isinstance(value, timedelta):
         value = int(value.total_seconds())
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise WrongValueError("a number of seconds above 0")
+        raise WrongValueError("a number of seconds above 0, or a timedelta")
     return value
 
 

@@ -33,16 +33,17 @@ def _option(
     default: object,
     meaning: str,
     *,
+    unit: str = "",
     top_level: bool = False,
     secret: bool = False,
 ) -> Any:
     """Describe one option: its name in OPTIONS, how its value is read, and what it is for.
 
-    ``top_level`` options are also looked up in the settings module when OPTIONS has none; a
-    ``secret`` one appears in no repr and no error.
+    ``unit`` is that of a plain number. ``top_level`` options are also looked up in the settings module when
+    OPTIONS has none; a ``secret`` one appears in no repr and no error.
     """
     metadata = {"name": name, "parse": parse, "default": default, "meaning": meaning}
-    metadata |= {"top_level": top_level, "secret": secret}
+    metadata |= {"unit": unit, "top_level": top_level, "secret": secret}
     return dataclasses.field(metadata=metadata, repr=not secret)
 
 
@@ -105,7 +106,8 @@ class StorageOptions:
         "MINIO_URL_EXPIRY_HOURS",
         values.url_expiry,
         timedelta(days=7),
-        "how long presigned URLs live: a timedelta, or a number of hours; at most 7 days",
+        "how long presigned URLs live",
+        unit="hours",
     )
     stable_for: timedelta | None = _option(
         "MINIO_URL_STABLE_FOR",
@@ -140,10 +142,10 @@ class StorageOptions:
         "MINIO_MULTIPART_UPLOAD", values.flag, False, "use the two options below instead of this package's own choice"
     )
     multipart_threshold: int = _option(
-        "MINIO_MULTIPART_THRESHOLD", values.size, 10 * MEBIBYTE, "bytes from which on files go up in parts"
+        "MINIO_MULTIPART_THRESHOLD", values.size, 10 * MEBIBYTE, "size from which on files go up in parts", unit="bytes"
     )
     multipart_part_size: int = _option(
-        "MINIO_MULTIPART_PART_SIZE", values.part_size, 10 * MEBIBYTE, "bytes of one part, 5 MiB to 5 GiB"
+        "MINIO_MULTIPART_PART_SIZE", values.part_size, 10 * MEBIBYTE, "size of one part", unit="bytes"
     )
     object_headers: Mapping[str, str] | Callable[[str], Headers] | str | None = _option(
         "MINIO_OBJECT_HEADERS",
@@ -171,7 +173,8 @@ class StorageOptions:
         "MINIO_URL_CACHE_TIMEOUT",
         values.seconds,
         None,
-        "seconds that a cached URL is used; 80 % of the URL expiry by default",
+        "how long a cached URL is used; 80 % of the URL expiry by default",
+        unit="seconds",
         top_level=True,
     )
     url_cache_prefix: str = _option(
@@ -194,7 +197,7 @@ class StorageOptions:
     retention: Retention | None = _option("retention", values.retention, None, "retention of every upload")
     legal_hold: bool = _option("legal_hold", values.flag, False, "put every upload under legal hold")
     num_parallel_uploads: int = _option(
-        "num_parallel_uploads", values.count, 3, "parts of one file sent at the same time"
+        "num_parallel_uploads", values.count, 3, "how many parts of one file are sent at the same time", unit="parts"
     )
     checksum: str | None = _option(
         "checksum", values.checksum, None, "CRC32, SHA1 or SHA256: sent along and kept by the server"

@@ -157,10 +157,9 @@ class S3Client:
         rejects_conditions: whether the server has answered If-None-Match with an error.
     """
 
-    def __init__(self, sdk: Minio, http: PoolManager, region: str) -> None:
+    def __init__(self, sdk: Minio, http: PoolManager) -> None:
         self._sdk = sdk
         self._http = http
-        self._region = region
         self._process = os.getpid()
         self.rejects_conditions = False
         _all_clients.add(self)
@@ -196,8 +195,8 @@ class S3Client:
 
     def address(self, bucket: str) -> str:
         """``scheme://host`` and path of a bucket, as the SDK addresses it."""
-        url = self._sdk._base_url.build(method="GET", region=self._region, bucket_name=bucket)  # noqa: SLF001 - no public way
-        return url.geturl().rstrip("/")
+        base = self._sdk._base_url  # noqa: SLF001 - no public way
+        return base.build(method="GET", region=str(base.region), bucket_name=bucket).geturl().rstrip("/")
 
     def head(self, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> Object:
         """Ask for an object's size, ETag, time and metadata (HeadObject)."""
@@ -336,18 +335,22 @@ class S3Client:
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
 
-    def bucket_policy(self, bucket: str) -> dict[str, Any] | None:
-        """The bucket's policy (GetBucketPolicy), None where it has none.
+    def bucket_exists_with_policy(self, bucket: str) -> tuple[bool, dict[str, Any] | None]:
+        """Whether the bucket is there, and its policy (GetBucketPolicy); None where it has none.
+
+        A HEAD would tell as much of the first, but nothing of why the server refuses.
 
         Raises:
-            PoliciesNotSupportedError: the server has no policies.
+            PoliciesNotSupportedError: the server has no policies, and may not have said whether the bucket is there.
         """
         try:
             with _policies_of(bucket):
-                return cast("dict[str, Any]", json.loads(self.sdk.get_bucket_policy(bucket)))
+                return True, cast("dict[str, Any]", json.loads(self.sdk.get_bucket_policy(bucket)))
         except S3Error as error:
             if error.code == "NoSuchBucketPolicy":
-                return None
+                return True, None
+            if error.code == "NoSuchBucket":
+                return False, None
             raise
 
     def set_bucket_policy(self, bucket: str, policy: dict[str, Any] | None) -> None:
@@ -361,6 +364,24 @@ class S3Client:
                 self.sdk.delete_bucket_policy(bucket)
             else:
                 self.sdk.set_bucket_policy(bucket, json.dumps(policy))
+
+    def has_versions(self, bucket: str) -> bool:
+        """Whether the bucket keeps old versions of its objects, or has kept some (GetBucketVersioning)."""
+        try:
+            return self.sdk.get_bucket_versioning(bucket).status in {"Enabled", "Suspended"}
+        except (S3Error, InvalidResponseError, ServerError) as error:
+            if status_of(error) == _HTTP_NOT_IMPLEMENTED:
+                return False
+            raise
+
+    def identify(self) -> BaseHTTPResponse:
+        """Ask which buckets the account has (ListBuckets): needs the right keys, region and clock, and no bucket."""
+        return self.sdk._execute("GET")  # noqa: SLF001 - the answer's head is needed, too
+
+    def list_one(self, bucket: str, prefix: str) -> None:
+        """Ask for one name in the bucket (ListObjectsV2), to see whether that is allowed."""
+        query: dict[str, Any] = {"list-type": "2", "max-keys": "1", "prefix": prefix}
+        self.sdk._execute("GET", bucket_name=bucket, query_params=query)  # noqa: SLF001 - no public way
 
     def _write(
         self,

@@ -295,8 +295,16 @@ class MinioBackend(AddressedStorage):
         """Every bucket of this storage's settings, as it should be."""
         hooks = dict(self.options.policy_hooks)
         wanted = [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS, self.bucket, *hooks]
-        public = self.PUBLIC_BUCKETS
-        return [buckets.WantedBucket(name, name in public, hooks.get(name)) for name in dict.fromkeys(wanted)]
+        public, address = self.PUBLIC_BUCKETS, self.options.public_base_url
+        return [
+            buckets.WantedBucket(
+                name,
+                public=name in public,
+                hook=hooks.get(name),
+                published_elsewhere=isinstance(address, str) or name in (address or {}),
+            )
+            for name in dict.fromkeys(wanted)
+        ]
 
     # How the rooms below are called
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 BEGIN, END = "<!-- options -->", "<!-- /options -->"
-COLUMNS = ("Option", "Value", "Default", "Meaning")
+COLUMNS = ("Option", "Type", "Unit", "Default", "Meaning")
 
 
 class MarkersError(ValueError):
@@ -67,8 +67,8 @@ def _wanted(parse: Callable[[Any], Any], annotation: str) -> str:
     return "an object" if kind == "Any" else f"`{kind}`"
 
 
-def _told(metadata: Mapping[str, Any]) -> tuple[str, str]:
-    return _default(metadata["default"]), metadata["meaning"]
+def _told(metadata: Mapping[str, Any]) -> tuple[str, str, str]:
+    return metadata["unit"] or "–", _default(metadata["default"]), metadata["meaning"]  # noqa: RUF001 - a dash
 
 
 def _default(value: object) -> str:

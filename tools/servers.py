@@ -56,18 +56,19 @@ MINIO_DOMAIN = "minio.test"  # what a started MinIO takes for its own host: buck
 # signatures: bad signatures, wrong keys and expired URLs are refused. stored-policies: a bucket's policy can be set and
 # read; policies: it also holds for anonymous requests. conditional-writes: PUT with If-None-Match is atomic;
 # conditional-multipart: so is the completion of a multipart upload. minio-health: /minio/health/live is answered.
-# missing-buckets: an upload does not make a missing bucket.
+# conditions: If-None-Match is honoured by one request after the other. missing-buckets: an upload does not make a
+# missing bucket. regions: a request signed for another region is refused; clocks: so is one signed an hour off.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
     for kind, words in {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
-        "versioning object-lock missing-buckets",
+        "versioning object-lock missing-buckets conditions clocks",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
-        "missing-buckets",
-        "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning",
-        "garage": "signatures missing-buckets",
-        "moto": "stored-policies tags versioning missing-buckets",
+        "missing-buckets conditions regions clocks",
+        "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks",
+        "garage": "signatures missing-buckets regions",
+        "moto": "stored-policies tags versioning missing-buckets conditions",
         "external": "signatures missing-buckets",
     }.items()
 }

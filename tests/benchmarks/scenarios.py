@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 LARGE = 512 * 1024**2
 SMALL_FILES = 300
 SMALL = 10 * 1024
+BUCKETS = 200
 CHUNK = 64 * 1024  # what Django's File.chunks() reads at once
 BUCKET = "benchmarks"
 LARGE_NAME = "large.bin"
@@ -236,6 +239,68 @@ def sdk_download_urls() -> Work:
     ]
 
 
+def _bucket_names() -> list[str]:
+    return [f"benchmark-{uuid.uuid4().hex}" for _ in range(BUCKETS)]
+
+
+def _site(names: list[str]) -> MinioBackend:
+    return storage(MINIO_PRIVATE_BUCKETS=names[::2], MINIO_PUBLIC_BUCKETS=names[1::2])
+
+
+def make_buckets() -> Work:
+    """Make 200 buckets, half of them public, as initialize_buckets does."""
+    from django_minio_backend.initialization import initialize
+
+    site = _site(_bucket_names())
+    return lambda: initialize([site])
+
+
+def sdk_make_buckets() -> Work:
+    """Make as many by the SDK, with as many threads; a script that knows that none of them is there."""
+    from django_minio_backend.buckets import WORKERS, public_policy
+
+    client, names = sdk(), _bucket_names()
+
+    def make(number: int) -> None:
+        client.make_bucket(names[number])
+        if number % 2:
+            client.set_bucket_policy(names[number], json.dumps(public_policy(names[number])))
+
+    def work() -> None:
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            list(pool.map(make, range(BUCKETS)))
+
+    return work
+
+
+def check_buckets() -> Work:
+    """Look at 200 buckets that are as they should be, as initialize_buckets --check does."""
+    from django_minio_backend.initialization import initialize
+
+    site = _site(_bucket_names())
+    initialize([site])
+
+    def work() -> None:
+        assert initialize([site], change=False)
+
+    return work
+
+
+def sdk_check_buckets() -> Work:
+    """Ask whether as many buckets are there by the SDK, with as many threads."""
+    from django_minio_backend.buckets import WORKERS
+
+    client, names = sdk(), _bucket_names()
+    for bucket in names:
+        client.make_bucket(bucket)
+
+    def work() -> None:
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            assert all(pool.map(client.bucket_exists, names))
+
+    return work
+
+
 SCENARIOS: dict[str, Callable[[], Work]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -254,5 +319,9 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         cached_urls_together,
         sdk_urls,
         sdk_download_urls,
+        make_buckets,
+        sdk_make_buckets,
+        check_buckets,
+        sdk_check_buckets,
     )
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.settings import STATIC, STATIC_BACKEND, entry, made_up, options_of
+from tests.support.settings import SECRET_KEY, STATIC, STATIC_BACKEND, entry, made_up, options_of
 from tools.servers import free_port
 
 if TYPE_CHECKING:
@@ -24,6 +24,29 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 ON_START: dict[str, Any] = {"MINIO_CONSISTENCY_CHECK_ON_START": True}
+
+
+TEN_MISTAKES = [
+    (
+        "STORAGES['default']: MINIO_ENDPOINT is 'https://minio.test/', but must be host[:port] without scheme and "
+        "path: write 'minio.test' and set the _USE_HTTPS option beside it."
+    ),
+    "STORAGES['default']: MINIO_SECRETKEY is not an option; did you mean MINIO_SECRET_KEY?",
+    "STORAGES['default']: MINIO_SECRET_KEY is missing; set both keys, or MINIO_CREDENTIALS instead.",
+    "STORAGES['default']: MINIO_USE_HTTPS is 'False', but must be True or False.",
+    (
+        "STORAGES['default']: MINIO_DEFAULT_BUCKET is 'My_Bucket', but must be a bucket name: 3 to 63 lower-case "
+        "letters, digits, dots and hyphens, a letter or digit at both ends."
+    ),
+    (
+        "STORAGES['media']: MINIO_URL_EXPIRY_HOURS is 200, but must be a timedelta (or a number of hours) of at "
+        "least 1 second and at most 7 days."
+    ),
+    ("STORAGES['media']: MINIO_EXTERNAL_ENDPOINT and MINIO_EXTERNAL_ENDPOINT_USE_HTTPS come together; one is missing."),
+    ("STORAGES['media']: bucket 'photos' is in both MINIO_PRIVATE_BUCKETS and MINIO_PUBLIC_BUCKETS; keep it in one."),
+    "STORAGES['staticfiles']: MINIO_REGION is '', but must be a region name such as 'us-east-1'.",
+    "STORAGES['staticfiles']: replace_exsting is not an option; did you mean replace_existing?",
+]
 
 
 def start(*arguments: str, **storages: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -46,6 +69,7 @@ def down() -> dict[str, Any]:
     return entry(made_up(MINIO_ENDPOINT=f"127.0.0.1:{free_port()}", **ON_START))
 
 
+@pytest.mark.needs("stored-policies")
 def test_a_start_makes_the_buckets_of_the_storages_that_ask_for_it(
     server: Server, bucket_name: Callable[[], str], sdk: Minio
 ) -> None:
@@ -143,3 +167,31 @@ def test_mistakes_in_settings_fail_the_start_with_all_of_them() -> None:
     assert "STORAGES['default']: MINIO_ENDPOINT is 'https://minio.test'" in told.stderr
     assert "STORAGES['media']: MINIO_REGIO is not an option; did you mean MINIO_REGION?" in told.stderr
     assert "hush" not in told.stderr
+
+
+def test_ten_mistakes_in_three_aliases_are_one_error_that_lists_all_ten() -> None:
+    told = start(
+        "check",
+        default=entry(
+            {
+                "MINIO_ENDPOINT": "https://minio.test/",
+                "MINIO_ACCESS_KEY": "someone",
+                "MINIO_SECRETKEY": SECRET_KEY,
+                "MINIO_USE_HTTPS": "False",
+                "MINIO_DEFAULT_BUCKET": "My_Bucket",
+            }
+        ),
+        media=entry(
+            made_up(
+                MINIO_URL_EXPIRY_HOURS=200,
+                MINIO_EXTERNAL_ENDPOINT="files.test",
+                MINIO_PRIVATE_BUCKETS=["photos"],
+                MINIO_PUBLIC_BUCKETS=["photos"],
+            )
+        ),
+        staticfiles=entry(made_up(MINIO_REGION="", replace_exsting=True), STATIC_BACKEND),
+    )
+    assert told.returncode == 1
+    error = told.stderr.partition("django_minio_backend.errors.ConfigurationError: ")[2].strip()
+    assert sorted(error.splitlines()) == sorted(TEN_MISTAKES)
+    assert "hush" not in told.stderr + told.stdout

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
+from django.core.management import call_command
 from django.core.management.base import CommandError
+from minio.commonconfig import ENABLED, GOVERNANCE
+from minio.objectlockconfig import DAYS, ObjectLockConfig
+from minio.versioningconfig import VersioningConfig
 
 from django_minio_backend.models import MinioBackend
+from tests.support.meddler import Answer, meddling, s3_error
 from tests.support.settings import STATIC_BACKEND, entry, made_up, options_of, storages_set
 from tools.servers import free_port
 
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from minio import Minio
 
     from tests.commands.conftest import PolicyOf, Run
+    from tests.support.meddler import Asked, Meddler
     from tools.servers import Server
 
 COMMAND = "initialize_buckets"
@@ -74,10 +81,16 @@ def listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
+def assert_nothing_changed(told: str) -> None:
+    assert not [line for line in told.splitlines() if line.startswith("Bucket")]
+    assert told.endswith(ALL_RIGHT)
+
+
 def everyone_may_get(bucket: str) -> list[tuple[str, str, str]]:
     return [("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/*")]
 
 
+@pytest.mark.needs("stored-policies")
 def test_all_buckets_are_made_with_their_policies(
     run: Run, site: dict[str, str], sdk: Minio, policy_of: PolicyOf
 ) -> None:
@@ -93,12 +106,14 @@ def test_all_buckets_are_made_with_their_policies(
     assert sorted(bucket for bucket in site.values() if bucket in told) == sorted(site.values())
 
 
+@pytest.mark.needs("stored-policies")
 @pytest.mark.usefixtures("site")
 def test_a_second_run_changes_nothing_and_says_so(run: Run) -> None:
     run(COMMAND)
-    assert run(COMMAND) == ALL_RIGHT
+    assert_nothing_changed(run(COMMAND))
 
 
+@pytest.mark.needs("stored-policies")
 def test_silenced_prints_nothing(run: Run, site: dict[str, str], sdk: Minio) -> None:
     assert run(COMMAND, "--silenced") == ""
     assert all(sdk.bucket_exists(bucket_name=bucket) for bucket in site.values())
@@ -133,6 +148,7 @@ def content() -> Any:
     return ContentFile(b"content")
 
 
+@pytest.mark.needs("stored-policies")
 def test_a_private_bucket_opened_to_everyone_is_closed_again(
     run: Run, site: dict[str, str], sdk: Minio, policy_of: PolicyOf
 ) -> None:
@@ -151,9 +167,10 @@ def test_a_private_bucket_opened_to_everyone_is_closed_again(
         ("Allow", "s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
         ("Deny", "s3:DeleteObject", f"arn:aws:s3:::{bucket}/*"),
     ]
-    assert run(COMMAND) == ALL_RIGHT
+    assert_nothing_changed(run(COMMAND))
 
 
+@pytest.mark.needs("stored-policies")
 def test_a_public_bucket_that_was_closed_or_opened_further_is_corrected(
     run: Run, site: dict[str, str], sdk: Minio, policy_of: PolicyOf
 ) -> None:
@@ -170,6 +187,7 @@ def test_a_public_bucket_that_was_closed_or_opened_further_is_corrected(
         assert grants(policy_of(bucket)) == everyone_may_get(bucket)
 
 
+@pytest.mark.needs("stored-policies")
 def test_the_last_of_several_hooks_of_a_bucket_wins(
     run: Run, server: Server, bucket_name: Callable[[], str], policy_of: PolicyOf
 ) -> None:
@@ -178,9 +196,10 @@ def test_the_last_of_several_hooks_of_a_bucket_wins(
     with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket, MINIO_POLICY_HOOKS=hooks))):
         run(COMMAND)
         assert grants(policy_of(bucket)) == [("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/last/*")]
-        assert run(COMMAND) == ALL_RIGHT
+        assert_nothing_changed(run(COMMAND))
 
 
+@pytest.mark.needs("stored-policies")
 def test_what_a_bucket_holds_is_left_alone(run: Run, site: dict[str, str], sdk: Minio) -> None:
     run(COMMAND)
     MinioBackend(site["private"], "default").save("a.txt", content())
@@ -191,6 +210,7 @@ def test_what_a_bucket_holds_is_left_alone(run: Run, site: dict[str, str], sdk: 
 # --check
 
 
+@pytest.mark.needs("stored-policies")
 def test_check_tells_what_differs_changes_nothing_and_exits_with_1(
     run: Run, site: dict[str, str], sdk: Minio, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,11 +221,10 @@ def test_check_tells_what_differs_changes_nothing_and_exits_with_1(
     assert ALL_RIGHT not in capsys.readouterr().out
 
 
+@pytest.mark.needs("stored-policies")
 def test_check_names_every_difference(
     site: dict[str, str], sdk: Minio, policy_of: PolicyOf, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from django.core.management import call_command
-
     run(COMMAND)
     sdk.remove_bucket(bucket_name=site["default"])
     sdk.delete_bucket_policy(bucket_name=site["public"])
@@ -219,13 +238,233 @@ def test_check_names_every_difference(
     assert policy_of(site["public"]) is None
 
 
+@pytest.mark.needs("stored-policies")
 @pytest.mark.usefixtures("site")
 def test_check_of_what_is_right_is_right(run: Run) -> None:
     run(COMMAND)
     assert run(COMMAND, "--check") == ALL_RIGHT
 
 
+@pytest.mark.needs("policies")
+def test_a_bucket_that_was_opened_behind_the_librarys_back_is_found_named_and_closed(
+    run: Run,
+    server: Server,
+    bucket_name: Callable[[], str],
+    sdk: Minio,
+    http: urllib3.PoolManager,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bucket, other = bucket_name(), bucket_name()
+    address = f"http://{server.endpoint}/{bucket}/a.txt"
+    options = options_of(server, MINIO_DEFAULT_BUCKET=bucket, MINIO_PRIVATE_BUCKETS=[other])
+    with storages_set(default=entry(options)):
+        run(COMMAND)
+        MinioBackend().save("a.txt", content())
+        for action, method in (("s3:GetObject", "GET"), ("s3:PutObject", "PUT")):
+            opened = {"Version": "2012-10-17", "Statement": [statement(bucket, Action=[action])]}
+            sdk.set_bucket_policy(bucket_name=bucket, policy=json.dumps(opened))
+            if server.kind != "seaweedfs" or method == "GET":  # it lets nobody write unsigned, whatever a policy says
+                assert http.request(method, address).status == 200
+            with pytest.raises(SystemExit) as ended:
+                run(COMMAND, "--check")
+            assert ended.value.code == 1
+            with pytest.raises(SystemExit):
+                call_command(COMMAND, "--check")
+            found = capsys.readouterr()
+            assert f"Bucket '{bucket}'" in found.out
+            assert action in found.out
+            assert other not in found.out
+            assert found.err == "manage.py initialize_buckets corrects this.\n"
+            assert f"Bucket '{bucket}'" in run(COMMAND)
+            assert http.request(method, address).status == 403
+            assert run(COMMAND, "--check") == ALL_RIGHT
+
+
+@pytest.mark.needs("versioning")
+@pytest.mark.parametrize(
+    "locked", [False, pytest.param(True, marks=pytest.mark.needs("object-lock"))], ids=["versions", "object lock"]
+)
+def test_versions_and_object_lock_are_left_as_they_are(
+    run: Run, server: Server, bucket_name: Callable[[], str], sdk: Minio, *, locked: bool
+) -> None:
+    bucket = bucket_name()
+    sdk.make_bucket(bucket_name=bucket, object_lock=locked)
+    if not locked:
+        sdk.set_bucket_versioning(bucket_name=bucket, config=VersioningConfig(ENABLED))
+    retention = ObjectLockConfig(GOVERNANCE, 1, DAYS)
+    if locked:
+        sdk.set_object_lock_config(bucket_name=bucket, config=retention)
+    with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket, MINIO_PUBLIC_BUCKETS=[bucket]))):
+        told = run(COMMAND)
+        assert f"Conditional writes at http://{server.endpoint} were not tried: every bucket has versions." in told
+        assert_nothing_changed(run(COMMAND))
+    assert sdk.get_bucket_versioning(bucket_name=bucket).status == ENABLED
+    if locked:
+        kept = sdk.get_object_lock_config(bucket_name=bucket)
+        assert (kept.mode, kept.duration) == (retention.mode, retention.duration)
+    assert list(sdk.list_objects(bucket_name=bucket, include_version=True)) == []
+
+
+# Conditional writes
+
+
+@contextmanager
+def trial_answered(server: Server, bucket: str, answer: Answer | None, **more: Any) -> Iterator[Meddler]:
+    """A site whose server gives this answer to the uploads of the trial."""
+    with meddling(server) as meddler:
+        meddler.rule = lambda asked: answer if asked.method == "PUT" and "write-trial" in asked.path else None
+        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket, **more), "MINIO_ENDPOINT": meddler.endpoint}
+        with storages_set(default=entry(options)):
+            yield meddler
+
+
+def asked_in_trial(meddler: Meddler) -> list[str]:
+    return [asked.method for asked in meddler.asked if "write-trial" in asked.path]
+
+
+@pytest.mark.needs("conditions")
+@pytest.mark.parametrize(
+    ("setting", "advice"),
+    [("auto", "True saves a request with each save"), (True, "True is right"), (False, 'set True or "auto"')],
+)
+def test_a_server_that_honours_conditional_writes_is_told_with_what_to_set(
+    run: Run, server: Server, bucket: str, setting: object, advice: str, sdk: Minio
+) -> None:
+    with trial_answered(server, bucket, None, MINIO_CONDITIONAL_WRITES=setting, MINIO_LOCATION="here") as meddler:
+        told = run(COMMAND)
+        assert f"honours conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in told
+        assert asked_in_trial(meddler) == ["PUT", "PUT", "DELETE"]
+        assert all(f"/{bucket}/here/" in asked.path for asked in meddler.asked if "write-trial" in asked.path)
+        assert run(COMMAND, "--check") == ALL_RIGHT
+        assert len(asked_in_trial(meddler)) == 3
+    assert list(sdk.list_objects(bucket_name=bucket, recursive=True)) == []
+
+
+IGNORED, REJECTED = Answer(200, etag='"0"'), s3_error(501, "NotImplemented")
+
+
+@pytest.mark.parametrize(
+    ("answer", "verb", "setting", "advice"),
+    [
+        (IGNORED, "ignores", "auto", '"auto" is right'),
+        (IGNORED, "ignores", False, "False is right"),
+        (REJECTED, "rejects", "auto", '"auto" is right'),
+        (REJECTED, "rejects", False, "False is right"),
+    ],
+)
+def test_a_server_that_does_not_honour_them_is_told(
+    run: Run, server: Server, bucket: str, answer: Answer, verb: str, setting: object, advice: str
+) -> None:
+    with trial_answered(server, bucket, answer, MINIO_CONDITIONAL_WRITES=setting):
+        assert f"{verb} conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in run(
+            COMMAND
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "harm"), [(IGNORED, "a save replaces what is there"), (REJECTED, "every save fails")]
+)
+def test_trust_in_a_server_that_does_not_honour_them_fails_the_command(
+    run: Run, server: Server, bucket: str, answer: Answer, harm: str
+) -> None:
+    with (
+        trial_answered(server, bucket, answer, MINIO_CONDITIONAL_WRITES=True),
+        pytest.raises(CommandError, match=f'is True: set "auto": with True {harm}'),
+    ):
+        run(COMMAND)
+
+
+def test_what_the_server_itself_does_is_told_and_counts(run: Run, server: Server, bucket: str) -> None:
+    honoured = "conditions" in server.capabilities
+    with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket))):
+        assert f"{'honours' if honoured else 'ignores'} conditional writes" in run(COMMAND)
+    with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket, MINIO_CONDITIONAL_WRITES=True))):
+        if honoured:
+            assert_nothing_changed(run(COMMAND))
+            return
+        with pytest.raises(CommandError, match='set "auto"'):
+            run(COMMAND)
+
+
+def test_an_account_that_may_not_store_is_told_and_nothing_fails(run: Run, server: Server, bucket: str) -> None:
+    with meddling(server) as meddler:
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if "write-trial" in asked.path else None
+        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": meddler.endpoint}
+        with storages_set(default=entry(options)):
+            assert "could not be tried: the access key is not allowed to do this" in run(COMMAND)
+
+
+def test_nothing_is_tried_where_every_save_replaces(run: Run, server: Server, bucket: str) -> None:
+    with trial_answered(server, bucket, None, replace_existing=True) as meddler:
+        assert run(COMMAND) == ALL_RIGHT
+        assert asked_in_trial(meddler) == []
+
+
+# Servers without policies
+
+
+def without_policies(asked: Asked) -> Answer | None:
+    return s3_error(501, "NotImplemented") if asked.query.startswith("policy") else None
+
+
+def test_what_a_server_without_policies_means_for_public_buckets_is_told(
+    run: Run, server: Server, bucket_name: Callable[[], str], sdk: Minio
+) -> None:
+    private, public = bucket_name(), bucket_name()
+    options = options_of(server, MINIO_DEFAULT_BUCKET=private, MINIO_PUBLIC_BUCKETS=[public])
+    with meddling(server) as meddler:
+        meddler.rule = without_policies
+        with storages_set(default=entry({**options, "MINIO_ENDPOINT": meddler.endpoint})):
+            for arguments in ([], [], ["--check"]):
+                with pytest.raises(CommandError) as told:
+                    run(COMMAND, *arguments)
+                (line,) = str(told.value).splitlines()
+                assert f"Bucket '{public}' at http://{meddler.endpoint}: The server has no bucket policies" in line
+                assert "Declare it private" in line
+                assert "MINIO_PUBLIC_BASE_URL" in line
+    assert sdk.bucket_exists(bucket_name=private)
+    assert sdk.bucket_exists(bucket_name=public)
+
+
+def test_a_bucket_published_by_other_means_needs_no_policy(
+    run: Run, server: Server, bucket_name: Callable[[], str], sdk: Minio
+) -> None:
+    public = bucket_name()
+    options = options_of(
+        server,
+        MINIO_DEFAULT_BUCKET=public,
+        MINIO_PUBLIC_BUCKETS=[public],
+        MINIO_PUBLIC_BASE_URL={public: "https://cdn.test"},
+    )
+    with meddling(server) as meddler:
+        meddler.rule = without_policies
+        with storages_set(default=entry({**options, "MINIO_ENDPOINT": meddler.endpoint})):
+            assert f"Bucket '{public}' at http://{meddler.endpoint}: made\n" in run(COMMAND)
+            assert_nothing_changed(run(COMMAND))
+            assert run(COMMAND, "--check") == ALL_RIGHT
+    assert sdk.bucket_exists(bucket_name=public)
+
+
 # Failures
+
+
+def test_credentials_that_cannot_be_made_stop_no_other_storage(
+    run: Run, server: Server, bucket_name: Callable[[], str], sdk: Minio
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("no keys today")
+
+    bucket = bucket_name()
+    keyless = {name: value for name, value in options_of(server).items() if not name.endswith("_KEY")}
+    with (
+        storages_set(
+            default=entry({**keyless, "MINIO_CREDENTIALS": fail}),
+            media=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket)),
+        ),
+        pytest.raises(CommandError, match=r"STORAGES\['default'\]: MINIO_CREDENTIALS failed: .*no keys today"),
+    ):
+        run(COMMAND)
+    assert sdk.bucket_exists(bucket_name=bucket)
 
 
 def test_a_server_that_is_down_is_named_within_seconds(run: Run) -> None:
@@ -326,11 +565,13 @@ def test_a_storage_makes_all_its_buckets(
     assert all(sdk.bucket_exists(bucket_name=name) for name in names)
 
 
+@pytest.mark.needs("stored-policies")
 def test_a_storage_makes_its_bucket_public(storage: MinioBackend, policy_of: PolicyOf) -> None:
     storage.set_bucket_to_public()
     assert grants(policy_of(storage.bucket)) == everyone_may_get(storage.bucket)
 
 
+@pytest.mark.needs("stored-policies")
 def test_a_storage_sets_a_policy(storage: MinioBackend, policy_of: PolicyOf) -> None:
     storage.set_bucket_policy(storage.bucket, hook(storage.bucket))
     assert grants(policy_of(storage.bucket)) == grants(hook(storage.bucket))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_minio_backend.options import OPTION_NAMES
+from django_minio_backend.options import FIELDS, OPTION_NAMES
 from tools import options_table
 from tools.check_readme import ReadmeError, blocks
 from tools.options_table import BEGIN, END, MarkersError, replaced, table
@@ -30,6 +30,28 @@ def test_the_table_of_options_is_the_package_s() -> None:
 def test_every_option_is_in_the_table(name: str) -> None:
     rows = README.partition(BEGIN)[2].partition(END)[0].splitlines()
     assert any(f"`{name}`" in row.split("|")[1] for row in rows if row.startswith("|"))
+
+
+def test_the_table_tells_type_unit_default_and_meaning() -> None:
+    rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table().splitlines()]
+    assert rows[0] == ["Option", "Type", "Unit", "Default", "Meaning"]
+    units = {row[0].split("`")[1]: row[2] for row in rows[2:]}
+    assert (
+        units.items()
+        >= {
+            "MINIO_URL_EXPIRY_HOURS": "hours",
+            "MINIO_URL_CACHE_TIMEOUT": "seconds",
+            "MINIO_MULTIPART_THRESHOLD": "bytes",
+            "MINIO_MULTIPART_PART_SIZE": "bytes",
+            "num_parallel_uploads": "parts",
+        }.items()
+    )
+
+
+def test_every_option_whose_value_is_a_number_has_a_unit() -> None:
+    for name, spec in FIELDS.items():
+        if re.search(r"\b(int|float)\b", str(spec.type)):
+            assert spec.metadata["unit"], name
 
 
 def test_every_cell_of_the_table_says_something() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.buckets import WantedBucket, public_policy, same_policy, wanted_policy
+from django_minio_backend.buckets import BucketPlan, WantedBucket, public_policy, same_policy, wanted_policy
 
 PRIVATE = WantedBucket("papers", public=False)
 PUBLIC = WantedBucket("papers", public=True)
@@ -156,3 +157,58 @@ def test_a_corrected_private_bucket_needs_no_second_correction(statements: list[
     assert same_policy(wanted_policy(PRIVATE, once), once)
     for left in once["Statement"] if once else []:
         assert left["Effect"] == "Deny" or "*" not in str(left["Principal"])
+
+
+# Plans
+
+
+def planned(wanted: WantedBucket, current: dict[str, Any] | None, *, exists: bool = True) -> BucketPlan:
+    return BucketPlan(wanted, exists, current, wanted_policy(wanted, current))
+
+
+@pytest.mark.parametrize(
+    ("plan", "to_do", "done"),
+    [
+        (planned(PRIVATE, None), "", ""),
+        (planned(PUBLIC, public_policy("papers")), "", ""),
+        (planned(PRIVATE, policy(statement(Effect="Deny"))), "", ""),
+        (planned(PRIVATE, None, exists=False), "is missing", "made"),
+        (
+            planned(PUBLIC, None, exists=False),
+            "is missing; public policy is not set (the policy was: none)",
+            "made; public policy set (the policy was: none)",
+        ),
+        (
+            planned(PUBLIC, None),
+            "public policy is not set (the policy was: none)",
+            "public policy set (the policy was: none)",
+        ),
+        (
+            planned(WantedBucket("papers", public=True, hook=policy(statement(Effect="Deny"))), None),
+            "hook's policy is not set (the policy was: none)",
+            "hook's policy set (the policy was: none)",
+        ),
+    ],
+)
+def test_a_plan_tells_the_difference_and_nothing_else(plan: BucketPlan, to_do: str, done: str) -> None:
+    assert (plan.told(done=False), plan.told(done=True)) == (to_do, done)
+    assert plan.is_right == (not to_do)
+
+
+def test_a_plan_shows_the_policy_that_it_replaces() -> None:
+    opened = policy(statement())
+    assert json.dumps(opened) in planned(PRIVATE, opened).told(done=False)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "needed"),
+    [
+        (PRIVATE, False),
+        (PUBLIC, True),
+        (WantedBucket("papers", public=True, published_elsewhere=True), False),
+        (WantedBucket("papers", public=False, hook=policy()), True),
+        (WantedBucket("papers", public=True, hook=policy(), published_elsewhere=True), True),
+    ],
+)
+def test_who_needs_a_server_with_policies(wanted: WantedBucket, *, needed: bool) -> None:
+    assert wanted.needs_policy == needed

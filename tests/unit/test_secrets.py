@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import pickle
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +70,51 @@ def test_no_error_shows_a_secret() -> None:
         minio_storages()
     assert len(told.value.problems) >= 5
     assert "hush" not in str(told.value) + repr(told.value)
+
+
+def test_no_traceback_shows_a_secret(storage: MinioBackend) -> None:
+    """The errors of settings, of credentials and of pickling, with all that caused them."""
+
+    def missing_key() -> None:
+        path, arguments, given = storage.deconstruct()
+        assert (path, arguments) == ("django_minio_backend.models.MinioBackend", [])
+        _ = MinioBackend(**given).client
+
+    attempts: list[Callable[[], object]] = [
+        lambda: MinioBackend(**made_up(MINIO_SESSION_TOKEN=[TOKEN], MINIO_REGION="")),
+        lambda: MinioBackend(**made_up(MINIO_SECRETKEY=SECRET_KEY)),
+        lambda: MinioBackend(**made_up(sse=CUSTOMER_KEY)),
+        lambda: pickle.dumps(storage),
+        missing_key,
+    ]
+    for attempt in attempts:
+        with pytest.raises((ConfigurationError, TypeError)) as told:
+            attempt()
+        messages = [line for line in traceback.format_exception(told.value) if not line.startswith("  File")]
+        assert "hush" not in "".join(messages)
+
+
+def test_no_error_of_a_request_shows_a_secret(storage: MinioBackend) -> None:
+    """A proxy that is not there: urllib3's error names where it wanted to go."""
+    with pytest.raises(urllib3.exceptions.HTTPError) as told:
+        storage.exists("letter.txt")
+    shown = "".join(traceback.format_exception(told.value))
+    assert "hush" not in shown
+    assert "X-Amz-Signature" not in shown
+
+
+def test_no_pickle_holds_a_secret() -> None:
+    with storages_set(default=entry(made_up(MINIO_SESSION_TOKEN=TOKEN, sse=SseCustomerKey(CUSTOMER_KEY)))):
+        for one in (storages["default"], MinioBackend("papers"), MinioBackend("papers", "default")):
+            pickled = pickle.dumps(one)
+            assert b"hush" not in pickled
+            assert pickle.loads(pickled).options == one.options  # type: ignore[attr-defined]  # noqa: S301 - our own
+
+
+def test_no_pickled_error_holds_a_secret() -> None:
+    with pytest.raises(ConfigurationError) as told:
+        MinioBackend(**made_up(MINIO_SESSION_TOKEN=[TOKEN]))
+    assert b"hush" not in pickle.dumps(told.value)
 
 
 def test_no_migration_shows_a_secret(storage: MinioBackend) -> None:

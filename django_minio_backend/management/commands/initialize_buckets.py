@@ -32,11 +32,16 @@ class Command(BaseCommand):
             raise CommandError("No storage in STORAGES is a MinIO storage.")
         try:
             all_right = initialize(
-                found.values(), tell=lambda line: None if silenced else self.stdout.write(line), change=not check
+                found.values(),
+                tell=lambda line: None if silenced else self.stdout.write(line),
+                change=not check,
+                try_conditional_writes=not check,
             )
         except BucketsNotReadyError as error:
             raise CommandError(str(error)) from error
         if check and not all_right:
+            if not silenced:
+                self.stderr.write("manage.py initialize_buckets corrects this.")
             sys.exit(1)
         if not silenced:
             self.stdout.write(self.style.SUCCESS("All buckets are as they should be."))

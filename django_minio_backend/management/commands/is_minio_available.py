@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 
 from django_minio_backend.configured import minio_storages
+from django_minio_backend.deadlines import started
+from django_minio_backend.diagnosis import diagnose_all
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Iterator, Mapping
+
+    from django_minio_backend.storage import MinioBackend
 
 
 class Command(BaseCommand):
@@ -20,18 +25,33 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add this command's options."""
         parser.add_argument("--silenced", action="store_true", help="print nothing but errors")
+        parser.add_argument(
+            "--deep", action="store_true", help="also try the credentials, region, clock and every bucket's access"
+        )
 
-    def handle(self, *_: Any, silenced: bool, **__: Any) -> None:
+    def handle(self, *_: Any, silenced: bool, deep: bool, **__: Any) -> None:
         """Run the command."""
         found = minio_storages()
         if not found:
             raise CommandError("No storage in STORAGES is a MinIO storage.")
-        failures = []
-        for alias, storage in found.items():
-            status = storage.is_minio_available()
-            if not status:
-                failures.append(f"'{alias}': {status.details}")
+        wrong = []
+        for alias, is_right, told in _findings(found) if deep else _answers(found):
+            if not is_right:
+                wrong.append(f"'{alias}': {told}")
             elif not silenced:
-                self.stdout.write(self.style.SUCCESS(f"'{alias}': {status.details}"))
-        if failures:
-            raise CommandError("Not available:\n" + "\n".join(failures))
+                self.stdout.write(self.style.SUCCESS(f"'{alias}': {told}"))
+        if wrong:
+            raise CommandError(("Not in order:\n" if deep else "Not available:\n") + "\n".join(wrong))
+
+
+def _answers(found: Mapping[str, MinioBackend]) -> Iterator[tuple[str, bool, str]]:
+    asked = started([storage.is_minio_available for storage in found.values()], workers=len(found))
+    for alias, future in zip(found, asked, strict=True):
+        status = future.result()
+        yield alias, bool(status), status.details.replace("\n", " ")
+
+
+def _findings(found: Mapping[str, MinioBackend]) -> Iterator[tuple[str, bool, str]]:
+    for alias, findings in diagnose_all(found).items():
+        for finding in findings:
+            yield alias, bool(finding.is_right), str(finding)

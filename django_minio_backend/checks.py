@@ -1,0 +1,193 @@
+"""System checks: settings that work but are unwise. Each is one function with one id, and none uses the network.
+
+``manage.py check`` runs them, ``check --deploy`` also those that matter in production, ``check --tag minio`` them
+alone. SILENCED_SYSTEM_CHECKS takes their ids.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
+
+from .configured import minio_storages
+from .options import FIELDS, OPTION_NAMES
+from .static import MinioBackendStatic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.core.checks import CheckMessage
+
+    from .storage import MinioBackend
+
+TAG = "minio"
+UNSHARED_CACHES = {
+    "django.core.cache.backends.locmem.LocMemCache": "each process has a cache of its own",
+    "django.core.cache.backends.dummy.DummyCache": "nothing is kept at all",
+}
+# Defaults and examples of servers, of their documentation and of this package's.
+WELL_KNOWN_KEYS = frozenset({"minioadmin", "ACCESS-KEY", "Q3AM3UQ867SPQQA43P2F", "AKIAIOSFODNN7EXAMPLE"})
+WELL_KNOWN_SECRETS = frozenset(
+    {
+        "minioadmin",
+        "minio123",
+        "password",
+        "SECRET-KEY",
+        "zuf+tfteSlswRu7BJ86wekitnifILbZam1KYY3TG",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    }
+)
+
+
+@register(TAG, Tags.security, deploy=True)
+def plain_http_for_browsers(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W001: addresses that browsers get are http."""
+    for alias, storage in minio_storages().items():
+        given = storage.options.public_base_url or {}
+        addresses = [storage.base_url_external, *([given] if isinstance(given, str) else given.values())]
+        for address in addresses:
+            if address.startswith("http://"):
+                yield Warning(
+                    f"STORAGES['{alias}']: browsers load files from {address}, without encryption.",
+                    hint="Anyone on the way can read and change them, and pages served by https do not load them. "
+                    "Give the server a certificate and set MINIO_USE_HTTPS, or MINIO_EXTERNAL_ENDPOINT and "
+                    "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS where a proxy has one (MINIO_PUBLIC_BASE_URL: write https://).",
+                    id="minio.W001",
+                )
+
+
+@register(TAG, Tags.security, deploy=True)
+def plain_http_to_the_server(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W002: Django itself talks http to a server that is not near; browsers have another endpoint."""
+    for alias, storage in minio_storages().items():
+        if storage.same_endpoints or storage.options.use_https or _is_near(storage.base_url):
+            continue
+        yield Warning(
+            f"STORAGES['{alias}']: files go to {storage.base_url} and come from there without encryption.",
+            hint="Set MINIO_USE_HTTPS, or silence this if nobody else is on that network.",
+            id="minio.W002",
+        )
+
+
+@register(TAG, Tags.security, deploy=True)
+def well_known_credentials(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W003: the keys are those of somebody's documentation."""
+    for alias, storage in minio_storages().items():
+        if storage.options.access_key in WELL_KNOWN_KEYS or storage.options.secret_key in WELL_KNOWN_SECRETS:
+            yield Warning(
+                f"STORAGES['{alias}']: the keys are a default or an example that everybody knows.",
+                hint="Make a user on the server for this site, allow it the site's buckets, and set its keys as "
+                "MINIO_ACCESS_KEY and MINIO_SECRET_KEY.",
+                id="minio.W003",
+            )
+
+
+@register(TAG, Tags.security, Tags.staticfiles)
+def static_bucket_listed_private(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W004: a bucket of static files, which is always public, is private elsewhere."""
+    found = minio_storages()
+    static = {
+        (storage.base_url, storage.bucket): alias
+        for alias, storage in found.items()
+        if isinstance(storage, MinioBackendStatic)
+    }
+    for alias, storage in found.items():
+        if isinstance(storage, MinioBackendStatic):  # keeps nothing in its default bucket: only what it lists counts
+            listed = storage.options.private_buckets
+        else:
+            listed = (*storage.PRIVATE_BUCKETS, *([] if storage.is_bucket_public else [storage.bucket]))
+        for bucket in dict.fromkeys(listed):
+            owner = static.get((storage.base_url, bucket))
+            if owner is not None:
+                yield Warning(
+                    f"STORAGES['{alias}']: bucket '{bucket}' is private, but holds the static files of "
+                    f"STORAGES['{owner}'], so initialize_buckets makes it public.",
+                    hint="Take it out of MINIO_PRIVATE_BUCKETS (and MINIO_DEFAULT_BUCKET); files that are not for "
+                    "everybody need another bucket.",
+                    id="minio.W004",
+                )
+
+
+@register(TAG, Tags.staticfiles)
+def app_order(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W005: Django's own collectstatic is used where ours would be faster."""
+    names = [config.name for config in apps.get_app_configs()]
+    staticfiles = "django.contrib.staticfiles"
+    if (
+        isinstance(minio_storages().get("staticfiles"), MinioBackendStatic)
+        and staticfiles in names
+        and names.index(staticfiles) < names.index("django_minio_backend")
+    ):
+        yield Warning(
+            "INSTALLED_APPS has django_minio_backend behind django.contrib.staticfiles, so that collectstatic "
+            "compares and uploads file by file.",
+            hint="Put 'django_minio_backend.apps.DjangoMinioBackendConfig' before 'django.contrib.staticfiles'.",
+            id="minio.W005",
+        )
+
+
+@register(TAG, Tags.caches)
+def url_cache_not_shared(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W006: presigned URLs are cached where other processes do not find them."""
+    backend = settings.CACHES.get("default", {}).get("BACKEND")
+    reason = UNSHARED_CACHES.get(str(backend))
+    if reason is None:
+        return
+    for alias, storage in minio_storages().items():
+        if _caches_urls(storage):
+            yield Warning(
+                f"STORAGES['{alias}']: MINIO_URL_CACHING_ENABLED is on, but CACHES['default'] is {backend}: {reason}.",
+                hint="Use a cache that processes share, such as Redis, Memcached or the database, or turn "
+                "MINIO_URL_CACHING_ENABLED off.",
+                id="minio.W006",
+            )
+
+
+@register(TAG, Tags.caches)
+def url_cache_outlives_urls(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W007: presigned URLs expire before the cache lets go of them."""
+    for alias, storage in minio_storages().items():
+        expiry = storage.options.url_expiry.total_seconds()
+        if _caches_urls(storage) and storage.url_cache_timeout >= expiry:
+            yield Warning(
+                f"STORAGES['{alias}']: MINIO_URL_CACHE_TIMEOUT is {storage.url_cache_timeout} seconds, but addresses "
+                f"expire after {expiry:.0f} (MINIO_URL_EXPIRY_HOURS).",
+                hint="Leave MINIO_URL_CACHE_TIMEOUT out (it is 80 % of the expiry then), or make it shorter.",
+                id="minio.W007",
+            )
+
+
+@register(TAG)
+def misspelt_setting(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W008: a setting outside of STORAGES is almost one that is read there."""
+    read_there = [name for name, spec in FIELDS.items() if spec.metadata["top_level"]]
+    for name in dir(settings):
+        if not name.startswith("MINIO_") or name in OPTION_NAMES:
+            continue
+        for match in get_close_matches(name, read_there, n=1, cutoff=0.85):
+            yield Warning(
+                f"The setting {name} is read by nobody; did you mean {match}?",
+                hint=f"Rename it, or silence this if it is your own. {match} can also stand in OPTIONS.",
+                id="minio.W008",
+            )
+
+
+def _caches_urls(storage: MinioBackend) -> bool:
+    """Whether presigned URLs are cached; addresses of static files are not presigned."""
+    return storage.url_caching_enabled and not isinstance(storage, MinioBackendStatic)
+
+
+def _is_near(address: str) -> bool:
+    """Whether it is this machine, a private address, or a name that only a local network knows."""
+    host = urlsplit(address).hostname or ""
+    try:
+        number = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host
+    return number.is_private

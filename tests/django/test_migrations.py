@@ -1,0 +1,174 @@
+"""makemigrations of a real project: what it writes of a storage, and that a second run finds no change."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECRET = "hush-hush-hush"
+
+SETTINGS = f"""
+SECRET_KEY = "x"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = ["django_minio_backend.apps.DjangoMinioBackendConfig", "papers"]
+DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}}}
+SERVER = {{
+    "MINIO_ENDPOINT": "no-such-host.invalid",
+    "MINIO_ACCESS_KEY": "someone",
+    "MINIO_SECRET_KEY": "{SECRET}",
+    "MINIO_USE_HTTPS": True,
+}}
+BACKEND = "django_minio_backend.models.MinioBackend"
+STORAGES = {{
+    "default": {{"BACKEND": BACKEND, "OPTIONS": {{**SERVER, "MINIO_PUBLIC_BUCKETS": ["django-backend-dev-public"]}}}},
+    "media": {{"BACKEND": BACKEND, "OPTIONS": {{**SERVER, "MINIO_DEFAULT_BUCKET": "media"}}}},
+    "staticfiles": {{"BACKEND": "django_minio_backend.models.MinioBackendStatic", "OPTIONS": {{**SERVER}}}},
+}}
+"""
+MODELS = """
+from django.core.files.storage import storages
+from django.db import models
+from django_minio_backend import MinioBackend, MinioBackendStatic, iso_date_prefix
+
+
+def chosen():
+    return MinioBackend("papers", storage_name="media")
+
+
+class Paper(models.Model):
+    of_alias = models.FileField(storage=storages["media"])
+    of_bucket = models.FileField(storage=MinioBackend("papers"), upload_to=iso_date_prefix)
+    of_both = models.FileField(storage=MinioBackend(bucket_name="papers", storage_name="media"))
+    with_options = models.FileField(
+        storage=MinioBackend("papers", "media", replace_existing=True, MINIO_SECRET_KEY="hush-hush-other")
+    )
+    static = models.FileField(storage=MinioBackendStatic())
+    static_bucket = models.ImageField(storage=MinioBackendStatic("assets", "staticfiles"))
+    of_function = models.FileField(storage=chosen)
+"""
+WRITTEN = {
+    "of_alias": "storage=django_minio_backend.models.MinioBackend(storage_name='media')",
+    "of_bucket": "storage=django_minio_backend.models.MinioBackend(bucket_name='papers', storage_name='default')",
+    "of_both": "storage=django_minio_backend.models.MinioBackend(bucket_name='papers', storage_name='media')",
+    "with_options": "storage=django_minio_backend.models.MinioBackend(bucket_name='papers', storage_name='media')",
+    "static": "storage=django_minio_backend.models.MinioBackendStatic(storage_name='staticfiles')",
+    "static_bucket": (
+        "storage=django_minio_backend.models.MinioBackendStatic(bucket_name='assets', storage_name='staticfiles')"
+    ),
+    "of_function": "storage=papers.models.chosen",
+}
+
+# As the reference library's classes, which Django's @deconstructible writes as they were called, end up in migrations.
+OLD_MIGRATION = """
+import django.db.models.deletion
+import django_minio_backend.models
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+    operations = [
+        migrations.CreateModel(
+            name="PublicAttachment",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("file", models.FileField(
+                    storage=django_minio_backend.models.MinioBackend(
+                        bucket_name="django-backend-dev-public", storage_name="default"
+                    ),
+                    upload_to=django_minio_backend.models.iso_date_prefix,
+                    verbose_name="Object Upload",
+                )),
+                ("image", models.ImageField(
+                    storage=django_minio_backend.models.MinioBackend(
+                        bucket_name="django-backend-dev-private", storage_name="media"
+                    ),
+                    upload_to="images/",
+                )),
+            ],
+        ),
+    ]
+"""
+OLD_MODELS = """
+from django.db import models
+from django_minio_backend import MinioBackend, iso_date_prefix
+
+
+class PublicAttachment(models.Model):
+    file = models.FileField(
+        verbose_name="Object Upload",
+        storage=MinioBackend(bucket_name="django-backend-dev-public", storage_name="default"),
+        upload_to=iso_date_prefix,
+    )
+    image = models.ImageField(
+        storage=MinioBackend(bucket_name="django-backend-dev-private", storage_name="media"), upload_to="images/"
+    )
+"""
+
+
+def project(folder: Path, models: str, migration: str = "") -> Path:
+    (folder / "site_settings.py").write_text(SETTINGS)
+    migrations = folder / "papers" / "migrations"
+    migrations.mkdir(parents=True)
+    for package in (migrations.parent, migrations):
+        (package / "__init__.py").touch()
+    (folder / "papers" / "models.py").write_text(models)
+    if migration:
+        (migrations / "0001_initial.py").write_text(migration)
+    return migrations / "0001_initial.py"
+
+
+def manage(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "django", *arguments],
+        cwd=folder,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_makemigrations_writes_alias_and_bucket_only_and_finds_no_change_again(tmp_path: Path) -> None:
+    file = project(tmp_path, MODELS)
+    manage(tmp_path, "makemigrations", "papers")
+    text = file.read_text()
+    for field, storage in WRITTEN.items():
+        (line,) = re.findall(rf"\('{field}', .*", text)
+        assert storage in line
+    for hidden in ("hush", "MINIO_", "no-such-host", "someone"):
+        assert hidden not in text
+    assert "No changes detected" in manage(tmp_path, "makemigrations", "--check", "--dry-run")
+    manage(tmp_path, "migrate")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'bucket_name="django-backend-dev-public", storage_name="default"',
+        '"django-backend-dev-public", "default"',
+        'bucket_name="django-backend-dev-public"',
+    ],
+)
+def test_migrations_of_the_reference_library_load_and_need_no_new_one(tmp_path: Path, call: str) -> None:
+    old = re.sub(
+        r'MinioBackend\(\s*bucket_name="django-backend-dev-public", storage_name="default"',
+        f"MinioBackend({call}",
+        OLD_MIGRATION,
+    )
+    assert call in old
+    project(tmp_path, OLD_MODELS, old)
+    assert "No changes detected" in manage(tmp_path, "makemigrations", "--check", "--dry-run")
+    manage(tmp_path, "migrate")
+    assert "[X] 0001_initial" in manage(tmp_path, "showmigrations", "papers")

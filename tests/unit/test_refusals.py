@@ -1,0 +1,75 @@
+"""What a server's refusal means, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import urllib3
+from minio.credentials.providers import StaticProvider
+from minio.error import S3Error
+
+from django_minio_backend.refusals import Cause, cause_of, explained, server_region
+from tests.support.settings import read
+
+
+def refusal(code: str, message: str = "", body: bytes = b"", status: int = 403) -> S3Error:
+    response = urllib3.HTTPResponse(body=body, status=status, preload_content=True)
+    return S3Error(
+        code=code, message=message, resource="/papers", request_id="1", host_id="2", response=response, bucket_name=None
+    )
+
+
+# Measured on MinIO, Versity S3 Gateway, SeaweedFS and Garage.
+REFUSALS: list[tuple[S3Error, Cause, str]] = [
+    (refusal("SignatureDoesNotMatch"), Cause.SECRET_KEY, "MINIO_SECRET_KEY does not fit"),
+    (refusal("AccessDenied", "Forbidden: Invalid signature"), Cause.SECRET_KEY, "MINIO_SECRET_KEY does not fit"),
+    (refusal("InvalidAccessKeyId"), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
+    (refusal("XAdminUserNotFound", status=404), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
+    (refusal("AccessDenied", "Forbidden: No such key: GK1"), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
+    (refusal("ExpiredToken"), Cause.TOKEN, "renew MINIO_SESSION_TOKEN"),
+    (refusal("AccessDenied", "Access Denied."), Cause.FORBIDDEN, "allow its user what is missing"),
+    (refusal("NoSuchBucket", status=404), Cause.MISSING_BUCKET, "run manage.py initialize_buckets"),
+    (refusal("RequestTimeTooSkewed"), Cause.CLOCK, "clocks"),
+    (refusal("AuthorizationHeaderMalformed", status=400), Cause.REGION, "set MINIO_REGION to the server's region"),
+    (
+        refusal("AuthorizationHeaderMalformed", body=b"<Error><Region>eu-west-1</Region></Error>", status=400),
+        Cause.REGION,
+        "signed for region 'us-east-1', which is not the server's; set MINIO_REGION to 'eu-west-1'",
+    ),
+    (refusal("SlowDown", "Please reduce your request rate.", status=503), Cause.OTHER, "SlowDown"),
+]
+
+
+@pytest.mark.parametrize(("error", "cause", "told"), REFUSALS)
+def test_a_refusal_is_told_with_its_code_and_what_to_do(error: S3Error, cause: Cause, told: str) -> None:
+    assert cause_of(error) is cause
+    words = explained(error, read())
+    assert told in words
+    assert str(error.code) in words
+    assert "\n" not in words
+
+
+def test_what_a_forbidden_thing_needs_is_told() -> None:
+    words = explained(refusal("AccessDenied"), read(), needed="s3:GetBucketPolicy")
+    assert words == "the access key is not allowed to do this; allow its user s3:GetBucketPolicy (AccessDenied)"
+
+
+@pytest.mark.parametrize("error", [TimeoutError("no answer"), ValueError("a strange name"), OSError("gone")])
+def test_any_other_error_speaks_for_itself(error: Exception) -> None:
+    assert cause_of(error) is Cause.OTHER
+    assert explained(error, read()) == str(error)
+    assert server_region(error) == ""
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken"])
+def test_credentials_of_a_provider_are_named_as_that(code: str) -> None:
+    options: dict[str, Any] = {"MINIO_ACCESS_KEY": None, "MINIO_SECRET_KEY": None}
+    words = explained(refusal(code), read(**options, MINIO_CREDENTIALS=StaticProvider("someone", "hush")))
+    assert "MINIO_CREDENTIALS" in words
+    assert "_KEY" not in words
+
+
+@pytest.mark.parametrize("body", [b"", b"<Region></Region>", b"<Region>eu<b>west</b></Region>", b"\xff<Region>"])
+def test_a_region_is_only_taken_where_it_is_one(body: bytes) -> None:
+    assert server_region(refusal("AuthorizationHeaderMalformed", body=body)) == ""
