@@ -7,13 +7,11 @@ import errno
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
-from django.core.files.base import ContentFile
-
 from . import comparison, names, uploads
 from .compression import Compressed
 from .errors import CollectingError
 from .folders import Folders
-from .options import MEBIBYTE
+from .option_values import MIN_PART_SIZE
 from .parallel_uploads import Job, ParallelUploads
 from .sources import Source
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from .comparison import Content, Stored
     from .static import MinioBackendStatic
 
-IN_MEMORY = 8 * MEBIBYTE  # of a single file; a larger one is read twice, and sent before the next is looked at
+IN_MEMORY = MIN_PART_SIZE  # of one file, which goes up in one request then; a larger one is read twice and sent at once
 
 
 _open: ContextVar[Collection | None] = ContextVar("open_collection", default=None)
@@ -127,10 +125,9 @@ class Collection:
     def store(self, name: str, content: Any) -> str:
         """Upload a file, soon and by another thread, if it is not what the server has."""
         name = names.clean(name)
-        target = self.storage.upload_target(name, content)
         source = Source(content, replayable=True)
         try:
-            self._store(name, content, source, target)
+            self._store(name, content, source)
         finally:
             source.close()
         self._names.add(name)
@@ -192,16 +189,11 @@ class Collection:
                 storage.ensure_bucket()
         self._names = Folders(self._stored)
 
-    def _store(self, name: str, content: Any, source: Source, target: uploads.Target) -> None:
-        whole = source.length is None or source.length <= IN_MEMORY
-        body = b"".join(source.blocks(uploads.cut(source.length, self.storage.options))) if whole else None
-        if body is not None:
-            content_now: Any = ContentFile(body)
-            source = Source(content_now, replayable=False)
-        described = comparison.content_of(
-            source.blocks(uploads.cut(source.length, self.storage.options)),
-            content.original_md5 if isinstance(content, Compressed) else None,
-        )
+    def _store(self, name: str, content: Any, source: Source) -> None:
+        blocks = source.blocks(uploads.cut(source.length, self.storage.options))
+        body = b"".join(blocks) if source.length is None or source.length <= IN_MEMORY else None
+        original_md5 = content.original_md5 if isinstance(content, Compressed) else None
+        described = comparison.content_of(blocks if body is None else [body], original_md5)
         if name in self._sent:
             if self._sent[name] == described.etag:
                 return
@@ -209,11 +201,11 @@ class Collection:
         elif not self._force and self._server_has(name, described):
             return
         self.changes += 1
+        target = self.storage.upload_target(name, content)  # tells of names that no object can have
         if self._dry_run:
             return
         self._sent[name] = described.etag
-        headers = {**target.headers, comparison.RECORD: described.record}
-        target = dataclasses.replace(target, headers=headers)
+        target = dataclasses.replace(target, headers={**target.headers, comparison.RECORD: described.record})
         if body is None:
             source.rewind()
             self._uploads.run(name, target, source)

@@ -64,6 +64,12 @@ class MinioBackendStatic(MinioBackend):
             return cast("BufferedReader", compression.Decompressed(reader))
         return reader
 
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The name itself, which is always available: what is there is replaced."""
+        if max_length is None and collection_of(self) is not None:
+            return name
+        return super().get_available_name(name, max_length)
+
     def _store(self, name: str, content: Any) -> str:
         if self._compresses(name, content):
             content = compression.compress(content)
