@@ -102,8 +102,10 @@ class Collection:
             CollectingError: an upload has failed.
         """
         if name is None:
-            dropped = self.storage.superseded(self._provisional)
-            waiting = [job for of, job in self._provisional.items() if of not in dropped]
+            for given_up in self.storage.superseded(self._provisional).union(self._provisional.keys() & self._doomed):
+                del self._provisional[given_up], self._sent[given_up]
+                self._names.remove(given_up)
+            waiting = list(self._provisional.values())
             self._provisional.clear()
         else:
             waiting = [self._provisional.pop(name)] if name in self._provisional else []
@@ -135,8 +137,13 @@ class Collection:
         return name
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file or a folder of this name, as things will be at the end."""
+        """Whether there is a file or a folder of this name, as things will be at the end.
+
+        A forced upload denies what only the server has, as Django does not store a hashed file that exists.
+        """
         name = names.clean(name)
+        if self._force and name in self._stored and name not in self._sources and name not in self._sent:
+            return False
         return self._names.has_file(name) or self._names.has_folder(name)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
@@ -164,7 +171,6 @@ class Collection:
         if self._names.has_file(name):
             self._names.remove(name)
             self._doomed[name] = None
-            self._provisional.pop(name, None)
 
     # How
 
