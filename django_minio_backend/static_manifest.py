@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.staticfiles.storage import ManifestFilesMixin
 from django.core.files.base import ContentFile
-from django.core.files.storage import storages
+from django.core.files.storage import InvalidStorageError, storages
 from django.utils.encoding import iri_to_uri
 from django.utils.functional import SimpleLazyObject
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from django.core.files.storage import Storage
+
+    from .options import StorageOptions
 
 CACHE_FOR_GOOD = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"
 
@@ -36,10 +38,15 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
     def __init__(self, *arguments: Any, manifest_storage: Storage | str | None = None, **options: Any) -> None:
         self._hashed: set[str] = set()
         self._rewritten: set[str] = set()
+        self._manifest_storage_given = manifest_storage
         super().__init__(*arguments, **options)
-        given = manifest_storage or self.options.manifest_storage
-        if given is not None:
-            self.manifest_storage = self._manifest_storage(given)
+        if self.options.manifest_storage is not None:
+            self.manifest_storage = self._manifest_storage(self.options.manifest_storage)
+
+    def _read_options(self) -> StorageOptions:
+        if self._manifest_storage_given is not None:  # Django's mixin keeps it from the classes after it
+            self._given = {**self._given, "manifest_storage": self._manifest_storage_given}
+        return super()._read_options()
 
     def url(self, name: str | None, force: bool = False) -> str:  # noqa: FBT001, FBT002 - Django's signature
         """Address of the file under its hashed name, or its own in DEBUG mode unless ``force``.
@@ -87,7 +94,7 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
             return self
         try:
             return storages[given]
-        except KeyError as error:
+        except InvalidStorageError as error:
             raise ConfigurationError(
                 f"STORAGES['{self.options.alias}']: manifest_storage: there is no alias '{given}' in STORAGES."
             ) from error

@@ -72,7 +72,7 @@ def objects(sdk: Minio) -> Callable[[], dict[str, bytes]]:
         contents = {}
         for one in sdk.list_objects(bucket_name=site.STATIC_BUCKET, recursive=True):
             response = sdk.get_object(bucket_name=site.STATIC_BUCKET, object_name=str(one.object_name))
-            contents[str(one.object_name)] = response.data
+            contents[str(one.object_name)] = response.read(decode_content=False)
             response.release_conn()
         return contents
 

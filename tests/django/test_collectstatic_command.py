@@ -191,7 +191,7 @@ def test_a_failed_hashed_file_leaves_the_old_manifest(
                 collect()
 
                 def manifest() -> bytes:
-                    return (  # noqa: B023 - called within this round
+                    return (
                         (tmp_path / "local/staticfiles.json").read_bytes()
                         if more  # noqa: B023
                         else objects()["m0/staticfiles.json"]

@@ -51,7 +51,7 @@ ZIPPED = Content(1, MD5_A, f"gzip:{MD5_B}")
     ],
 )
 def test_a_listing_tells_whether_an_object_is_the_same(
-    held: Stored, content: Content, encrypted: bool, same: bool | None
+    held: Stored, content: Content, *, encrypted: bool, same: bool | None
 ) -> None:
     assert comparison.is_same(held, content, encrypted=encrypted) is same
 
@@ -99,7 +99,7 @@ def test_content_is_compressed_only_where_that_makes_it_smaller() -> None:
         ("application/gzip", False),
     ],
 )
-def test_text_types_are_known(kind: str, text: bool) -> None:
+def test_text_types_are_known(kind: str, *, text: bool) -> None:
     assert compression.is_text(kind) is text
 
 
