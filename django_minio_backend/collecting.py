@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import errno
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
-from . import comparison, names, uploads
+from . import comparison, listings, names, uploads
 from .compression import Compressed
 from .errors import CollectingError
 from .folders import Folders
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from django.core.files import File
     from django.core.files.storage import Storage
 
-    from .comparison import Content, Stored
+    from .comparison import Content
+    from .listings import Listed
     from .static import MinioBackendStatic
 
 IN_MEMORY = MIN_PART_SIZE  # of one file, which goes up in one request then; a larger one is read twice and sent at once
@@ -64,7 +66,7 @@ class Collection:
         self._dry_run = dry_run
         self._force = force
         self._sources: dict[str, tuple[Storage, str]] = {}
-        self._stored: dict[str, Stored] = {}
+        self._stored: dict[str, Listed] = {}
         self._names = Folders()
         self._sent: dict[str, str] = {}  # ETags of what this run has stored
         self._doomed: dict[str, None] = {}
@@ -180,10 +182,10 @@ class Collection:
         storage = self.storage
         prefix = names.folder_prefix("", storage.options.location)
         try:
-            for entry in storage.s3.list(storage.bucket, prefix, recursive=True, user_metadata=True):
-                name = str(entry.object_name)[len(prefix) :]
+            for entry in listings.everything_below(storage.s3, storage.bucket, prefix):
+                name = entry.key[len(prefix) :]
                 if name and not name.endswith("/"):
-                    self._stored[name] = comparison.stored_of(entry)
+                    self._stored[name] = entry
         except FAILURES as error:
             if not is_missing_bucket(error):
                 raise CollectingError(f"{self._where()} cannot be listed: {error}.") from error
@@ -227,7 +229,7 @@ class Collection:
         same = comparison.is_same(stored, content, encrypted=self.storage.options.sse is not None)
         return self._ask(name, stored, content) if same is None else same
 
-    def _ask(self, name: str, stored: Stored, content: Content) -> bool:
+    def _ask(self, name: str, stored: Listed, content: Content) -> bool:
         """Compare by the metadata of an object, or, where collectstatic has not uploaded it, by size and time."""
         from .s3 import FAILURES
 
@@ -240,10 +242,11 @@ class Collection:
         record = comparison.recorded_in(found.metadata or {})
         if record is not None:
             return record == content.record
-        if content.is_encoded or name not in self._sources or stored.modified is None:
+        if content.is_encoded or name not in self._sources or stored.size != content.size:
             return False
         storage, path = self._sources[name]
-        return stored.modified.timestamp() >= int(storage.get_modified_time(path).timestamp())
+        uploaded = dt.datetime.fromisoformat(stored.modified)
+        return uploaded.timestamp() >= int(storage.get_modified_time(path).timestamp())
 
     def _delete_doomed(self) -> None:
         from .s3 import FAILURES

@@ -13,10 +13,9 @@ from hashlib import md5
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable, Mapping
 
-    from minio.datatypes import Object
+    from .listings import Listed
 
 RECORD = "x-amz-meta-source-md5"  # "<encoding>:<hexadecimal MD5 of the content before it was encoded>"
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -42,20 +41,6 @@ class Content:
         return not self.record.startswith("identity:")
 
 
-@dataclass(frozen=True)
-class Stored:
-    """What a listing says of an object.
-
-    Attributes:
-        record: the metadata entry, where the listing gives metadata and there is one.
-    """
-
-    size: int
-    etag: str
-    modified: dt.datetime | None
-    record: str | None
-
-
 def content_of(blocks: Iterable[bytes | bytearray], encoded_from: str | None) -> Content:
     """Describe content by its bytes, cut as they will be sent.
 
@@ -78,22 +63,12 @@ def content_of(blocks: Iterable[bytes | bytearray], encoded_from: str | None) ->
     return Content(size, etag, record)
 
 
-def stored_of(entry: Object) -> Stored:
-    """Describe an object by its line in a listing."""
-    return Stored(
-        size=int(entry.size or 0),
-        etag=(entry.etag or "").strip('"'),
-        modified=entry.last_modified,
-        record=recorded_in(entry.metadata or {}),
-    )
-
-
 def recorded_in(metadata: Mapping[str, str]) -> str | None:
     """The metadata entry of an upload by collectstatic, whatever the case of its name."""
     return next((value for name, value in metadata.items() if name.lower() == RECORD), None)
 
 
-def is_same(stored: Stored, content: Content, *, encrypted: bool) -> bool | None:
+def is_same(stored: Listed, content: Content, *, encrypted: bool) -> bool | None:
     """Whether the object holds this content; None where the listing does not tell.
 
     An ETag is of another kind where the storage asks for encryption (``encrypted``).
@@ -102,8 +77,9 @@ def is_same(stored: Stored, content: Content, *, encrypted: bool) -> bool | None
         return True
     if not content.is_encoded and stored.size != content.size:
         return False
-    if stored.record is not None:
-        return stored.record == content.record
+    record = stored.metadata.get(RECORD)
+    if record is not None:
+        return record == content.record
     if not content.is_encoded and not encrypted and _MD5.fullmatch(stored.etag):
         return False
     return None

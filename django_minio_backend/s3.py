@@ -304,25 +304,17 @@ class S3Client:
         with _whole_answers(bucket):
             yield from self.sdk.remove_objects(bucket, [DeleteObject(key) for key in keys])
 
-    def list(
-        self, bucket: str, prefix: str = "", *, recursive: bool = False, user_metadata: bool = False
-    ) -> Iterator[Object]:
-        """List objects (ListObjectsV2), 1,000 a request; without ``recursive`` a folder is one entry.
-
-        ``user_metadata`` asks for that as well, which MinIO gives and other servers leave out.
-        """
+    def list(self, bucket: str, prefix: str = "", *, recursive: bool = False) -> Iterator[Object]:
+        """List objects (ListObjectsV2), 1,000 a request; without ``recursive`` a folder is one entry."""
         with _whole_answers(bucket):
-            yield from self.sdk.list_objects(
-                bucket, prefix=prefix or None, recursive=recursive, include_user_meta=user_metadata
-            )
+            yield from self.sdk.list_objects(bucket, prefix=prefix or None, recursive=recursive)
 
-    def any_below(self, bucket: str, prefix: str) -> bool:
-        """Whether the key of any object starts with a prefix (ListObjectsV2, one key)."""
-        query: Any = {"list-type": "2", "max-keys": "1", "encoding-type": "url", "prefix": prefix}
+    def list_page(self, bucket: str, query: Mapping[str, str]) -> ET.Element:
+        """One answer to ListObjectsV2, as XML, for callers that need more of it or less than the SDK gives."""
+        query = {"list-type": "2", "encoding-type": "url", **query}
         with _whole_answers(bucket):
-            response = self.sdk._execute("GET", bucket_name=bucket, query_params=query)  # noqa: SLF001 - no public way
-            listing = ET.fromstring(response.data)  # noqa: S314 - the server's own answer, parsed as the SDK does
-        return any(element.tag.rpartition("}")[2] == "Contents" for element in listing.iter())
+            response = self.sdk._execute("GET", bucket_name=bucket, query_params=dict(query))  # noqa: SLF001 - no public way
+            return ET.fromstring(response.data)  # noqa: S314 - the server's own answer, parsed as the SDK does
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket (CreateBucket); one that another process of the same owner has just made is no error."""

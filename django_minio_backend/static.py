@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from . import compression, names, uploads
+from . import compression, listings, names, uploads
 from .collecting import Collection, collection_of
 from .configured_storage import DefaultAlias
 from .options import DEFAULT_STATIC_FILES_BUCKET
@@ -111,7 +111,7 @@ class MinioBackendStatic(MinioBackend):
             return True
         if not names.clean(name):  # the bucket itself, which is not there
             return False
-        return self.s3.any_below(self.bucket, names.folder_prefix(name, self.options.location))
+        return listings.anything_below(self.s3, self.bucket, names.folder_prefix(name, self.options.location))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; none where there is no such folder."""

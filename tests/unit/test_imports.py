@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("option_values", "options", "option_reading"),
     ("s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files", "object_urls", "buckets", "health"),
-    ("folders", "compression", "comparison", "parallel_uploads", "progress"),
+    ("listings", "folders", "compression", "comparison", "parallel_uploads", "progress"),
     ("saving", "configured_storage", "storage", "collecting", "static", "static_manifest"),
     ("configured", "references", "initialization", "orphans"),
     (

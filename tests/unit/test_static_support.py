@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import gzip
 import io
 import zlib
@@ -16,19 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_minio_backend import comparison, compression
-from django_minio_backend.comparison import Content, Stored
+from django_minio_backend.comparison import RECORD, Content
 from django_minio_backend.folders import Folders
+from django_minio_backend.listings import Listed
 from django_minio_backend.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 MD5_A, MD5_B = md5(b"a").hexdigest(), md5(b"b").hexdigest()  # noqa: S324 - as S3 has it
 
 
-def stored(etag: str, size: int = 1, record: str | None = None) -> Stored:
-    return Stored(size, etag, NOW, record)
+def stored(etag: str, size: int = 1, record: str | None = None) -> Listed:
+    return Listed("a", size, etag, "2026-11-01T12:00:00.000Z", {RECORD: record} if record else {})
 
 
 PLAIN = Content(1, MD5_A, f"identity:{MD5_A}")
@@ -51,7 +50,7 @@ ZIPPED = Content(1, MD5_A, f"gzip:{MD5_B}")
     ],
 )
 def test_a_listing_tells_whether_an_object_is_the_same(
-    held: Stored, content: Content, *, encrypted: bool, same: bool | None
+    held: Listed, content: Content, *, encrypted: bool, same: bool | None
 ) -> None:
     assert comparison.is_same(held, content, encrypted=encrypted) is same
 
