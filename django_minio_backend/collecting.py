@@ -134,8 +134,9 @@ class Collection:
             self._store(name, content, source)
         finally:
             source.close()
-        self._names.add(name)
-        self._doomed.pop(name, None)
+        if not self._names.has_file(name):
+            self._names.add(name)
+            self._doomed.pop(name, None)
         return name
 
     def exists(self, name: str) -> bool:
@@ -181,8 +182,9 @@ class Collection:
 
         storage = self.storage
         prefix = names.folder_prefix("", storage.options.location)
+        metadata = storage.options.static_gzip or storage.options.sse is not None  # where ETags may not tell
         try:
-            for entry in listings.everything_below(storage.s3, storage.bucket, prefix):
+            for entry in listings.everything_below(storage.s3, storage.bucket, prefix, metadata=metadata):
                 name = entry.key[len(prefix) :]
                 if name and not name.endswith("/"):
                     self._stored[name] = entry

@@ -23,7 +23,7 @@ class Listed:
     Attributes:
         etag: without its quotes.
         modified: time of the upload, as in ISO 8601.
-        metadata: its headers, by names in lower case; only MinIO lists them.
+        metadata: its headers, by names in lower case; only MinIO lists them, if asked.
     """
 
     key: str
@@ -33,9 +33,12 @@ class Listed:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def everything_below(client: S3Client, bucket: str, prefix: str) -> Iterator[Listed]:
-    """List all objects whose keys start with a prefix, 1,000 a request."""
-    query = {"prefix": prefix, "metadata": "true"}  # the latter is MinIO's own, and ignored by others
+def everything_below(client: S3Client, bucket: str, prefix: str, *, metadata: bool) -> Iterator[Listed]:
+    """List all objects whose keys start with a prefix, 1,000 a request.
+
+    ``metadata`` asks for that as well: MinIO gives it, in twice the time or more, and other servers do not.
+    """
+    query = {"prefix": prefix, **({"metadata": "true"} if metadata else {})}
     while True:
         page = client.list_page(bucket, query)
         space = page.tag.partition("}")[0] + "}" if page.tag.startswith("{") else ""

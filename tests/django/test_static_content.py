@@ -143,7 +143,9 @@ def test_another_zlib_uploads_nothing_again(
             monkeypatch.setattr(
                 listings,
                 "everything_below",
-                lambda *arguments: (dataclasses.replace(one, metadata={}) for one in original(*arguments)),
+                lambda *arguments, **more: (
+                    dataclasses.replace(one, metadata={}) for one in original(*arguments, **more)
+                ),
             )
         with requests_made() as made:
             assert "0 static files copied, 4 unmodified." in collect()

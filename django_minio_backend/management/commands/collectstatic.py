@@ -83,7 +83,6 @@ class Command(collectstatic.Command):
         if self.collection is None:
             super().copy_file(path, prefixed_path, source_storage)
             return
-        source_path = source_storage.path(path)
         before = self.collection.changes
         self.collection.take(prefixed_path, source_storage, path)
         with source_storage.open(path) as source_file:
@@ -92,6 +91,7 @@ class Command(collectstatic.Command):
             self.unmodified_files.append(prefixed_path)
             self.log(f"Skipping '{path}' (not modified)")
             return
+        source_path = source_storage.path(path)
         if self.dry_run:
             self.log(f"Pretending to copy '{source_path}'", level=1)
         else:
