@@ -80,3 +80,7 @@ class BucketsNotReadyError(Exception):
 
 class CleaningError(Exception):
     """Orphaned objects could not be found or deleted; the message tells what was left as it is."""
+
+
+class CollectingError(Exception):
+    """Static files could not be compared, uploaded or deleted; the message tells which, where and why."""

@@ -2,6 +2,7 @@
 
 from .dates import get_iso_date, iso_date_prefix
 from .static import MinioBackendStatic
+from .static_manifest import MinioManifestStaticStorage
 from .storage import MinioBackend
 
-__all__ = ["MinioBackend", "MinioBackendStatic", "get_iso_date", "iso_date_prefix"]
+__all__ = ["MinioBackend", "MinioBackendStatic", "MinioManifestStaticStorage", "get_iso_date", "iso_date_prefix"]

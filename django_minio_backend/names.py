@@ -9,6 +9,40 @@ from django.core.exceptions import SuspiciousFileOperation
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
+# What browsers have to be told right: they refuse modules, styles and WebAssembly of another type, and what mimetypes
+# says depends on the machine's own tables. Source: https://www.iana.org/assignments/media-types/
+WEB_TYPES = {
+    ".avif": "image/avif",
+    ".cjs": "text/javascript",
+    ".css": "text/css",
+    ".eot": "application/vnd.ms-fontobject",
+    ".gif": "image/gif",
+    ".htm": "text/html",
+    ".html": "text/html",
+    ".ico": "image/x-icon",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".md": "text/markdown",
+    ".mjs": "text/javascript",
+    ".mp4": "video/mp4",
+    ".otf": "font/otf",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".txt": "text/plain",
+    ".wasm": "application/wasm",
+    ".webm": "video/webm",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".xml": "text/xml",
+}
+
 _COMPRESSED = {
     "br": "application/x-brotli",
     "bzip2": "application/x-bzip2",
@@ -66,6 +100,9 @@ def content_type(name: str, content: object) -> str:
     told = getattr(content, "content_type", None)
     if isinstance(told, str) and "/" in told and told.isascii() and told.isprintable():
         return told
+    known = WEB_TYPES.get(posixpath.splitext(name)[1].lower())
+    if known is not None:
+        return known
     guessed, encoding = mimetypes.guess_type(name)
     if encoding is not None:
         return _COMPRESSED.get(encoding, "application/octet-stream")

@@ -258,6 +258,15 @@ progress = with_methods("set_meta", "update", wanted="an object with set_meta(ob
 retention = with_methods("mode", "retain_until_date", wanted="a minio.retention.Retention")
 
 
+def storage(value: object) -> Any:
+    """A storage of files, or the alias of one."""
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, type) or not all(hasattr(value, name) for name in ("open", "save", "exists", "delete")):
+        raise WrongValueError("a storage such as FileSystemStorage(location=...), or an alias in STORAGES")
+    return value
+
+
 def checksum(value: object) -> str:
     """The name of a checksum algorithm of S3, as a string or as an enum member of that name."""
     name = str(getattr(value, "name", value)).upper()

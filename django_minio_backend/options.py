@@ -12,6 +12,7 @@ from . import option_values as values
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from django.core.files.storage import Storage
     from minio.commonconfig import Tags
     from minio.credentials.providers import Provider
     from minio.retention import Retention
@@ -98,6 +99,15 @@ class StorageOptions:
         values.bucket,
         None,
         f"bucket of static files, always public; {DEFAULT_STATIC_FILES_BUCKET} for a static storage without it",
+    )
+    static_gzip: bool = _option(
+        "MINIO_STATIC_GZIP", values.flag, False, "store static files of text types compressed, with Content-Encoding"
+    )
+    manifest_storage: Storage | str | None = _option(
+        "manifest_storage",
+        values.storage,
+        None,
+        "where MinioManifestStaticStorage keeps staticfiles.json, instead of in the bucket",
     )
     location: str = _option(
         "MINIO_LOCATION", values.location, "", "key prefix inside the bucket; names are relative to it"

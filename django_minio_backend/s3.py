@@ -327,6 +327,13 @@ class S3Client:
         with _whole_answers(bucket):
             yield from self.sdk.list_objects(bucket, prefix=prefix or None, recursive=recursive)
 
+    def list_page(self, bucket: str, query: Mapping[str, str]) -> ET.Element:
+        """One answer to ListObjectsV2, as XML, for callers that need more of it or less than the SDK gives."""
+        query = {"list-type": "2", "encoding-type": "url", **query}
+        with _whole_answers(bucket):
+            response = self.sdk._execute("GET", bucket_name=bucket, query_params=dict(query))  # noqa: SLF001 - no public way
+            return ET.fromstring(response.data)  # noqa: S314 - the server's own answer, parsed as the SDK does
+
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket (CreateBucket); one that another process of the same owner has just made is no error."""
         try:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from . import names
+from . import compression, listings, names, uploads
+from .collecting import Collection, collection_of
 from .configured_storage import DefaultAlias
 from .options import DEFAULT_STATIC_FILES_BUCKET
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from io import BufferedReader
+    from typing import Literal
+
+    from minio.datatypes import Object
+
     from .files import ObjectFile
     from .options import StorageOptions
 
@@ -34,10 +41,15 @@ class MinioBackendStatic(MinioBackend):
         bucket = options.bucket_name or options.static_files_bucket or DEFAULT_STATIC_FILES_BUCKET
         return dataclasses.replace(options, bucket_name=bucket, replace_existing=True)
 
+    # Files; while collectstatic runs, it knows them without asking the server
+
     def _open(self, name: str, mode: str = "rb", **text: str | None) -> ObjectFile:
         """Open a file; where the bucket is missing so is the file, as a manifest before the first collectstatic is."""
         from .s3 import FAILURES, ObjectNotFound, is_missing_bucket
 
+        collection = collection_of(self)
+        if collection is not None and mode == "rb" and (local := collection.open(name)) is not None:
+            return cast("ObjectFile", local)
         try:
             return super()._open(name, mode, **text)
         except FAILURES as error:
@@ -45,11 +57,105 @@ class MinioBackendStatic(MinioBackend):
                 raise ObjectNotFound(self.bucket, self.key(name)) from error
             raise
 
+    def _reader(self, key: str) -> BufferedReader:
+        """Read what a save has compressed as it was before."""
+        reader = super()._reader(key)
+        if self._compresses(key, None) and reader.peek(2)[:2] == compression.MAGIC:
+            return cast("BufferedReader", compression.Decompressed(reader))
+        return reader
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """Store a file under its name, and replace what is there; return the name."""
+        kind = type(self)
+        is_ours = all(
+            getattr(kind, method) is getattr(MinioBackend, method) for method in ("_save", "get_available_name")
+        )
+        if name and is_ours and collection_of(self) is not None:  # thousands of files, and no name is ever taken
+            return self._store(name, content)
+        return super().save(name, content, max_length)
+
+    def _store(self, name: str, content: Any) -> str:
+        if self._compresses(name, content):
+            content = compression.compress(content)
+        collection = collection_of(self)
+        return super()._store(name, content) if collection is None else collection.store(name, content)
+
+    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> uploads.Target:
+        target = super()._target(name, condition=condition, content=content)
+        added = {**self.own_headers(name)}
+        if isinstance(content, compression.Compressed):
+            added["Content-Encoding"] = "gzip"
+        return dataclasses.replace(target, headers=uploads.merged_headers(added, target.headers))
+
+    def own_headers(self, name: str) -> dict[str, str]:  # noqa: ARG002 - subclasses look at it
+        """Headers of a file unless the options say otherwise: none."""
+        return {}
+
+    def _compresses(self, name: str, content: object) -> bool:
+        """Whether a save stores this file as gzip. Readers of the manifest want plain JSON."""
+        if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
+            return False
+        given = {header.lower() for header in (*(self._object_headers(name) or {}), *(self.options.headers or {}))}
+        return "content-encoding" not in given and compression.is_text(names.content_type(name, content))
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that is not there is no error."""
+        collection = collection_of(self)
+        if collection is None:
+            super().delete(name)
+        else:
+            collection.delete(name)
+
     def exists(self, name: str) -> bool:
-        """Whether there is such an object, or a folder of that name, as ``collectstatic --clear`` asks for."""
+        """Whether there is such a file, or a folder of that name, as ``collectstatic --clear`` asks for."""
+        collection = collection_of(self)
+        if collection is not None:
+            return collection.exists(name)
         if super().exists(name):
             return True
-        return any(True for _ in self.s3.list(self.bucket, names.folder_prefix(name, self.options.location)))
+        if not names.clean(name):  # the bucket itself, which is not there
+            return False
+        return listings.anything_below(self.s3, self.bucket, names.folder_prefix(name, self.options.location))
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """Names of the folders and of the files directly in a folder; none where there is no such folder."""
+        collection = collection_of(self)
+        return super().listdir(path) if collection is None else collection.listdir(path)
+
+    def stat(self, name: str) -> Object:
+        """The SDK's description of an object.
+
+        Raises:
+            ObjectNotFound: both minio.error.S3Error and FileNotFoundError.
+        """
+        collection = collection_of(self)
+        if collection is not None:
+            collection.settle(names.clean(name))
+        return super().stat(name)
+
+    # For collectstatic
+
+    def collection(
+        self, *, dry_run: bool = False, force: bool = False, progress: Callable[[int, int], None] = lambda *_: None
+    ) -> Collection:
+        """What a run of collectstatic stores by, see there."""
+        return Collection(self, dry_run=dry_run, force=force, progress=progress)
+
+    def upload_target(self, name: str, content: object) -> uploads.Target:
+        """Where a file goes, with its headers."""
+        return self._target(name, condition=False, content=content)
+
+    def ensure_bucket(self) -> None:
+        """Make the bucket with its policy."""
+        self._ensure_bucket()
+
+    def is_provisional(self, name: str) -> bool:  # noqa: ARG002 - subclasses look at it
+        """Whether post-processing may yet give a file of this name another one: never."""
+        return False
+
+    def superseded(self, provisional: Iterable[str]) -> set[str]:  # noqa: ARG002 - subclasses look at it
+        """Those of some provisional names that post-processing has given up: none."""
+        return set()
 
     @property
     def is_bucket_public(self) -> bool:

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import scenarios
+from tests.benchmarks import scenarios, static_files
 from tools.servers import best_server
 
 MIB = 1024**2
@@ -93,7 +93,10 @@ def main() -> int:
         print(server.describe())  # noqa: T201
         os.environ.update(server.environment())
         os.environ["BENCHMARK_FILE"] = str(_make_large_file(Path(folder)))
-        return _compare(arguments.rounds, arguments.only)
+        worst = _compare(arguments.rounds, arguments.only)
+        if arguments.only in static_files.TITLE:
+            worst |= static_files.compare(server, arguments.rounds)
+        return worst
 
 
 def _compare(rounds: int, only: str) -> int:

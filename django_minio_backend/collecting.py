@@ -1,0 +1,270 @@
+"""One run of collectstatic: files are compared with one listing, and those that differ are uploaded in parallel."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import errno
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
+
+from . import listings, names, static_comparison, uploads
+from .compression import Compressed
+from .errors import CollectingError
+from .folders import Folders
+from .option_values import MIN_PART_SIZE
+from .parallel_uploads import Job, ParallelUploads
+from .sources import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+    from types import TracebackType
+
+    from django.core.files import File
+    from django.core.files.storage import Storage
+
+    from .listings import Listed
+    from .static import MinioBackendStatic
+    from .static_comparison import Content
+
+IN_MEMORY = MIN_PART_SIZE  # of one file, which goes up in one request then; a larger one is read twice and sent at once
+
+
+_open: ContextVar[Collection | None] = ContextVar("open_collection", default=None)
+
+
+def collection_of(storage: object) -> Collection | None:
+    """The collection that this thread has open for a storage, if any."""
+    found = _open.get()
+    return found if found is not None and found.storage is storage else None
+
+
+class Collection:
+    """Knows what the bucket holds and what the run has stored so far; while it is open its storage answers from it.
+
+    Args:
+        storage: where the files go.
+        dry_run: compare, but change nothing.
+        force: upload what the server has already, too.
+        progress: called in this thread after an upload with the number done and the number known so far.
+
+    Attributes:
+        changes: number of files that differ from what the server had.
+    """
+
+    def __init__(
+        self,
+        storage: MinioBackendStatic,
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+        progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
+        self.storage = storage
+        self.changes = 0
+        self._dry_run = dry_run
+        self._force = force
+        self._sources: dict[str, tuple[Storage, str]] = {}
+        self._stored: dict[str, Listed] = {}
+        self._names = Folders()
+        self._sent: dict[str, str] = {}  # ETags of what this run has stored
+        self._doomed: dict[str, None] = {}
+        self._provisional: dict[str, Job] = {}
+        self._uploads = ParallelUploads(storage.s3, storage.options, self._where(), progress)
+        self._token: Token[Collection | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._list()
+        self._token = _open.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._token is not None  # noqa: S101 - entered
+        _open.reset(self._token)
+        self._uploads.close()
+
+    # What collectstatic does
+
+    def take(self, name: str, storage: Storage, path: str) -> None:
+        """Remember where a file that is being collected comes from: it is read there, never from the server."""
+        self._sources[names.clean(name)] = (storage, path)
+
+    def clear(self) -> None:
+        """Delete what ``delete`` was called for, and take the bucket for empty from now on."""
+        self._delete_doomed()
+        self._stored.clear()
+
+    def settle(self, name: str | None = None) -> None:
+        """Wait until everything stored so far has arrived, or the file of one name.
+
+        Raises:
+            CollectingError: an upload has failed.
+        """
+        if name is None:
+            for given_up in self.storage.superseded(self._provisional).union(self._provisional.keys() & self._doomed):
+                del self._provisional[given_up], self._sent[given_up]
+                self._names.remove(given_up)
+            waiting = list(self._provisional.values())
+            self._provisional.clear()
+        else:
+            waiting = [self._provisional.pop(name)] if name in self._provisional else []
+        for job in waiting:
+            self._uploads.start(job)
+        self._uploads.wait(name)
+
+    def finish(self) -> None:
+        """Wait for all uploads, then delete what post-processing has replaced.
+
+        Raises:
+            CollectingError: an upload or a deletion has failed.
+        """
+        self.settle()
+        self._delete_doomed()
+
+    # What the storage does meanwhile
+
+    def store(self, name: str, content: Any) -> str:
+        """Upload a file, soon and by another thread, if it is not what the server has."""
+        name = names.clean(name)
+        source = Source(content, replayable=True)
+        try:
+            self._store(name, content, source)
+        finally:
+            source.close()
+        if not self._names.has_file(name):
+            self._names.add(name)
+            self._doomed.pop(name, None)
+        return name
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file or a folder of this name, as things will be at the end.
+
+        A forced upload denies what only the server has, as Django does not store a hashed file that exists.
+        """
+        name = names.clean(name)
+        if self._force and name in self._stored and name not in self._sources and name not in self._sent:
+            return False
+        return self._names.has_file(name) or self._names.has_folder(name)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """Names of the folders and of the files directly in a folder, as things will be at the end."""
+        return self._names.content(names.folder_prefix(path, "").rstrip("/"))
+
+    def open(self, name: str) -> File[Any] | None:
+        """The local file of this name; None where only the server has it.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        name = names.clean(name)
+        if name in self._sources:
+            storage, path = self._sources[name]
+            return storage.open(path)
+        if not self._names.has_file(name):
+            raise FileNotFoundError(errno.ENOENT, f"No such file in bucket '{self.storage.bucket}'", name)
+        self.settle(name)
+        return None
+
+    def delete(self, name: str) -> None:
+        """Forget a file; it is deleted at the end, unless it is stored again."""
+        name = names.clean(name)
+        if self._names.has_file(name):
+            self._names.remove(name)
+            self._doomed[name] = None
+
+    # How
+
+    def _list(self) -> None:
+        from .s3 import FAILURES, is_missing_bucket
+
+        storage = self.storage
+        prefix = names.folder_prefix("", storage.options.location)
+        metadata = storage.options.static_gzip or storage.options.sse is not None  # where ETags may not tell
+        try:
+            for entry in listings.everything_below(storage.s3, storage.bucket, prefix, metadata=metadata):
+                name = entry.key[len(prefix) :]
+                if name and not name.endswith("/"):
+                    self._stored[name] = entry
+        except FAILURES as error:
+            if not is_missing_bucket(error):
+                raise CollectingError(f"{self._where()} cannot be listed: {error}.") from error
+            if not storage.options.bucket_check_on_save:
+                raise CollectingError(
+                    f"{self._where()} is not there. Make it by 'manage.py initialize_buckets'."
+                ) from error
+            if not self._dry_run:
+                storage.ensure_bucket()
+        self._names = Folders(self._stored)
+
+    def _store(self, name: str, content: Any, source: Source) -> None:
+        blocks = source.blocks(uploads.cut(source.length, self.storage.options))
+        body = b"".join(blocks) if source.length is None or source.length <= IN_MEMORY else None
+        original_md5 = content.original_md5 if isinstance(content, Compressed) else None
+        described = static_comparison.content_of(blocks if body is None else [body], original_md5)
+        if name in self._sent:
+            if self._sent[name] == described.etag:
+                return
+            self.settle(name)  # two uploads of one name must not overtake each other
+        elif not self._force and self._server_has(name, described):
+            return
+        self.changes += 1
+        target = self.storage.upload_target(name, content)  # tells of names that no object can have
+        if self._dry_run:
+            return
+        self._sent[name] = described.etag
+        target = dataclasses.replace(target, headers={**target.headers, static_comparison.RECORD: described.record})
+        if body is None:
+            source.rewind()
+            self._uploads.run(name, target, source)
+        elif self.storage.is_provisional(name):
+            self._provisional[name] = Job(name, body, target)
+        else:
+            self._uploads.start(Job(name, body, target))
+
+    def _server_has(self, name: str, content: Content) -> bool:
+        stored = self._stored.get(name)
+        if stored is None:
+            return False
+        same = static_comparison.is_same(stored, content, encrypted=self.storage.options.sse is not None)
+        return self._ask(name, stored, content) if same is None else same
+
+    def _ask(self, name: str, stored: Listed, content: Content) -> bool:
+        """Compare by the metadata of an object, or, where collectstatic has not uploaded it, by size and time."""
+        from .s3 import FAILURES
+
+        try:
+            found = self.storage.s3.head(self.storage.bucket, self.storage.key(name), self.storage.ssec)
+        except FileNotFoundError:
+            return False
+        except FAILURES as error:
+            raise CollectingError(f"'{name}' in {self._where()} cannot be compared: {error}.") from error
+        record = static_comparison.recorded_in(found.metadata or {})
+        if record is not None:
+            return record == content.record
+        if content.is_encoded or name not in self._sources or stored.size != content.size:
+            return False
+        storage, path = self._sources[name]
+        uploaded = dt.datetime.fromisoformat(stored.modified)
+        return uploaded.timestamp() >= int(storage.get_modified_time(path).timestamp())
+
+    def _delete_doomed(self) -> None:
+        from .s3 import FAILURES
+
+        keys = [self.storage.key(name) for name in self._doomed if name in self._stored or name in self._sent]
+        self._doomed.clear()
+        if self._dry_run or not keys:
+            return
+        try:
+            failed = list(self.storage.s3.delete_many(self.storage.bucket, keys))
+        except FAILURES as error:
+            raise CollectingError(f"Files in {self._where()} could not be deleted: {error}.") from error
+        if failed:
+            told = "; ".join(f"'{one.name}': {one.message}" for one in failed[:5])
+            raise CollectingError(f"{len(failed)} files in {self._where()} could not be deleted: {told}.")
+
+    def _where(self) -> str:
+        alias = f" of STORAGES['{self.storage.options.alias}']" if self.storage.options.alias else ""
+        return f"bucket '{self.storage.bucket}'{alias} at {self.storage.base_url}"

@@ -1,0 +1,127 @@
+"""MinioManifestStaticStorage: static files under names with a hash of their content."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.staticfiles.storage import ManifestFilesMixin
+from django.core.files.base import ContentFile
+from django.core.files.storage import InvalidStorageError, storages
+from django.utils.encoding import iri_to_uri
+from django.utils.functional import SimpleLazyObject
+
+from . import names
+from .errors import ConfigurationError
+from .static import MinioBackendStatic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
+
+    from django.core.files.storage import Storage
+
+    from .options import StorageOptions
+
+CACHE_FOR_GOOD = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"
+
+
+class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
+    """Stores each static file also under a name with a hash of its content, which browsers may keep for good.
+
+    ``staticfiles.json`` tells which name stands for which; it is read when the first address is asked for.
+
+    Args:
+        manifest_storage: where that file is kept instead of in the bucket: a storage, or an alias in STORAGES.
+        arguments, options: as for MinioBackendStatic.
+    """
+
+    def __init__(self, *arguments: Any, manifest_storage: Storage | str | None = None, **options: Any) -> None:
+        self._hashed: set[str] = set()
+        self._rewritten: set[str] = set()
+        self._manifest_storage_given = manifest_storage
+        super().__init__(*arguments, **options)
+        if self.options.manifest_storage is not None:
+            self.manifest_storage = self._manifest_storage(self.options.manifest_storage)
+
+    def _read_options(self) -> StorageOptions:
+        if self._manifest_storage_given is not None:  # Django's mixin keeps it from the classes after it
+            self._given = {**self._given, "manifest_storage": self._manifest_storage_given}
+        return super()._read_options()
+
+    def url(
+        self,
+        name: str | None,
+        force: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        *,
+        expires: timedelta | float | None = None,
+        response_headers: Mapping[str, str] | None = None,
+        http_method: str = "GET",
+    ) -> str:
+        """Address of the file under its hashed name, or its own in DEBUG mode unless ``force``.
+
+        The other arguments are those of MinioBackend.url().
+
+        Raises:
+            ValueError: the manifest does not have the file, or an argument cannot be.
+        """
+        if expires is None and not response_headers and http_method == "GET":
+            return iri_to_uri(super().url(name or "", force)) or ""
+        served = name if settings.DEBUG and not force else self.stored_name(name or "")
+        return MinioBackendStatic.url(
+            self, served, expires=expires, response_headers=response_headers, http_method=http_method
+        )
+
+    def urls(
+        self,
+        names: Iterable[str],
+        *,
+        expires: timedelta | float | None = None,
+        response_headers: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Addresses of many files under their hashed names, by name; see ``url``."""
+        return {name: self.url(name, expires=expires, response_headers=response_headers) for name in names}
+
+    def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
+        """The name with a hash of the content in it."""
+        hashed = super().hashed_name(name, content, filename)
+        if hashed != name:
+            self._hashed.add(names.clean(hashed))
+            if isinstance(content, ContentFile):  # what Django makes of rewritten files
+                self._rewritten.add(names.clean(hashed))
+        return hashed
+
+    def load_manifest(self) -> Any:
+        """The manifest's content, which is read when it is first looked at: making a storage sends no request."""
+        read: Any = cache(super().load_manifest)
+        return SimpleLazyObject(lambda: read()[0]), SimpleLazyObject(lambda: read()[1])
+
+    def save_manifest(self) -> None:
+        """Write the manifest, with its names in one order: the same files make the same manifest."""
+        self.hashed_files = dict(sorted(self.hashed_files.items()))
+        super().save_manifest()
+
+    def own_headers(self, name: str) -> dict[str, str]:
+        """Headers of a file unless the options say otherwise: hashed ones may be cached for good."""
+        return {"Cache-Control": CACHE_FOR_GOOD} if name in self._hashed else {}
+
+    def is_provisional(self, name: str) -> bool:
+        """Whether post-processing may yet give a file of this name another one."""
+        return name in self._rewritten and not self.keep_intermediate_files
+
+    def superseded(self, provisional: Iterable[str]) -> set[str]:
+        """Those of some provisional names that post-processing has given up."""
+        return set(provisional).difference(self.hashed_files.values())
+
+    def _manifest_storage(self, given: Storage | str) -> Storage:
+        if not isinstance(given, str):
+            return given
+        if given == self.options.alias:
+            return self
+        try:
+            return storages[given]
+        except InvalidStorageError as error:
+            raise ConfigurationError(
+                f"STORAGES['{self.options.alias}']: manifest_storage: there is no alias '{given}' in STORAGES."
+            ) from error

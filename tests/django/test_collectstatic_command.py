@@ -1,0 +1,317 @@
+"""The command around the uploads: what it says, its flags, its failures; Django's own command is the measure."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangosCommand
+from django.core.files.base import ContentFile
+from django.core.management import call_command, get_commands
+from django.core.management.base import CommandError
+
+from django_minio_backend.management.commands.collectstatic import Command
+from django_minio_backend.models import MinioBackendStatic
+from tests import settings as site
+from tests.django.conftest import FILES
+from tests.support.meddler import meddling, s3_error
+from tests.support.settings import STATIC
+from tests.support.static_files import collect, write
+from tests.support.wire import requests_made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from minio import Minio
+    from pytest_django import Settings
+
+    from tools.servers import Server
+
+    Using = Callable[..., AbstractContextManager[Any]]
+
+pytestmark = pytest.mark.usefixtures("site_buckets")
+
+
+def run(command: type[DjangosCommand], *arguments: str, **options: Any) -> tuple[str, str]:
+    """What a command writes to its two streams."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command(command(stdout=out, stderr=err), "--noinput", *arguments, **options)
+    return out.getvalue(), err.getvalue()
+
+
+def test_this_package_brings_the_command_where_it_stands_first() -> None:
+    assert get_commands()["collectstatic"] == "django_minio_backend"
+
+
+@pytest.mark.parametrize("verbosity", [0, 1, 2, 3])
+@pytest.mark.parametrize("backend", ["MinioBackendStatic", "MinioManifestStaticStorage"])
+def test_it_says_what_djangos_command_says(
+    backend: str, verbosity: int, tmp_path: Path, settings: Settings, static_storage: Using
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    write(first, {**FILES, "ignored.tmp": b"", "CVS/entries": b"", "~backup~": b""})
+    write(second, {"style.css": b"another one of this name", "more.css": b"@import 'style.css';"})
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STATICFILES_DIRS = [first, ("prefix", second), second]
+    flags: list[tuple[str, ...]] = [(), (), ("--dry-run",), ("--no-post-process",), ("-i", "*.tmp", "--clear")]
+    path = f"django_minio_backend.models.{backend}"
+    with static_storage(path, MINIO_LOCATION="djangos"):
+        theirs = [run(DjangosCommand, *each, verbosity=verbosity) for each in flags]
+    with static_storage(path, MINIO_LOCATION="ours"):
+        ours = [run(Command, *each, verbosity=verbosity) for each in flags]
+    assert ours == theirs
+
+
+def test_a_failure_of_post_processing_is_told_as_django_tells_it(folder: Path, static_storage: Using) -> None:
+    (folder / "broken.css").write_bytes(b"a { background: url(missing.png); }")
+    said, failures = [], []
+    for command in (DjangosCommand, Command):
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            static_storage("django_minio_backend.models.MinioManifestStaticStorage", MINIO_LOCATION=command.__module__),
+            pytest.raises((ValueError, CommandError)) as failure,
+        ):
+            call_command(command(stdout=out, stderr=err), "--noinput")
+        said.append((out.getvalue(), err.getvalue()))
+        failures.append(failure)
+    assert said[0] == said[1]
+    assert said[1][1].startswith("Post-processing 'broken.css' failed!")
+    assert failures[0].type is failures[1].type
+    assert "missing.png" in str(failures[1].value)
+
+
+@pytest.mark.usefixtures("manifest_storage")
+def test_a_failed_post_processing_leaves_the_manifest_as_it_was(
+    folder: Path, objects: Callable[[], dict[str, bytes]]
+) -> None:
+    collect()
+    before = objects()
+    (folder / "style.css").write_bytes(b"a { background: url(missing.png); }")
+    with pytest.raises((ValueError, CommandError)):
+        collect()
+    after = objects()
+    assert after["staticfiles.json"] == before["staticfiles.json"]
+    assert before.items() - after.items() <= {("style.css", FILES["style.css"])}
+
+
+def test_another_storage_gets_djangos_command(folder: Path, tmp_path: Path, settings: Settings) -> None:
+    assert folder.exists()
+    settings.STATIC_ROOT = tmp_path / "root"
+    settings.STORAGES = {"default": dict(site.STORAGES["default"]), "staticfiles": dict(STATIC)}
+    with requests_made() as made:
+        assert f"4 static files copied to '{tmp_path / 'root'}'." in collect()
+        assert f"0 static files copied to '{tmp_path / 'root'}', 4 unmodified." in collect()
+        collect("--link", "--clear")
+        assert (tmp_path / "root/style.css").is_symlink()
+        with pytest.raises(CommandError, match="--force-upload needs MinioBackendStatic"):
+            collect("--force-upload")
+    assert made == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_force_upload_uploads_what_is_there_with_its_new_headers(sdk: Minio, static_storage: Using) -> None:
+    collect()
+    with static_storage(MINIO_OBJECT_HEADERS={"Cache-Control": "max-age=60"}):
+        assert "0 static files copied, 4 unmodified." in collect()
+        assert "4 static files copied." in collect("--force-upload")
+    found = sdk.stat_object(bucket_name=site.STATIC_BUCKET, object_name="style.css")
+    assert (found.metadata or {})["cache-control"] == "max-age=60"
+
+
+@pytest.mark.usefixtures("manifest_storage")
+def test_force_upload_uploads_each_file_once(folder: Path) -> None:
+    assert folder.exists()
+    collect()
+    with requests_made() as made:
+        collect("--force-upload")
+    assert sorted(made) == ["GET", *["PUT"] * 9]
+
+
+def test_a_dry_run_says_what_the_real_run_does(folder: Path, objects: Callable[[], dict[str, bytes]]) -> None:
+    assert "4 static files copied." in collect("--dry-run")
+    assert objects() == {}
+    collect()
+    (folder / "style.css").write_bytes(b"changed")
+    before = objects()
+    for arguments, count in (((), 1), (("--clear",), 4)):
+        with requests_made() as made:
+            told = collect("--dry-run", *arguments)
+        assert made == ["GET"]
+        assert told.count("Pretending to copy") == count
+        assert f"{count} static file{'s' if count > 1 else ''} copied" in told
+    assert objects() == before
+    assert "1 static file copied, 3 unmodified." in collect()
+
+
+@pytest.mark.usefixtures("folder")
+def test_objects_in_the_way_are_replaced_and_never_deleted_first() -> None:
+    MinioBackendStatic().save("style.css", ContentFile(b"old"))
+    with requests_made() as made:
+        collect()
+    assert sorted(made) == ["GET", "PUT", "PUT", "PUT", "PUT"]
+
+
+def test_a_refused_upload_fails_the_command_and_the_next_run_completes(
+    big_folder: Path, server: Server, static_storage: Using, objects: Callable[[], dict[str, bytes]]
+) -> None:
+    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.path.endswith("/13.png") else None
+        with pytest.raises(CommandError) as failure:
+            collect()
+        for told in ("'generated/3/13.png' could not be uploaded", f"bucket '{site.STATIC_BUCKET}'", "AccessDenied"):
+            assert told in str(failure.value)
+        assert "STORAGES['staticfiles']" in str(failure.value)
+        assert meddler.endpoint in str(failure.value)
+        some = objects()
+        assert "generated/3/13.png" not in some
+        meddler.rule = lambda _: None
+        told = collect()
+    assert re.search(rf"\b[1-9]\d* static files? copied, {len(some)} unmodified\.", told)
+    assert objects()["generated/3/13.png"] == (big_folder / "generated/3/13.png").read_bytes()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_failed_hashed_file_leaves_the_old_manifest(
+    folder: Path, server: Server, static_storage: Using, objects: Callable[[], dict[str, bytes]], tmp_path: Path
+) -> None:
+    from django.core.files.storage import FileSystemStorage
+
+    local = FileSystemStorage(location=tmp_path / "local")
+    for more in ({}, {"manifest_storage": local}):
+        with meddling(server) as meddler:
+            path = "django_minio_backend.models.MinioManifestStaticStorage"
+            with static_storage(path, MINIO_ENDPOINT=meddler.endpoint, MINIO_LOCATION=f"m{len(more)}", **more):
+                collect()
+
+                def manifest() -> bytes:
+                    return (
+                        (tmp_path / "local/staticfiles.json").read_bytes()
+                        if more  # noqa: B023
+                        else objects()["m0/staticfiles.json"]
+                    )
+
+                before = manifest()
+                write(folder, {"images/red.png": b"\x89PNG another red" * (len(more) + 1)})
+                meddler.rule = lambda asked: s3_error(403, "AccessDenied") if ".css" in asked.path else None
+                with pytest.raises(CommandError, match=r"style\.[0-9a-f]{12}\.css"):
+                    collect()
+                assert manifest() == before
+                meddler.rule = lambda _: None
+                collect()
+                assert manifest() != before
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.usefixtures("folder")
+def test_a_refused_listing_or_deletion_fails_the_command(method: str, server: Server, static_storage: Using) -> None:
+    MinioBackendStatic().save("stale.css", ContentFile(b"old"))
+    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == method else None
+        with pytest.raises(CommandError, match=rf"'{site.STATIC_BUCKET}'.* (cannot be listed|could not be deleted)"):
+            collect("--clear")
+
+
+def test_a_single_object_that_cannot_be_deleted_fails_the_command(server: Server, static_storage: Using) -> None:
+    MinioBackendStatic().save("stale.css", ContentFile(b"old"))
+    answer = s3_error(200, "unused")._replace(
+        body=b"<DeleteResult><Error><Key>stale.css</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+        b"</DeleteResult>"
+    )
+    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
+        meddler.rule = lambda asked: answer if asked.method == "POST" else None
+        with pytest.raises(CommandError, match=r"1 files in .* could not be deleted: 'stale.css': no"):
+            collect("--clear")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_bucket_is_told_or_made(bucket_name: Callable[[], str], sdk: Minio, static_storage: Using) -> None:
+    name = bucket_name()
+    for arguments in ((), ("--dry-run",)):
+        with (
+            static_storage(MINIO_STATIC_FILES_BUCKET=name),
+            pytest.raises(CommandError, match=rf"bucket '{name}' .* is not there.*initialize_buckets"),
+        ):
+            collect(*arguments)
+    with static_storage(MINIO_STATIC_FILES_BUCKET=name, MINIO_BUCKET_CHECK_ON_SAVE=True):
+        assert "4 static files copied." in collect("--dry-run")
+        assert not sdk.bucket_exists(bucket_name=name)
+
+
+@pytest.mark.needs("policies")
+@pytest.mark.usefixtures("folder")
+def test_a_missing_bucket_is_made_where_saves_make_it(
+    bucket_name: Callable[[], str], sdk: Minio, static_storage: Using
+) -> None:
+    name = bucket_name()
+    with static_storage(MINIO_STATIC_FILES_BUCKET=name, MINIO_BUCKET_CHECK_ON_SAVE=True):
+        assert "4 static files copied." in collect()
+    assert len(list(sdk.list_objects(bucket_name=name, recursive=True))) == 4
+    assert "s3:GetObject" in sdk.get_bucket_policy(bucket_name=name)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_terminal_shows_how_far_the_uploads_are() -> None:
+    terminal = Terminal()
+    call_command(Command(stdout=terminal), "--noinput")
+    shown = terminal.getvalue()
+    assert "\rUploaded 4 of 4" in shown
+    assert shown.rpartition("\r")[2].strip() == "4 static files copied."
+    quiet = Terminal()
+    call_command(Command(stdout=quiet), "--noinput", "--force-upload", verbosity=0)
+    assert quiet.getvalue() == ""
+
+
+def test_the_question_is_asked_as_django_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder.exists()
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    with pytest.raises(CommandError, match=r"Collecting static files cancelled\."):
+        call_command(Command(), interactive=True)
+
+
+def test_without_the_app_of_static_files_the_command_says_so(settings: Settings) -> None:
+    settings.INSTALLED_APPS = [app for app in site.INSTALLED_APPS if app != "django.contrib.staticfiles"]
+    with pytest.raises(CommandError, match=r"needs 'django\.contrib\.staticfiles' in INSTALLED_APPS"):
+        call_command(Command(), "--noinput")
+
+
+OTHER_ORDER = """
+from tests.settings import *
+INSTALLED_APPS = ["django.contrib.staticfiles", *(app for app in INSTALLED_APPS if app != "django.contrib.staticfiles")]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+"""
+
+
+def test_in_the_other_order_djangos_command_works_on_the_storage(
+    folder: Path, tmp_path: Path, objects: Callable[[], dict[str, bytes]]
+) -> None:
+    (tmp_path / "other_order.py").write_text(f"{OTHER_ORDER}STATICFILES_DIRS = [{str(folder)!r}]\n")
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "other_order",
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])]),
+    }
+
+    def manage(*arguments: str) -> str:
+        command = [sys.executable, "-m", "django", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "force-upload" not in manage("help", "collectstatic")
+    for name in ("stale.css", "images/stale.png", "old/deep/stale.svg"):
+        MinioBackendStatic().save(name, ContentFile(b"stale"))
+    assert "4 static files copied" in manage("collectstatic", "--noinput", "--clear")
+    assert objects() == FILES
+    assert "0 static files copied, 4 unmodified" in manage("collectstatic", "--noinput")

@@ -1,0 +1,327 @@
+"""What static files are as objects: types, headers, compression, other ETags than MD5."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import mimetypes
+import os
+import re
+import time
+import zlib
+from hashlib import md5
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, storages
+
+from django_minio_backend import compression, listings
+from django_minio_backend.errors import ConfigurationError
+from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
+from django_minio_backend.static_comparison import RECORD
+from tests import settings as site
+from tests.support.meddler import meddling
+from tests.support.settings import entry, storages_set
+from tests.support.static_files import collect, write
+from tests.support.wire import requests_made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import urllib3
+    from minio import Minio
+    from minio.datatypes import Object
+
+    from tools.servers import Server
+
+    Using = Callable[..., AbstractContextManager[Any]]
+
+pytestmark = pytest.mark.usefixtures("site_buckets")
+
+MANIFEST = "django_minio_backend.models.MinioManifestStaticStorage"
+TEXT = b"body { background: url('images/red.png'); }\n" * 30
+
+
+@pytest.fixture
+def stat(sdk: Minio) -> Callable[[str], Object]:
+    return lambda name: sdk.stat_object(bucket_name=site.STATIC_BUCKET, object_name=name)
+
+
+def metadata(found: Object) -> dict[str, str]:
+    return {name.lower(): value for name, value in (found.metadata or {}).items()}
+
+
+TYPES = {
+    "a.css": "text/css",
+    "a.js": "text/javascript",
+    "a.mjs": "text/javascript",
+    "a.svg": "image/svg+xml",
+    "a.woff": "font/woff",
+    "a.woff2": "font/woff2",
+    "a.map": "application/json",
+    "a.wasm": "application/wasm",
+    "a.webmanifest": "application/manifest+json",
+    "a.json": "application/json",
+    "a.html": "text/html",
+    "A.JS": "text/javascript",
+}
+
+
+def test_types_are_right_whatever_the_machine_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, stat: Callable[[str], Object]
+) -> None:
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: ("text/plain", None))  # as the registry of Windows
+    write(folder, dict.fromkeys(TYPES, b"content"))
+    collect()
+    assert {name: stat(name).content_type for name in TYPES} == TYPES
+
+
+def test_headers_of_the_options_win(
+    folder: Path, static_storage: Using, stat: Callable[[str], Object], objects: Callable[[], dict[str, bytes]]
+) -> None:
+    write(folder, {"own.js": b"void 1;"})
+
+    def headers(name: str) -> dict[str, str]:
+        return {"Content-Type": "text/x-own", "cache-control": "no-cache"} if name.startswith("own") else {}
+
+    with static_storage(MANIFEST, MINIO_OBJECT_HEADERS=headers):
+        collect()
+    for name in objects():
+        found = stat(name)
+        if name.startswith("own"):
+            assert (found.content_type, metadata(found)["cache-control"]) == ("text/x-own", "no-cache")
+        elif re.search(r"\.[0-9a-f]{12}\.", name):
+            assert metadata(found)["cache-control"] == "public, max-age=31536000, immutable"
+        else:
+            assert "cache-control" not in metadata(found)
+
+
+def test_text_is_compressed_and_compared_by_its_content(
+    folder: Path, static_storage: Using, stat: Callable[[str], Object], objects: Callable[[], dict[str, bytes]]
+) -> None:
+    write(folder, {"style.css": TEXT})
+    with static_storage(MINIO_STATIC_GZIP=True):
+        assert "4 static files copied." in collect()
+        assert gzip.decompress(objects()["style.css"]) == TEXT
+        assert metadata(stat("style.css"))["content-encoding"] == "gzip"
+        assert "content-encoding" not in metadata(stat("images/red.png"))
+        with requests_made() as made:
+            assert "0 static files copied, 4 unmodified." in collect()
+        assert made == ["GET"]
+        with MinioBackendStatic().open("style.css") as file:
+            assert file.size < len(TEXT)
+            assert file.read() == TEXT
+        write(folder, {"style.css": TEXT.replace(b"red", b"tan")})
+        assert "1 static file copied, 3 unmodified." in collect()
+    assert "1 static file copied, 3 unmodified." in collect()  # without compression again
+    assert objects()["style.css"] == TEXT.replace(b"red", b"tan")
+    with static_storage(MINIO_STATIC_GZIP=True):
+        assert "1 static file copied, 3 unmodified." in collect()
+
+
+@pytest.mark.parametrize("gives_metadata", [True, False])
+def test_another_zlib_uploads_nothing_again(
+    folder: Path,
+    server: Server,
+    static_storage: Using,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    gives_metadata: bool,
+) -> None:
+    write(folder, {"style.css": TEXT})
+    with meddling(server) as meddler, static_storage(MINIO_STATIC_GZIP=True, MINIO_ENDPOINT=meddler.endpoint):
+        collect()
+        monkeypatch.setattr(
+            compression, "squeeze", lambda body: gzip.compress(body, compresslevel=1, mtime=0) + gzip.compress(b"")
+        )
+        if not gives_metadata:  # as every server but MinIO
+            original = listings.everything_below
+            monkeypatch.setattr(
+                listings,
+                "everything_below",
+                lambda *arguments, **more: (
+                    dataclasses.replace(one, metadata={}) for one in original(*arguments, **more)
+                ),
+            )
+        with requests_made() as made:
+            assert "0 static files copied, 4 unmodified." in collect()
+        expected = ["GET"] if gives_metadata and server.kind == "minio" else ["GET", "HEAD"]
+        assert made == expected
+
+
+@pytest.mark.needs("policies")
+def test_browsers_get_compressed_text_as_text(folder: Path, static_storage: Using, http: urllib3.PoolManager) -> None:
+    write(folder, {"style.css": TEXT})
+    with static_storage(MINIO_STATIC_GZIP=True):
+        collect()
+        answer = http.request("GET", MinioBackendStatic().url("style.css"))
+    assert (answer.headers["content-encoding"], answer.headers["content-type"]) == ("gzip", "text/css")
+    assert answer.data == TEXT  # decoded by the client
+
+
+def test_hashed_names_and_manifest_are_the_same_with_compression(
+    folder: Path, static_storage: Using, objects: Callable[[], dict[str, bytes]]
+) -> None:
+    write(folder, {"style.css": TEXT, "big.js": b"import './script.js';\n" * 50})
+    with static_storage(MANIFEST):
+        collect()
+        plain = objects()
+    with static_storage(MANIFEST, MINIO_STATIC_GZIP=True):
+        collect("--force-upload")
+        compressed = objects()
+        with requests_made() as made:
+            collect()
+        assert made == ["GET"]
+        assert MinioManifestStaticStorage().url("style.css")
+    assert compressed.keys() == plain.keys()
+    assert compressed["staticfiles.json"] == plain["staticfiles.json"]
+    for name, content in plain.items():
+        stored = compressed[name]
+        assert content in (stored, zlib.decompress(stored, wbits=31) if stored[:2] == b"\x1f\x8b" else stored)
+
+
+# ETags that are no MD5
+
+
+LARGE = 33 * 1024**2
+
+
+def test_a_file_that_goes_up_in_parts_is_compared_by_its_parts(folder: Path, stat: Callable[[str], Object]) -> None:
+    (folder / "film.mp4").write_bytes(b"0123456789abcdef" * (LARGE // 16))
+    collect()
+    assert str(stat("film.mp4").etag).endswith("-5")
+    with requests_made() as made:
+        assert "0 static files copied, 5 unmodified." in collect()
+    assert made == ["GET"]
+    with (folder / "film.mp4").open("r+b") as file:
+        file.write(b"X")
+    assert "1 static file copied, 4 unmodified." in collect()
+
+
+def test_parts_of_other_sizes_are_compared_by_the_recorded_checksum(folder: Path, static_storage: Using) -> None:
+    (folder / "film.mp4").write_bytes(b"0123456789abcdef" * (12 * 1024**2 // 16))
+    with static_storage(MINIO_MULTIPART_UPLOAD=True, MINIO_MULTIPART_PART_SIZE=5 * 1024**2):
+        collect()
+    with requests_made() as made:
+        assert "0 static files copied, 5 unmodified." in collect()
+    assert set(made) <= {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize(("older", "told"), [(False, "0 static files copied, 4"), (True, "1 static file copied, 3")])
+def test_what_others_have_uploaded_in_parts_is_compared_by_size_and_time(
+    told: str, folder: Path, sdk: Minio, *, older: bool
+) -> None:
+    content = b"0123456789abcdef" * (11 * 1024**2 // 16)
+    collect()
+    sdk.put_object(
+        bucket_name=site.STATIC_BUCKET,
+        object_name="images/red.png",
+        data=io.BytesIO(content),
+        length=len(content),
+        part_size=5 * 1024**2,
+    )
+    (folder / "images/red.png").write_bytes(content)
+    when = time.time() + (3600 if older else -3600)
+    os.utime(folder / "images/red.png", (when, when))
+    assert told in collect()
+
+
+@pytest.mark.usefixtures("folder")
+def test_uploads_carry_the_checksum_of_their_source(stat: Callable[[str], Object]) -> None:
+    collect()
+    found = stat("script.js")
+    assert metadata(found)[RECORD] == f"identity:{md5(b'void 0;').hexdigest()}"  # noqa: S324 - as the ETag
+    assert str(found.etag) == md5(b"void 0;").hexdigest()  # noqa: S324
+
+
+# Where the manifest is
+
+
+def test_the_manifest_can_be_kept_by_another_storage(
+    folder: Path, tmp_path: Path, objects: Callable[[], dict[str, bytes]]
+) -> None:
+    assert folder.exists()
+    options = site.STORAGES["staticfiles"]["OPTIONS"]
+    local = FileSystemStorage(location=tmp_path / "manifest")
+    for number, given in enumerate((local, "manifest")):
+        with storages_set(
+            default=entry(dict(site.STORAGES["default"]["OPTIONS"])),
+            manifest={
+                "BACKEND": "django.core.files.storage.FileSystemStorage",
+                "OPTIONS": {"location": tmp_path / "alias"},
+            },
+            staticfiles=entry({**options, "manifest_storage": given, "MINIO_LOCATION": str(number)}, MANIFEST),
+        ):
+            collect()
+            assert (tmp_path / ("alias" if number else "manifest") / "staticfiles.json").exists()
+            assert f"{number}/staticfiles.json" not in objects()
+            with requests_made() as made:
+                assert re.search(r"/style\.[0-9a-f]{12}\.css$", MinioManifestStaticStorage().url("style.css"))
+            assert made == []
+
+
+def test_an_alias_that_is_not_there_is_told(static_storage: Using) -> None:
+    with (
+        static_storage(MANIFEST, manifest_storage="nowhere"),
+        pytest.raises(ConfigurationError, match=r"'staticfiles'.*manifest_storage.* no alias 'nowhere'"),
+    ):
+        storages["staticfiles"]
+
+
+# Addresses of hashed files
+
+
+def test_addresses_of_hashed_files_are_encoded_and_keep_their_fragments(folder: Path, static_storage: Using) -> None:
+    write(folder, {"a b/ä.svg": b"<svg/>"})
+    with static_storage(MANIFEST):
+        collect()
+        storage = storages["staticfiles"]
+        assert re.search(r"/a%20b/%C3%A4\.[0-9a-f]{12}\.svg$", storage.url("a b/ä.svg"))
+        assert re.search(r"\.svg#icon$", storage.url("a b/ä.svg#icon"))
+        assert storage.url("images/").endswith("/images/")
+        with pytest.raises(ValueError, match=r"Missing staticfiles manifest entry for 'none\.css'"):
+            storage.url("none.css")
+
+
+def test_signed_addresses_name_the_hashed_file_too(
+    folder: Path, static_storage: Using, http: urllib3.PoolManager
+) -> None:
+    assert folder.exists()
+    with static_storage(MANIFEST):
+        collect()
+        storage: Any = storages["staticfiles"]
+        as_download = {"response-content-disposition": "attachment"}
+        url = storage.url("style.css", expires=60, response_headers=as_download)
+        assert re.search(r"/style\.[0-9a-f]{12}\.css\?", url)
+        assert storage.urls(["style.css"]) == {"style.css": storage.url("style.css")}
+        (named,) = storage.urls(["style.css"], expires=60).values()
+        assert re.search(r"/style\.[0-9a-f]{12}\.css\?", named)
+    response = http.request("GET", url)
+    assert (response.status, response.headers["content-disposition"]) == (200, "attachment")
+
+
+def test_in_debug_mode_addresses_are_not_hashed(folder: Path, static_storage: Using, settings: Any) -> None:
+    assert folder.exists()
+    with static_storage(MANIFEST):
+        collect()
+        settings.DEBUG = True
+        storage: Any = storages["staticfiles"]
+        assert storage.url("style.css").endswith("/style.css")
+        assert re.search(r"/style\.[0-9a-f]{12}\.css$", storage.url("style.css", force=True))
+
+
+def test_another_alias_is_a_static_storage_too(bucket: str, server: Server) -> None:
+    assert server.endpoint
+    with storages_set(
+        docs=entry({**site.SERVER_OPTIONS, "MINIO_STATIC_FILES_BUCKET": bucket, "MINIO_LOCATION": "docs"}, MANIFEST)
+    ):
+        storage: Any = storages["docs"]
+        assert storage.bucket == bucket
+        storage.save("a.css", ContentFile(b"a{}"))
+        storage.hashed_files = {"a.css": "a.0123.css"}
+        storage.save_manifest()
+        assert MinioManifestStaticStorage(storage_name="docs").url("a.css").endswith(f"/{bucket}/docs/a.0123.css")

@@ -1,0 +1,138 @@
+"""What collectstatic is made of: comparing, compressing, folders, and the line on a terminal."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from hashlib import md5
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management.base import OutputWrapper
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_minio_backend import compression, static_comparison
+from django_minio_backend.folders import Folders
+from django_minio_backend.listings import Listed
+from django_minio_backend.progress import Progress
+from django_minio_backend.static_comparison import RECORD, Content
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MD5_A, MD5_B = md5(b"a").hexdigest(), md5(b"b").hexdigest()  # noqa: S324 - as S3 has it
+
+
+def stored(etag: str, size: int = 1, record: str | None = None) -> Listed:
+    return Listed("a", size, etag, "2026-11-01T12:00:00.000Z", {RECORD: record} if record else {})
+
+
+PLAIN = Content(1, MD5_A, f"identity:{MD5_A}")
+ZIPPED = Content(1, MD5_A, f"gzip:{MD5_B}")
+
+
+@pytest.mark.parametrize(
+    ("held", "content", "encrypted", "same"),
+    [
+        (stored(MD5_A), PLAIN, False, True),
+        (stored(MD5_B), PLAIN, False, False),
+        (stored(MD5_B, size=2, record=PLAIN.record), PLAIN, False, False),  # another size is another content
+        (stored(MD5_B, record=PLAIN.record), PLAIN, False, True),  # a server that encrypts unasked
+        (stored(MD5_B, record=f"identity:{MD5_B}"), PLAIN, False, False),
+        (stored("0123-2"), PLAIN, False, None),
+        (stored(MD5_B), PLAIN, True, None),
+        (stored(MD5_B, size=9, record=ZIPPED.record), ZIPPED, False, True),  # another zlib, so another size
+        (stored(MD5_B, size=9), ZIPPED, False, None),
+        (stored(MD5_B, record=PLAIN.record), ZIPPED, False, False),  # stored before compression was switched on
+    ],
+)
+def test_a_listing_tells_whether_an_object_is_the_same(
+    held: Listed, content: Content, *, encrypted: bool, same: bool | None
+) -> None:
+    assert static_comparison.is_same(held, content, encrypted=encrypted) is same
+
+
+@given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=5))
+def test_an_etag_is_that_of_one_upload_or_of_its_parts(blocks: Sequence[bytes]) -> None:
+    content = static_comparison.content_of(blocks, None)
+    whole = md5(b"".join(blocks)).hexdigest()  # noqa: S324
+    parts = md5(b"".join(md5(block).digest() for block in blocks)).hexdigest()  # noqa: S324
+    assert content.size == sum(map(len, blocks))
+    assert content.etag == (whole if len(blocks) == 1 else f"{parts}-{len(blocks)}")
+    assert content.record == f"identity:{whole}"
+    assert static_comparison.content_of(blocks, "0123").record == "gzip:0123"
+
+
+@given(st.binary(max_size=10_000))
+def test_what_is_squeezed_is_gzip_without_a_time(body: bytes) -> None:
+    squeezed = compression.squeeze(body)
+    assert gzip.decompress(squeezed) == body
+    assert squeezed[4:8] == bytes(4)
+    assert squeezed == compression.squeeze(body)
+
+
+def test_content_is_compressed_only_where_that_makes_it_smaller() -> None:
+    text = b"body { color: red; }\n" * 100
+    small = compression.compress(ContentFile(text, "style.css"))
+    assert isinstance(small, compression.Compressed)
+    assert zlib.decompress(small.read(), wbits=31) == text
+    assert (small.name, small.original_md5) == ("style.css", md5(text).hexdigest())  # noqa: S324
+    for unchanged in (b"a{}", bytes(range(256))):
+        assert compression.compress(ContentFile(unchanged, "x.css")).read() == unchanged
+    assert gzip.decompress(compression.compress(ContentFile("ä" * 500)).read()).decode() == "ä" * 500
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("text/css", True),
+        ("text/html; charset=utf-8", True),
+        ("application/json", True),
+        ("application/manifest+json", True),
+        ("image/svg+xml", True),
+        ("image/png", False),
+        ("font/woff2", False),
+        ("application/gzip", False),
+    ],
+)
+def test_text_types_are_known(kind: str, *, text: bool) -> None:
+    assert compression.is_text(kind) is text
+
+
+PATHS = st.lists(
+    st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4).map("/".join), min_size=1, max_size=20
+)
+
+
+@given(PATHS, st.data())
+def test_folders_are_there_while_something_is_in_them(names: list[str], data: st.DataObject) -> None:
+    folders = Folders(names)
+    gone = data.draw(st.sets(st.sampled_from(names)))
+    for name in gone:
+        folders.remove(name)
+        folders.remove(name)  # once more is nothing
+    left = set(names) - gone
+    for path in ["", *{"/".join(name.split("/")[:depth]) for name in names for depth in (1, 2, 3, 4)}]:
+        prefix = f"{path}/" if path else ""
+        below = [name.removeprefix(prefix) for name in left if name.startswith(prefix)]
+        assert folders.has_folder(path) is bool(below)
+        assert folders.has_file(path) is (path in left)
+        subfolders, files = folders.content(path)
+        assert sorted(files) == sorted(name for name in below if "/" not in name)
+        assert sorted(subfolders) == sorted({name.partition("/")[0] for name in below if "/" in name})
+
+
+def test_progress_writes_over_its_line_and_is_gone_at_the_end() -> None:
+    stream = io.StringIO()
+    with Progress(OutputWrapper(stream), "Uploaded", shown=True) as progress:
+        progress.show(1, 2)
+        progress.show(1, 2)  # too soon for another change
+        progress.show(2, 2)
+    assert stream.getvalue() == f"\rUploaded 1 of 2\rUploaded 2 of 2\r{' ' * 15}\r"
+    silent = io.StringIO()
+    with Progress(OutputWrapper(silent), "Uploaded", shown=False) as progress:
+        progress.show(2, 2)
+    assert silent.getvalue() == ""
