@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 from typing import TYPE_CHECKING, Any
 
+import minio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,6 +161,7 @@ def naive(when: dt.datetime) -> dt.datetime:
     return when.replace(tzinfo=None)
 
 
+@pytest.mark.skipif(minio.__version__ == "7.2.17", reason="its Credentials refuse to be made with an expiration")
 @pytest.mark.parametrize(
     "make", [lambda end: Credentials("a", "b", "c", end), lambda end: Credentials("a", "b", "c", naive(end))]
 )
