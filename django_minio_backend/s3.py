@@ -19,7 +19,6 @@ from xml.etree import ElementTree as ET
 
 import urllib3
 from minio.datatypes import Object
-from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
 from minio.sse import SseCustomerKey
@@ -34,10 +33,9 @@ from .errors import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from minio import Minio
-    from minio.deleteobjects import DeleteError
     from urllib3 import BaseHTTPResponse, PoolManager
 
     from .options import StorageOptions
@@ -121,6 +119,11 @@ def is_time_out(error: Exception) -> bool:
     """Whether the server was silent for too long."""
     reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
     return isinstance(reason, urllib3.exceptions.TimeoutError)
+
+
+def is_missing_upload(error: Exception) -> bool:
+    """Whether the server says that the multipart upload is not there: it was completed or aborted."""
+    return isinstance(error, S3Error) and error.code == "NoSuchUpload"
 
 
 def is_missing_bucket(error: Exception) -> bool:
@@ -299,15 +302,19 @@ class S3Client:
         """Delete an object (DeleteObject); one that is not there is no error."""
         self.sdk.remove_object(bucket, key)
 
-    def delete_many(self, bucket: str, keys: Iterable[str]) -> Iterator[DeleteError]:
-        """Delete objects by the thousand (DeleteObjects) and return those that could not be deleted."""
-        with _whole_answers(bucket):
-            yield from self.sdk.remove_objects(bucket, [DeleteObject(key) for key in keys])
-
     def list(self, bucket: str, prefix: str = "", *, recursive: bool = False) -> Iterator[Object]:
         """List objects (ListObjectsV2), 1,000 a request; without ``recursive`` a folder is one entry."""
         with _whole_answers(bucket):
             yield from self.sdk.list_objects(bucket, prefix=prefix or None, recursive=recursive)
+
+    def request(
+        self, method: str, bucket: str, query: Mapping[str, str], *, key: str | None = None, body: bytes | None = None
+    ) -> BaseHTTPResponse:
+        """Send any request about a bucket and return its answer, read to the end; for what has no method here."""
+        headers: dict[str, Any] = {}
+        if body:
+            headers = {"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)}
+        return self._execute(method, bucket, key, body=body, headers=headers, query_params=dict(query))
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket (CreateBucket); one that another process of the same owner has just made is no error."""
@@ -399,7 +406,7 @@ class S3Client:
                     raise
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 
-    def _execute(self, method: str, bucket: str, key: str, **request: Any) -> BaseHTTPResponse:
+    def _execute(self, method: str, bucket: str, key: str | None, **request: Any) -> BaseHTTPResponse:
         return self.sdk._execute(method, bucket_name=bucket, object_name=key, **request)  # noqa: SLF001 - no public way
 
 

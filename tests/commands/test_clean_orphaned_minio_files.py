@@ -5,17 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import io
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, connection, connections, models
-from minio.deleteobjects import DeleteError
 
-from django_minio_backend import orphans
+from django_minio_backend import bulk, orphans
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3 import S3Client
 from tests import settings as site
 from tests.app.models import Document
 from tests.support.buckets import remove_bucket
@@ -23,13 +20,14 @@ from tests.support.settings import STATIC
 from tests.support.wire import requests_made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
     from minio import Minio
     from pytest_django import Settings
 
+    from django_minio_backend.s3 import S3Client
     from tests.commands.conftest import Run
     from tools.servers import Server
 
@@ -170,15 +168,15 @@ def test_young_objects_stay(run: Run, put: Put, keys: Keys, arguments: list[str]
 def test_objects_older_than_the_age_are_deleted(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of the server's clock: here it tells that it is two hours later."""
     put(site.PRIVATE_BUCKET, "old.txt")
-    list_objects = S3Client.list
+    pages = bulk.pages
 
-    def aged(*arguments: Any, **more: Any) -> Iterator[Any]:
-        two_hours_ago = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
-        for found in list_objects(*arguments, **more):
-            yield mock.Mock(object_name=found.object_name, size=found.size, last_modified=two_hours_ago)
+    def later(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        for page in pages(*arguments, **more):
+            yield page._replace(served_at=page.served_at + dt.timedelta(hours=2))
 
-    monkeypatch.setattr(S3Client, "list", aged)
+    monkeypatch.setattr(bulk, "pages", later)
     run(COMMAND, "--min-age", "3")
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "old.txt"]
     run(COMMAND)
@@ -365,14 +363,14 @@ def test_a_row_that_comes_to_refer_to_an_object_after_the_listing_saves_it(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "late.txt", "orphan.txt")
-    list_objects = S3Client.list
+    pages = bulk.pages
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[Any]:
-        yield from list_objects(client, bucket, *arguments, **more)
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(client, bucket, *arguments, **more)
         if bucket == site.PRIVATE_BUCKET:
             Document.objects.create(plain="late.txt")
 
-    monkeypatch.setattr(S3Client, "list", slow)
+    monkeypatch.setattr(bulk, "pages", slow)
     told = run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.txt"]
     assert "late.txt" not in told
@@ -383,14 +381,14 @@ def test_a_late_row_of_a_location_saves_its_object(
 ) -> None:
     archive.Located.objects.create(file="a.txt")
     put(archive.LOCATED_BUCKET, "media/a.txt", "media/late.txt", "media/inner/late.txt", "media/orphan.txt")
-    list_objects = S3Client.list
+    pages = bulk.pages
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[Any]:
-        yield from list_objects(client, bucket, *arguments, **more)
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(client, bucket, *arguments, **more)
         if bucket == archive.LOCATED_BUCKET:
             archive.Located.objects.create(file="late.txt", inner="late.txt")
 
-    monkeypatch.setattr(S3Client, "list", slow)
+    monkeypatch.setattr(bulk, "pages", slow)
     run(COMMAND, *NOW)
     assert keys(archive.LOCATED_BUCKET) == ["media/a.txt", "media/inner/late.txt", "media/late.txt"]
 
@@ -400,13 +398,13 @@ def test_a_row_that_changes_its_name_while_rows_are_read_keeps_its_object(
 ) -> None:
     row = Document.objects.create(plain="before.txt")
     put(site.PRIVATE_BUCKET, "before.txt", "after.txt")
-    list_objects = S3Client.list
+    pages = bulk.pages
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[Any]:
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
         Document.objects.filter(pk=row.pk).update(plain="after.txt")
-        yield from list_objects(client, bucket, *arguments, **more)
+        yield from pages(client, bucket, *arguments, **more)
 
-    monkeypatch.setattr(S3Client, "list", slow)
+    monkeypatch.setattr(bulk, "pages", slow)
     run(COMMAND, *NOW)
     assert "after.txt" in keys(site.PRIVATE_BUCKET)
 
@@ -482,14 +480,13 @@ def test_a_listing_that_breaks_off_deletes_nothing(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "orphan-1.txt", "orphan-2.txt")
-    list_objects = S3Client.list
+    pages = bulk.pages
 
-    def broken(*arguments: Any, **more: Any) -> Iterator[Any]:
-        entries = list_objects(*arguments, **more)
-        yield next(entries)
+    def broken(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(*arguments, **more)
         raise ConnectionResetError("cut off")
 
-    monkeypatch.setattr(S3Client, "list", broken)
+    monkeypatch.setattr(bulk, "pages", broken)
     with pytest.raises(CommandError, match=r"cut off\. Nothing was deleted"):
         run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan-1.txt", "orphan-2.txt"]
@@ -503,15 +500,13 @@ def test_what_could_not_be_deleted_is_listed_and_fails_the_command(
     monkeypatch.setattr(orphans, "BATCH", 2)
     put(site.PRIVATE_BUCKET, "a.txt", "b.txt", "c.txt", "locked.txt")
     put(site.PUBLIC_BUCKET, "d.txt")
-    delete_many = S3Client.delete_many
+    delete = bulk.delete
 
-    def partly(client: S3Client, bucket: str, names: Any) -> Iterator[DeleteError]:
-        names = list(names)
-        yield from delete_many(client, bucket, [name for name in names if name != "locked.txt"])
-        if "locked.txt" in names:
-            yield DeleteError(code="AccessDenied", message="It is locked", name="locked.txt", version_id=None)
+    def partly(client: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:
+        done = delete(client, bucket, [name for name in names if name != "locked.txt"])
+        return done._replace(failed={"locked.txt": "AccessDenied It is locked"} if "locked.txt" in names else {})
 
-    monkeypatch.setattr(S3Client, "delete_many", partly)
+    monkeypatch.setattr(bulk, "delete", partly)
     told = io.StringIO()
     with pytest.raises(CommandError) as failed:
         call_command(COMMAND, *NOW, stdout=told)
@@ -528,12 +523,11 @@ def test_a_place_that_fails_does_not_keep_the_others_from_being_cleaned(
     put(site.PRIVATE_BUCKET, "orphan.txt")
     put(site.PUBLIC_BUCKET, "orphan.txt")
 
-    def refused(_: S3Client, bucket: str, names: Any) -> Iterator[DeleteError]:  # noqa: ARG001 - as the original
-        for name in list(names):
-            yield DeleteError(code="AccessDenied", message="No", name=name, version_id=None)
+    def refused(_: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:  # noqa: ARG001 - as the original
+        return bulk.Deletion(set(), dict.fromkeys(names, "AccessDenied No"), 0)
 
     with monkeypatch.context() as patched:
-        patched.setattr(S3Client, "delete_many", refused)
+        patched.setattr(bulk, "delete", refused)
         with pytest.raises(CommandError) as failed:
             run(COMMAND, *NOW)
     for bucket in (site.PRIVATE_BUCKET, site.PUBLIC_BUCKET):
