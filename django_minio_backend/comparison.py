@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from django.db import DatabaseError
 
 from . import bulk
-from .difference import Difference, Referred
+from .difference import Referred
 from .errors import CleaningError
 from .parallel_listing import OutOfOrderError, list_in_parallel
 from .references import ROWS_AT_ONCE, keys_of_other_apps
@@ -22,6 +22,7 @@ from .references import ROWS_AT_ONCE, keys_of_other_apps
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from .difference import Difference
     from .places import Place
 
 
@@ -91,11 +92,14 @@ class Findings:
     listed_at: dt.datetime | None = None
 
 
-def compare(place: Place, rules: Rules, watch: Callable[[Place, Tally], None] = lambda *_: None) -> Findings:
+def compare(
+    place: Place, rules: Rules, difference: Difference, watch: Callable[[Place, Tally], None] = lambda *_: None
+) -> Findings:
     """Find what objects and references of a place have not in common. Nothing is deleted here.
 
     References are read before objects are listed: a row that is saved meanwhile has its object listed as well.
-    ``watch`` is called again and again with what was looked at so far.
+    ``difference`` is a new one, to be closed by the caller when the findings are not needed any more. ``watch`` is
+    called again and again with what was looked at so far.
 
     Raises:
         CleaningError: a database or the bucket cannot be read to the end, or the database is the wrong one by the
@@ -103,7 +107,7 @@ def compare(place: Place, rules: Rules, watch: Callable[[Place, Tally], None] = 
     """
     from .s3 import FAILURES
 
-    findings = Findings(place, Difference())
+    findings = Findings(place, difference)
     comparing = _Comparing(findings, rules, watch)
     try:
         comparing.read_references()

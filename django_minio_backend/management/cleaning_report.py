@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.template.defaultfilters import filesizeformat
 
@@ -186,8 +186,10 @@ class Progress:
         rate = (tally.rows + tally.objects) / (now - self._begin)
         self._show(f"{place}: {tally.rows:,} references, {tally.objects:,} objects, {rate:,.0f} a second")
 
-    def end(self) -> None:
-        """Clear the line."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self._written:
             self._show("")
             sys.stderr.write("\r")

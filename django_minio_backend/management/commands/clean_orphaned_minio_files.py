@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import sys
 from argparse import ArgumentTypeError
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -13,12 +14,14 @@ from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend import orphans
 from django_minio_backend.comparison import Rules, compare
+from django_minio_backend.difference import Difference
 from django_minio_backend.errors import CleaningError
 from django_minio_backend.management.cleaning_report import Progress, Report
 from django_minio_backend.places import places
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Mapping
 
     from django_minio_backend.comparison import Findings
 
@@ -68,32 +71,31 @@ class Command(BaseCommand):
             workers=options["workers"],
         )
         report = Report(self, options["dry_run"], options["verbosity"], options["as_json"])
-        found: list[Findings] = []
         try:
-            # All places are compared before anything is deleted: one that cannot be read stops the run.
-            for place in places(options["bucket"]):
-                progress = Progress()
-                try:
-                    found.append(compare(place, rules, progress))
-                finally:
-                    progress.end()
-            if options["interactive"] and not options["dry_run"]:
-                self._ask(found)
-            for findings in found:
-                self._clean(findings, report)
-            if options["check_missing"] or options["fail_on_missing"]:
-                self._tell_missing(found, report)
+            with ExitStack() as opened:
+                self._run(options, rules, report, opened)
         except CleaningError as error:
             raise CommandError(str(error)) from error
-        finally:
-            for findings in found:
-                findings.difference.close()
         report.summary()
         missing = sum(totals.missing or 0 for totals in report.totals.values())
         if options["fail_on_missing"] and missing:
             report.problems.append(f"{missing} rows refer to missing objects.")
         if report.problems:
             raise CommandError("\n".join(report.problems))
+
+    def _run(self, options: Mapping[str, Any], rules: Rules, report: Report, opened: ExitStack) -> None:
+        """Compare all places before anything is deleted: one that cannot be read stops the run. Then clean each."""
+        found = []
+        for place in places(options["bucket"]):
+            difference = opened.enter_context(closing(Difference()))
+            with Progress() as progress:
+                found.append(compare(place, rules, difference, progress))
+        if options["interactive"] and not options["dry_run"]:
+            self._ask(found)
+        for findings in found:
+            self._clean(findings, report)
+        if options["check_missing"] or options["fail_on_missing"]:
+            self._tell_missing(found, report)
 
     def _clean(self, findings: Findings, report: Report) -> None:
         """Delete, and tell what is deleted. A failure is noted, so that the other places are cleaned still."""
@@ -112,8 +114,11 @@ class Command(BaseCommand):
     @staticmethod
     def _tell_missing(found: list[Findings], report: Report) -> None:
         for findings in found:
-            for missing in orphans.missing(findings):
-                report.missing(findings, missing)
+            try:
+                for missing in orphans.missing(findings):
+                    report.missing(findings, missing)
+            except CleaningError as error:
+                report.problems.append(str(error))
             report.missing_total(findings)
 
     def _ask(self, found: list[Findings]) -> None:
