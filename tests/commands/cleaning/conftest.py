@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection, connections
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 COMMAND = "clean_orphaned_minio_files"
 NOW = ("--min-age", "0")
 KEPT = "kept.txt"
+
+
+def saved(model: Any, **values: Any) -> Any:
+    """Save a row past the model's managers."""
+    row = model(**values)
+    row.save()
+    return row
 
 
 @pytest.fixture

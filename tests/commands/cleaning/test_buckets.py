@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.management.base import CommandError
 
 from django_minio_backend.models import MinioBackend
 from tests import settings as site
 from tests.app.models import Document
-from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
+from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
 from tests.support.settings import STATIC
 
 if TYPE_CHECKING:
@@ -48,12 +49,17 @@ def test_the_bucket_of_static_files_that_a_media_alias_names_is_never_cleaned(
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
 
 
-def test_buckets_that_no_field_uses_are_left_alone(
-    run: Run, put: Put, keys: Keys, bucket: str, settings: Settings
-) -> None:
+def with_another_bucket(settings: Settings, bucket: str) -> None:
+    """Let the default alias know one more bucket, which no field uses."""
     default = site.STORAGES["default"]
     options = {**default["OPTIONS"], "MINIO_PRIVATE_BUCKETS": [site.PRIVATE_BUCKET, bucket]}
     settings.STORAGES = {**site.STORAGES, "default": {**default, "OPTIONS": options}}
+
+
+def test_buckets_that_no_field_uses_are_left_alone(
+    run: Run, put: Put, keys: Keys, bucket: str, settings: Settings
+) -> None:
+    with_another_bucket(settings, bucket)
     put(bucket, "backup.tar")
     run(COMMAND, *NOW)
     assert keys(bucket) == ["backup.tar"]
@@ -99,3 +105,86 @@ def test_two_names_of_one_server_do_not_make_orphans_of_each_others_files(
     run(COMMAND, *NOW)
     assert {"plain.txt", "private.txt"} <= set(keys(site.PRIVATE_BUCKET))
     assert "orphan.txt" not in keys(site.PRIVATE_BUCKET)
+
+
+def test_buckets_that_no_field_uses_are_cleaned_where_they_are_named(
+    run: Run, put: Put, keys: Keys, bucket: str, settings: Settings
+) -> None:
+    with_another_bucket(settings, bucket)
+    put(bucket, "backup.tar")
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    run(COMMAND, "--bucket", bucket, *NOW)
+    assert keys(bucket) == []
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_several_buckets_can_be_named(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    put(site.PUBLIC_BUCKET, "orphan.txt")
+    run(COMMAND, "--bucket", site.PRIVATE_BUCKET, "--bucket", site.PUBLIC_BUCKET, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == keys(site.PUBLIC_BUCKET) == [KEPT]
+
+
+def test_a_bucket_of_static_files_cannot_be_named(run: Run, put: Put, keys: Keys) -> None:
+    put(site.STATIC_BUCKET, "style.css")
+    with pytest.raises(CommandError, match=f"static files are never cleaned: {site.STATIC_BUCKET}"):
+        run(COMMAND, "--bucket", site.STATIC_BUCKET, *NOW)
+    assert keys(site.STATIC_BUCKET) == ["style.css"]
+
+
+def test_a_bucket_that_nobody_knows_cannot_be_named(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with pytest.raises(CommandError, match="has a bucket 'nobodys-bucket'"):
+        run(COMMAND, "--bucket", "nobodys-bucket", "--bucket", site.PRIVATE_BUCKET, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_a_named_bucket_keeps_what_fields_of_a_namesake_refer_to(
+    run: Run, put: Put, keys: Keys, settings: Settings, server: Server
+) -> None:
+    """The alias says localhost and every field 127.0.0.1, for the same server."""
+    options = {**site.STORAGES["default"]["OPTIONS"]}
+    options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
+    settings.STORAGES = {**site.STORAGES, "again": {**site.STORAGES["default"], "OPTIONS": options}}
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+def test_the_bucket_of_static_files_at_another_address_is_never_cleaned(
+    run: Run, put: Put, keys: Keys, settings: Settings, server: Server
+) -> None:
+    """It may be the same server by another name, as the external address is."""
+    static = site.STORAGES["staticfiles"]
+    options = {**static["OPTIONS"], "MINIO_STATIC_FILES_BUCKET": site.PUBLIC_BUCKET}
+    options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
+    settings.STORAGES = {**site.STORAGES, "staticfiles": {**static, "OPTIONS": options}}
+    put(site.PUBLIC_BUCKET, "style.css")
+    run(COMMAND, *NOW)
+    assert keys(site.PUBLIC_BUCKET) == [KEPT, "style.css"]
+
+
+def test_a_prefix_restricts_the_run(run: Run, put: Put, keys: Keys) -> None:
+    Document.objects.create(plain="a/missing.txt", private="b/missing.txt")
+    put(site.PRIVATE_BUCKET, "a/orphan.txt", "ab/orphan.txt", "b/orphan.txt", "c/orphan.txt")
+    told = run(COMMAND, "--check-missing", "--prefix", "a/", "--prefix", "c", *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["ab/orphan.txt", "b/orphan.txt", KEPT]
+    assert "plain: a/missing.txt" in told
+    assert "b/missing.txt" not in told
+
+
+def test_a_prefix_and_a_location_restrict_each_other(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:
+    saved(archive.Located, file="kept.txt")
+    bucket = archive.LOCATED_BUCKET
+    put(bucket, "media/a/1", "media/b/1", "media/kept.txt", "other/1")
+    run(COMMAND, "--prefix", "media/a", "--prefix", "other", *NOW)
+    assert keys(bucket) == ["media/b/1", "media/kept.txt", "other/1"]
+    run(COMMAND, "--prefix", "med", *NOW)
+    assert keys(bucket) == ["media/kept.txt", "other/1"]
+
+
+def test_machines_that_share_a_bucket_by_prefixes_clean_all_of_it(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, *(f"{letter}/orphan.txt" for letter in "abcdef"))
+    for letters in ("ab", "cd", "ef"):
+        run(COMMAND, *(argument for letter in letters for argument in ("--prefix", letter)), *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management.base import CommandError
@@ -10,7 +10,7 @@ from django.db import DatabaseError, OperationalError, connection, models
 
 from tests import settings as site
 from tests.app.models import Document
-from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
+from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("site_buckets", "kept")]
-
-
-def saved(model: Any, **values: Any) -> Any:
-    """Save a row past the model's managers."""
-    row = model(**values)
-    row.save()
-    return row
 
 
 def test_rows_that_a_manager_hides_count(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:
