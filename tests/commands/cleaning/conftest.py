@@ -64,6 +64,7 @@ def kept(site_buckets: None, put: Put, transactional_db: None) -> None:  # noqa:
 def archive(settings: Settings, sdk: Minio, site_buckets: None, transactional_db: None) -> Iterator[ModuleType]:  # noqa: ARG001 - order
     """The app with all kinds of models, its tables, and its bucket."""
     settings.INSTALLED_APPS = [*site.INSTALLED_APPS, "tests.commands.cleaning.archive"]
+    settings.ARCHIVE_REPLACED_MODEL = "archive.Letter"
     from tests.commands.cleaning.archive import models as archive
 
     with connection.schema_editor() as editor:

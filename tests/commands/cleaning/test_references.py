@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import django
 import pytest
 from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, connection, models
+from django.test.utils import CaptureQueriesContext
 
+from django_minio_backend import references
 from tests import settings as site
-from tests.app.models import Document
+from tests.app.models import Document, private_storage
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
 
 if TYPE_CHECKING:
@@ -66,6 +69,104 @@ def test_rows_of_every_database_count(run: Run, put: Put, keys: Keys, second_dat
     put(site.PRIVATE_BUCKET, "second.txt", "orphan.txt")
     run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "second.txt"]
+
+
+def test_fields_that_another_app_has_added_count(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:
+    saved(archive.Letter, attachment="letter.txt", stamp="stamp.txt")
+    put(site.PRIVATE_BUCKET, "letter.txt", "stamp.txt", "orphan.txt")
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "letter.txt", "stamp.txt"]
+
+
+def test_a_storage_of_every_kind_is_known(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:
+    saved(archive.Shelf, local="local.txt", special="a.txt", default="default.txt", lazy="lazy.txt")
+    expected = ["default.txt", KEPT, "lazy.txt", "special/a.txt"]
+    put(site.PRIVATE_BUCKET, *expected, "a.txt", "local.txt")
+    told = run(COMMAND, "--check-missing", *NOW)
+    assert keys(site.PRIVATE_BUCKET) == expected
+    assert f"{site.PRIVATE_BUCKET}: 0 references to missing objects" in told
+
+
+def test_a_model_that_is_swapped_for_another_has_no_rows(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:
+    assert archive.Replaced._meta.swapped
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+@pytest.mark.parametrize("model", ["Ticket", "Code", "Scan", "Ledger"])
+def test_rows_are_read_in_pages_whatever_their_primary_key(
+    run: Run, put: Put, keys: Keys, archive: ModuleType, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    monkeypatch.setattr(references, "ROWS_AT_ONCE", 2)
+    kind, names = getattr(archive, model), [f"{number}.txt" for number in (5, 3, 1, 4, 2)]
+    for name in names:
+        if model == "Code":
+            saved(kind, code=f"code '{name}\" \u00e9", file=name)
+        elif model == "Scan":
+            saved(kind, picture=name)
+        else:
+            saved(kind, file=name)
+    put(site.PRIVATE_BUCKET, *names, "orphan.txt")
+    told = run(COMMAND, "--check-missing", *NOW)
+    assert keys(site.PRIVATE_BUCKET) == sorted([*names, KEPT])
+    assert f"{site.PRIVATE_BUCKET}: 0 references to missing objects" in told
+    assert "7 objects and 6 references" in told
+
+
+@pytest.mark.skipif(django.VERSION < (5, 2), reason="composite primary keys came with Django 5.2")
+def test_rows_are_read_in_pages_with_a_composite_primary_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Grid(models.Model):
+        pk = models.CompositePrimaryKey("x", "y")
+        x = models.IntegerField()
+        y = models.IntegerField()
+        file = models.FileField(storage=private_storage)
+
+        class Meta:
+            app_label = "grid"
+
+        def __str__(self) -> str:
+            return str(self.pk)
+
+    monkeypatch.setattr(references, "ROWS_AT_ONCE", 2)
+    with connection.schema_editor() as editor:
+        editor.create_model(Grid)
+    try:
+        places = [(x, y) for x in range(3) for y in range(3)]
+        Grid._base_manager.bulk_create(Grid(x=x, y=y, file=f"{x}-{y}.txt") for x, y in places)
+        field = references.ReferringField(Grid, Grid._meta.get_field("file"), private_storage(), "default")
+        found = list(field.rows())
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Grid)
+    assert [row for page in found for row in page] == [((x, y), f"{x}-{y}.txt") for x, y in places]
+    assert len(found) == 5
+
+
+def test_no_cursor_and_no_transaction_stays_open_on_the_database(archive: ModuleType) -> None:
+    """Reading a large table takes long, and an open one keeps the database from tidying up."""
+    for number in range(3):
+        saved(archive.Code, code=str(number), file="x.txt")
+    field = references.ReferringField(
+        archive.Code, archive.Code._meta.get_field("file"), private_storage(), connection.alias
+    )
+    with CaptureQueriesContext(connection) as asked:
+        for _ in field.rows():
+            assert not connection.in_atomic_block
+    assert [query["sql"].count("LIMIT") for query in asked.captured_queries] == [1]
+
+
+def test_a_table_outside_of_what_introspection_lists_is_found(
+    run: Run, put: Put, keys: Keys, archive: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one in another schema of PostgreSQL."""
+    saved(archive.Code, code="1", file="code.txt")
+    put(site.PRIVATE_BUCKET, "code.txt", "orphan.txt")
+    listed = connection.introspection.table_names(include_views=True)
+    others = [name for name in listed if name != archive.Code._meta.db_table]
+    monkeypatch.setattr(connection.introspection, "table_names", lambda **_: others)
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["code.txt", KEPT]
 
 
 @pytest.mark.parametrize("name", ["./odd.txt", "folder//odd.txt", "folder\\odd.txt", "x/../odd.txt"])
