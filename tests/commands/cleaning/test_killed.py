@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tests.support.memory import ROOT
+from tests.support.scripts import WITH_DATABASE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,29 +20,14 @@ if TYPE_CHECKING:
 
 ORPHANS, REFERRED, BATCH = 200, 50, 5
 
-# A manage.py whose database is a file, and whose batches are small, so that there is a middle.
-MANAGE = """
-import os, sys
-os.environ["PYTEST_XDIST_WORKER"] = os.environ["SITE"]
-from django.conf import settings
-from tests import settings as site
-options = {**site.SERVER_OPTIONS, "MINIO_DEFAULT_BUCKET": os.environ["BUCKET"]}
-settings.configure(
-    USE_TZ=True, SECRET_KEY="-", DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", INSTALLED_APPS=[
-        "django_minio_backend.apps.DjangoMinioBackendConfig", "tests.app"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["DATABASE"]}},
-    PRIVATE_BUCKET=os.environ["BUCKET"], PUBLIC_BUCKET=os.environ["BUCKET"],
-    STORAGES={"default": {"BACKEND": "django_minio_backend.models.MinioBackend", "OPTIONS": options}},
-)
-import django
-django.setup()
-from django.core.management import call_command
+# The database is a file, and batches are small, so that there is a middle.
+MANAGE = f"""
+{WITH_DATABASE}
 from django_minio_backend import orphans
-from tests.app.models import Document
 orphans.BATCH = int(os.environ["BATCH"])
 if sys.argv[1] == "fill":
     call_command("migrate", run_syncdb=True, verbosity=0)
-    Document.objects.bulk_create(Document(plain=f"referred-{n}.txt") for n in range(int(sys.argv[2])))
+    Document.objects.bulk_create(Document(plain=f"referred-{{n}}.txt") for n in range(int(sys.argv[2])))
 else:
     call_command("clean_orphaned_minio_files", "--min-age", "0", "--check-missing")
 """
@@ -50,7 +36,6 @@ else:
 def test_a_run_that_is_killed_is_ended_by_another(sdk: Minio, bucket: str, tmp_path: Path) -> None:
     environment = {
         **os.environ,
-        "SITE": "killed",
         "BUCKET": bucket,
         "BATCH": str(BATCH),
         "DATABASE": str(tmp_path / "site.sqlite3"),
