@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks.cleaning``: clean_orphaned_minio_files at a size that real buckets reach.
+"""clean_orphaned_minio_files at a size that real buckets reach: ``make bench``, or this module for itself.
 
 Objects come from a listing server that makes them up, rows from a sqlite database on disk; both are prepared first.
 Every thousandth row refers to another object, so that there are orphans and missing objects.
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from django.db import models
 
+TITLE = "clean_orphaned_minio_files"
+OBJECTS = 1_000_000
+OBJECTS_HELP = f"objects of the bucket that is cleaned, and rows (default: {OBJECTS:,})"
 EVERY = 1_000
 MEMORY_LIMIT = 300  # MiB
 ROWS_AT_ONCE = 50_000
@@ -105,7 +108,7 @@ def measure(count: int, arguments: list[str]) -> dict[str, float]:
     report_model()
     told = _Counted()
     begin, cpu = time.perf_counter(), time.process_time()
-    call_command("clean_orphaned_minio_files", "--json", *arguments, stdout=told)
+    call_command(TITLE, "--json", *arguments, stdout=told)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     (place,) = told.summary["places"]
     assert (place["objects"], place["rows"]) == (count, count), place
@@ -125,7 +128,7 @@ def listing_server(count: int) -> Iterator[str]:
         process.terminate()
 
 
-def run(count: int, workers: int) -> bool:
+def run(count: int, *, workers: int) -> bool:
     """Prepare, measure in a fresh process, and print; return whether memory stayed within its limit."""
     with tempfile.TemporaryDirectory() as folder, listing_server(count) as endpoint:
         database = Path(folder, "rows.sqlite3")
@@ -134,7 +137,7 @@ def run(count: int, workers: int) -> bool:
         done = subprocess.run([*here, "--measure", database, endpoint], stdout=subprocess.PIPE, check=True)
         took = json.loads(done.stdout)
         print(  # noqa: T201
-            f"{count:,} objects and {count:,} rows cleaned, {workers} worker(s): {took['seconds']:.1f} s "
+            f"{TITLE} --workers {workers}, {count:,} objects and {count:,} rows: {took['seconds']:.1f} s "
             f"({took['cpu']:.1f} s of our CPU), {count / took['seconds']:,.0f} objects a second, "
             f"{took['peak']:.0f} MiB at most, limit {MEMORY_LIMIT}",
             flush=True,
@@ -145,7 +148,7 @@ def run(count: int, workers: int) -> bool:
 def main() -> int:
     """Do what the arguments say, and tell by the exit code whether memory stayed within its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--objects", type=int, default=1_000_000, help="and as many rows (default: 1,000,000)")
+    parser.add_argument("--objects", type=int, default=OBJECTS, help=OBJECTS_HELP)
     parser.add_argument("--workers", type=int, default=1, help="as the command's")
     parser.add_argument("--prepare", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
@@ -157,7 +160,7 @@ def main() -> int:
         configure(*given.measure)
         print(json.dumps(measure(given.objects, ["--check-missing", f"--workers={given.workers}"])))  # noqa: T201
     else:
-        return int(not run(given.objects, given.workers))
+        return int(not run(given.objects, workers=given.workers))
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management.base import CommandError
 
-from django_minio_backend.models import MinioBackend
+from django_minio_backend.models import MinioBackend, MinioBackendStatic
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
@@ -149,6 +149,17 @@ def test_a_named_bucket_keeps_what_fields_of_a_namesake_refer_to(
     put(site.PRIVATE_BUCKET, "orphan.txt")
     run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+def test_a_bucket_that_a_field_uses_for_static_files_is_never_cleaned(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No alias names it: the field's own storage says so."""
+    storage = MinioBackendStatic(site.PUBLIC_BUCKET, "staticfiles")
+    monkeypatch.setattr(Document._meta.get_field("image"), "storage", storage)
+    put(site.PUBLIC_BUCKET, "style.css")
+    run(COMMAND, *NOW)
+    assert keys(site.PUBLIC_BUCKET) == [KEPT, "style.css"]
 
 
 def test_the_bucket_of_static_files_at_another_address_is_never_cleaned(
