@@ -102,8 +102,9 @@ def test_two_names_of_one_server_do_not_make_orphans_of_each_others_files(
     monkeypatch.setattr(field, "storage", MinioBackend(**options))
     put(site.PRIVATE_BUCKET, "plain.txt", "private.txt", "orphan.txt")
     Document.objects.create(plain="plain.txt", private="private.txt")
-    run(COMMAND, *NOW)
+    told = run(COMMAND, *NOW)
     assert {"plain.txt", "private.txt"} <= set(keys(site.PRIVATE_BUCKET))
+    assert "orphaned at first" not in told
     assert "orphan.txt" not in keys(site.PRIVATE_BUCKET)
 
 

@@ -223,6 +223,25 @@ def test_a_row_that_comes_to_refer_to_an_object_after_the_listing_saves_it(
     assert "late.txt" not in told
 
 
+def test_a_late_row_of_a_namesake_saves_its_object(
+    run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One field's storage reaches the bucket at 127.0.0.1, another one's at localhost."""
+    options: dict[str, Any] = {**site.STORAGES["default"]["OPTIONS"]}
+    options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
+    monkeypatch.setattr(Document._meta.get_field("private"), "storage", MinioBackend(**options))
+    put(site.PRIVATE_BUCKET, "late.txt", "orphan.txt")
+    pages = bulk.pages
+
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(client, bucket, *arguments, **more)
+        Document.objects.get_or_create(private="late.txt")
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.txt"]
+
+
 def test_a_late_row_of_a_location_saves_its_object(
     run: Run, put: Put, keys: Keys, archive: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
