@@ -72,15 +72,15 @@ class Deletion(NamedTuple):
     markers: int
 
 
-def pages(client: S3Client, bucket: str, prefix: str = "", *, after: str = "") -> Iterator[Page]:
-    """List the objects whose keys start with ``prefix`` and come behind ``after`` (ListObjectsV2), 1,000 a request.
+def pages(client: S3Client, bucket: str, prefix: str = "") -> Iterator[Page]:
+    """List the objects whose keys start with ``prefix`` (ListObjectsV2), 1,000 a request.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 
     Raises:
         urllib3.exceptions.ProtocolError: an answer is no whole page of that listing.
     """
-    query = {"list-type": "2", "encoding-type": "url", "max-keys": str(BATCH), "prefix": prefix, "start-after": after}
+    query = {"list-type": "2", "encoding-type": "url", "max-keys": str(BATCH), "prefix": prefix}
     while True:
         response = client.request("GET", bucket, {name: value for name, value in query.items() if value})
         answer = _Answer(response, "ListBucketResult", bucket)
@@ -97,6 +97,21 @@ def pages(client: S3Client, bucket: str, prefix: str = "", *, after: str = "") -
         if token in ("", query.get("continuation-token")):
             raise ProtocolError(f"A listing of bucket '{bucket}' does not tell how it goes on.")
         query["continuation-token"] = token
+
+
+def children(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
+    """Keys below ``prefix``, those in a folder taken together as the folder; None if they are more than one page has.
+
+    Raises:
+        urllib3.exceptions.ProtocolError: the answer is no page of that listing.
+    """
+    query = {"list-type": "2", "encoding-type": "url", "max-keys": str(BATCH), "prefix": prefix, "delimiter": "/"}
+    response = client.request("GET", bucket, {name: value for name, value in query.items() if value})
+    answer = _Answer(response, "ListBucketResult", bucket)
+    if answer.is_truncated:
+        return None
+    folders = [answer.decoded(answer.text("Prefix", entry)) for entry in answer.all("CommonPrefixes")]
+    return folders + [answer.key_of(entry) for entry in answer.all("Contents")]
 
 
 def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:

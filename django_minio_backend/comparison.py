@@ -16,7 +16,7 @@ from django.db import DatabaseError
 from . import bulk
 from .difference import Referred
 from .errors import CleaningError
-from .parallel_listing import OutOfOrderError, list_in_parallel
+from .parallel_listing import list_in_parallel
 from .references import ROWS_AT_ONCE, keys_of_other_apps
 
 if TYPE_CHECKING:
@@ -164,14 +164,8 @@ class _Comparing:
         """List everything below the prefixes: page after page, or in parts at once."""
         client, bucket = self._place.storage.s3, self._place.bucket
         if self._rules.workers > 1:
-            parts = {one: self._difference.boundaries(one, 4 * self._rules.workers) for one in self._prefixes}
-            try:
-                list_in_parallel(client, bucket, parts, self._add_page, workers=self._rules.workers)
-            except OutOfOrderError:  # parts cannot be told by their keys: list it again as the server likes it
-                self._difference.forget_objects()
-                self._tally.objects = self._tally.young = self._tally.excluded = 0
-            else:
-                return
+            list_in_parallel(client, bucket, self._prefixes, self._add_page, workers=self._rules.workers)
+            return
         for prefix in self._prefixes:
             for page in bulk.pages(client, bucket, prefix):
                 self._add_page(page)

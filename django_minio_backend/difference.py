@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 PROTECTS = -1
 CACHE = 32 * 1024  # KiB of pages kept in memory, and what one sorted run of an index may take
-SAMPLE = 1_000  # references that a bucket is cut into parts by
 
 _TABLES = """
 CREATE TABLE reference (key TEXT NOT NULL, source INTEGER NOT NULL, row TEXT NOT NULL, name TEXT);
@@ -87,24 +86,10 @@ class Difference:
         with self._using() as database:
             database.execute(_INDEX)
 
-    def boundaries(self, prefix: str, parts: int) -> list[str]:
-        """Keys that cut what lies below a prefix into about equal parts, judged by a sample of the references."""
-        with self._using() as database:
-            (count,) = database.execute("SELECT coalesce(max(rowid), 0) FROM reference").fetchone()
-            some = ",".join(str(row) for row in range(1, count + 1, max(1, count // SAMPLE)))
-            keys = database.execute(f"SELECT key FROM reference WHERE rowid IN ({some})")  # noqa: S608 - numbers
-            below = sorted(key for (key,) in keys if key.startswith(prefix))
-        return sorted({below[len(below) * part // parts] for part in range(1, parts)} if below else ())
-
     def add_objects(self, objects: Iterable[tuple[str, int, bool]]) -> None:
         """Add objects: key, size, and whether it may be deleted if nothing refers to it; a key counts once."""
         with self._using() as database:
             database.executemany("INSERT OR REPLACE INTO object VALUES (?, ?, ?)", objects)
-
-    def forget_objects(self) -> None:
-        """Begin anew with the objects."""
-        with self._using() as database:
-            database.execute("DELETE FROM object")
 
     def compare(self) -> tuple[int, int]:
         """Find the orphans; return how many there are, and their bytes together."""

@@ -35,8 +35,6 @@ class Handler(BaseHTTPRequestHandler):
         """Give a page of the listing."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         first = int(query.get("continuation-token") or 0)
-        if after := re.search(r"-(\d{9})-", query.get("start-after", "")):
-            first = first or int(after[1]) + 1
         last = min(first + PAGE, self.count)
         more = f"<NextContinuationToken>{last}</NextContinuationToken>" if last < self.count else ""
         entries = "".join([ENTRY.format(key(number)) for number in range(first, last)])

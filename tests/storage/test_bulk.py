@@ -69,13 +69,26 @@ def test_an_empty_bucket_is_one_page_without_objects(client: S3Client, bucket: s
     assert page.objects == []
 
 
-def test_a_listing_keeps_to_its_prefix_and_begins_behind_a_key(
-    client: S3Client, bucket: str, put: Callable[..., None]
-) -> None:
+def test_a_listing_keeps_to_its_prefix(client: S3Client, bucket: str, put: Callable[..., None]) -> None:
     put("a/1", "a/2", "a/3", "ab", "b")
     assert keys_of(list(bulk.pages(client, bucket, "a/"))) == ["a/1", "a/2", "a/3"]
     assert keys_of(list(bulk.pages(client, bucket, "a"))) == ["a/1", "a/2", "a/3", "ab"]
-    assert keys_of(list(bulk.pages(client, bucket, "a/", after="a/1"))) == ["a/2", "a/3"]
+
+
+def test_children_are_files_and_folders_below_a_prefix(
+    client: S3Client, bucket: str, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("a b/1", "a b/2", "a+b/c/1", "a+b/1", "b")
+    for prefix, expected in {
+        "": ["a b/", "a+b/", "b"],
+        "a": ["a b/", "a+b/"],
+        "a+b/": ["a+b/1", "a+b/c/"],
+        "b": ["b"],
+        "c": [],
+    }.items():
+        assert sorted(bulk.children(client, bucket, prefix) or []) == expected
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    assert bulk.children(client, bucket, "") is None
 
 
 def test_a_listing_of_several_pages_is_whole(
@@ -106,6 +119,7 @@ def test_nothing_to_delete_is_no_request(client: S3Client, bucket: str) -> None:
     assert made == []
 
 
+@pytest.mark.needs("signatures")  # the stand-in itself takes one for the other
 def test_keys_that_xml_cannot_carry_are_deleted_by_requests_of_their_own(
     client: S3Client, bucket: str, put: Callable[..., None]
 ) -> None:

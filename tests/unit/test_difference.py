@@ -67,29 +67,6 @@ def test_an_object_that_is_listed_twice_counts_once(compared: Difference) -> Non
     assert compared.compare() == (1, 2)
 
 
-def test_objects_can_be_forgotten(compared: Difference) -> None:
-    compared.index_references()
-    compared.add_objects([("a", 1, True)])
-    compared.forget_objects()
-    compared.add_objects([("b", 2, True)])
-    assert compared.compare() == (1, 2)
-
-
-@given(keys=st.lists(KEYS, unique=True), prefix=st.sampled_from(["", "a", "b/"]), parts=st.integers(2, 5))
-def test_boundaries_lie_below_their_prefix_in_order(keys: list[str], prefix: str, parts: int) -> None:
-    with closing(Difference()) as compared:
-        compared.add_references(map(Referred, keys))
-        found = compared.boundaries(prefix, parts)
-    assert found == sorted(set(found))
-    assert len(found) < parts
-    assert all(key in keys and key.startswith(prefix) for key in found)
-
-
-def test_boundaries_cut_many_references_into_about_equal_parts(compared: Difference) -> None:
-    compared.add_references(Referred(f"{number:05}") for number in range(20_000))
-    assert [round(int(key) / 1_000) for key in compared.boundaries("", 4)] == [5, 10, 15]
-
-
 def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of few pages stands for the disk: SQLite gives the same error for both."""
     monkeypatch.setattr(difference, "_TABLES", f"PRAGMA max_page_count = 8;{difference._TABLES}")

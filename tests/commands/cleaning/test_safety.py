@@ -391,7 +391,6 @@ def test_a_server_that_fails_in_the_middle_of_a_listing_deletes_nothing(
 ) -> None:
     monkeypatch.setattr(bulk, "BATCH", 2)
     names = [f"{number:02}.txt" for number in range(30)]
-    Document.objects.bulk_create(Document(private=name) for name in names[::2])
     put(site.PRIVATE_BUCKET, *names)
     with meddling(server) as meddler:
         options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
@@ -402,27 +401,6 @@ def test_a_server_that_fails_in_the_middle_of_a_listing_deletes_nothing(
         with pytest.raises(CommandError, match=r"cannot be listed: .*AccessDenied.*Nothing was deleted"):
             run(COMMAND, "--workers", workers, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [*names, KEPT]
-
-
-def test_a_server_that_lists_in_another_order_is_listed_in_one_part(
-    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A part ends at a key, so in another order it would leave things out."""
-    monkeypatch.setattr(bulk, "BATCH", 4)
-    names = [f"{number:02}.txt" for number in range(12)]
-    Document.objects.bulk_create(Document(private=name) for name in names[::2])
-    put(site.PRIVATE_BUCKET, *names)
-    pages = bulk.pages
-
-    def backwards(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
-        for page in pages(*arguments, **more):
-            yield page._replace(objects=page.objects[::-1])
-
-    monkeypatch.setattr(bulk, "pages", backwards)
-    told = run(COMMAND, "--workers", "2", "--check-missing", *NOW)
-    assert keys(site.PRIVATE_BUCKET) == [*names[::2], KEPT]
-    assert f"{site.PRIVATE_BUCKET}: 0 references to missing objects" in told
-    assert "13 objects and 7 references" in told
 
 
 def test_a_field_whose_storage_cannot_be_made_stops_the_run(run: Run, put: Put, keys: Keys, settings: Settings) -> None:
