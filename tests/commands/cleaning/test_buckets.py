@@ -159,8 +159,9 @@ def test_a_bucket_that_a_field_uses_for_static_files_is_never_cleaned(
     storage = MinioBackendStatic(site.PUBLIC_BUCKET, "staticfiles")
     monkeypatch.setattr(Document._meta.get_field("image"), "storage", storage)
     put(site.PUBLIC_BUCKET, "style.css")
-    run(COMMAND, *NOW)
+    told = run(COMMAND, *NOW)
     assert keys(site.PUBLIC_BUCKET) == [KEPT, "style.css"]
+    assert site.PUBLIC_BUCKET not in told
 
 
 def test_the_bucket_of_static_files_at_another_address_is_never_cleaned(
