@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from . import bulk
 from .errors import CleaningError
@@ -139,7 +139,10 @@ def _missing(place: Place, referred: Referred) -> Missing:
 def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
     """Those of the keys that rows or other apps refer to at this moment, and perhaps others."""
     referred: set[str] = set()
-    for one in [*place.fields, *place.namesakes]:
+    fields = [*place.fields, *place.namesakes]
+    for alias in {one.database for one in fields}:  # which may have closed a connection that was idle for long
+        connections[alias].close_if_unusable_or_obsolete()
+    for one in fields:
         found = one.still_referred(_names(one.storage.options.location, keys))
         referred.update(one.storage.key(name) for name in found)
     for storage in place.protecting_storages:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 5_000  # in one query: no cursor stays open on the server, and no transaction
 NAMES_AT_ONCE = 1_000  # in one query; fewer where the database takes fewer parameters
 
+_NONE = "django.db.backends.dummy"  # what Django makes of an empty entry in DATABASES
+
 
 @dataclass(frozen=True)
 class ReferringField:
@@ -103,7 +105,7 @@ def referring_fields() -> list[ReferringField]:
     Raises:
         CleaningError: a database cannot be asked, a table is in none of them, or a field's storage cannot be made.
     """
-    tables = {alias: _tables(alias) for alias in connections}
+    tables = {alias: _tables(alias) for alias in connections if connections[alias].settings_dict["ENGINE"] != _NONE}
     found = []
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_concrete_fields:

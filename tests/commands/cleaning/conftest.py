@@ -81,7 +81,7 @@ def archive(settings: Settings, sdk: Minio, site_buckets: None, transactional_db
 @pytest.fixture
 def second_database(tmp_path: Path, transactional_db: None) -> Iterator[str]:  # noqa: ARG001 - order
     """Another database, with a table of documents of its own."""
-    made = {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "second.sqlite3"}
+    made = {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "second.sqlite3", "CONN_MAX_AGE": None}
     connections.settings["second"] = connections.configure_settings({"default": {}, "second": made})["second"]
     try:
         connections["second"].connect()  # Django's test case refuses to open it by itself: it came too late

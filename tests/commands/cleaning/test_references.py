@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import django
 import pytest
 from django.core.management.base import CommandError
-from django.db import DatabaseError, OperationalError, connection, models
+from django.db import DatabaseError, OperationalError, connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
 from django_minio_backend import references
@@ -69,6 +69,17 @@ def test_rows_of_every_database_count(run: Run, put: Put, keys: Keys, second_dat
     put(site.PRIVATE_BUCKET, "second.txt", "orphan.txt")
     run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "second.txt"]
+
+
+def test_an_alias_that_stands_for_no_database_is_none(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As "default" is where each app has a database of its own."""
+    empty = connections.configure_settings({"default": {}})["default"]
+    monkeypatch.setitem(connections.settings, "empty", empty)
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
 
 
 def test_fields_that_another_app_has_added_count(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:

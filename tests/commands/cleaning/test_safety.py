@@ -22,7 +22,7 @@ from tests.support.buckets import remove_bucket
 from tests.support.meddler import meddling, s3_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -300,6 +300,27 @@ def test_a_replaced_object_is_not_the_orphan_that_was_listed(
 def wait_for_the_clock(*, seconds: int) -> None:
     """Objects have their time in whole seconds: wait until a change shows in it."""
     time.sleep(seconds)
+
+
+def test_a_connection_that_was_idle_for_long_is_renewed_before_the_last_question(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing can take longer than a database keeps idle connections."""
+    done: list[str] = []
+
+    def noted(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any) -> Any:
+            done.append(what)
+            return original(*arguments)
+
+        return called
+
+    for owner, name in ((connection, "close_if_unusable_or_obsolete"), (bulk, "delete")):
+        monkeypatch.setattr(owner, name, noted(name, getattr(owner, name)))
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    run(COMMAND, *NOW)
+    assert done == ["close_if_unusable_or_obsolete", "delete"]
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
 
 
 # Failures
