@@ -129,8 +129,8 @@ class Difference:
                 yield self._connected()
         except sqlite3.Error as error:
             raise CleaningError(
-                f"The temporary file that objects and references are compared in failed: {error}. It needs about "
-                "250 bytes for each of them; SQLITE_TMPDIR or TMPDIR names its folder. Nothing more was deleted."
+                f"The temporary file that objects and references are compared in failed: {error}. It needs some "
+                "150 bytes for each of them; SQLITE_TMPDIR or TMPDIR names its folder. Nothing more was deleted."
             ) from error
 
     def _connected(self) -> sqlite3.Connection:
