@@ -39,26 +39,35 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add this command's options."""
-        add = parser.add_argument
-        add("--dry-run", action="store_true", help="delete nothing, only tell what would be")
-        add("--check-missing", action="store_true", help="also tell which rows refer to missing objects")
-        add("--fail-on-missing", action="store_true", help="--check-missing, and exit with 1 if there are any")
+        parser.add_argument("--dry-run", action="store_true", help="delete nothing, only tell what would be")
+        parser.add_argument(
+            "--check-missing", action="store_true", help="also tell which rows refer to missing objects"
+        )
+        parser.add_argument(
+            "--fail-on-missing", action="store_true", help="--check-missing, and exit with 1 if there are any"
+        )
         hour = dt.timedelta(hours=1)
-        add("--min-age", type=_age, default=hour, metavar="AGE", help="leave younger objects alone (default: 1h)")
+        parser.add_argument(
+            "--min-age", type=_age, default=hour, metavar="AGE", help="leave younger objects alone (default: 1h)"
+        )
         text = "clean this bucket only, also if no FileField uses it; may be repeated"
-        add("--bucket", action="append", default=[], metavar="NAME", help=text)
+        parser.add_argument("--bucket", action="append", default=[], metavar="NAME", help=text)
         text = "look only at keys that start with this; may be repeated"
-        add("--prefix", action="append", default=[], metavar="PREFIX", help=text)
+        parser.add_argument("--prefix", action="append", default=[], metavar="PREFIX", help=text)
         text = "leave objects alone whose keys match, as in 'exports/*'; may be repeated"
-        add("--exclude", action="append", default=[], metavar="PATTERN", help=text)
+        parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
         text = "also abort multipart uploads that were begun longer ago and not completed"
-        add("--unfinished-uploads", type=_age, default=None, metavar="AGE", help=text)
+        parser.add_argument("--unfinished-uploads", type=_age, default=None, metavar="AGE", help=text)
         text = "list this many parts of a bucket at once (default: 1)"
-        add("--workers", type=_workers, default=1, metavar="N", help=text)
-        add("--force", action="store_true", help="clean also where the tables of all FileFields are empty")
+        parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=text)
+        parser.add_argument(
+            "--force", action="store_true", help="clean also where the tables of all FileFields are empty"
+        )
         text = "do not ask before anything is deleted, as is never done without a terminal"
-        add("--noinput", "--no-input", action="store_false", dest="interactive", help=text)
-        add("--json", action="store_true", dest="as_json", help="print one JSON object a line, a summary at the end")
+        parser.add_argument("--no-input", "--noinput", action="store_false", dest="interactive", help=text)
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help="print one JSON object a line, a summary at the end"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run the command."""
