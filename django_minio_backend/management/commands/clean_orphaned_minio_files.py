@@ -85,10 +85,10 @@ class Command(BaseCommand):
                 self._run(options, rules, report, opened)
         except CleaningError as error:
             raise CommandError(str(error)) from error
-        report.summary()
         missing = sum(totals.missing or 0 for totals in report.totals.values())
         if options["fail_on_missing"] and missing:
             report.problems.append(f"{missing} rows refer to missing objects.")
+        report.summary()
         if report.problems:
             raise CommandError("\n".join(report.problems))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 
@@ -71,8 +74,10 @@ def test_a_young_object_is_not_missing(run: Run) -> None:
 def test_missing_objects_fail_the_command_where_that_is_asked_for(run: Run) -> None:
     Document.objects.create(plain="missing.txt")
     run(COMMAND, "--check-missing")
+    told = io.StringIO()
     with pytest.raises(CommandError, match="1 rows refer to missing objects"):
-        run(COMMAND, "--fail-on-missing")
+        call_command(COMMAND, "--fail-on-missing", "--json", stdout=told)
+    assert json.loads(told.getvalue().splitlines()[-1])["problems"] == ["1 rows refer to missing objects."]
     Document.objects.filter(plain="missing.txt").delete()
     assert f"{site.PRIVATE_BUCKET}: 0 references to missing objects" in run(COMMAND, "--fail-on-missing")
 
