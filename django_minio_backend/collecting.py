@@ -8,7 +8,7 @@ import errno
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
-from . import listings, names, static_comparison, uploads
+from . import bulk, listings, names, static_comparison, uploads
 from .compression import Compressed
 from .errors import CollectingError
 from .folders import Folders
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from django.core.files import File
     from django.core.files.storage import Storage
 
-    from .listings import Listed
+    from .listings import Stored
     from .static import MinioBackendStatic
     from .static_comparison import Content
 
@@ -66,7 +66,7 @@ class Collection:
         self._dry_run = dry_run
         self._force = force
         self._sources: dict[str, tuple[Storage, str]] = {}
-        self._stored: dict[str, Listed] = {}
+        self._stored: dict[str, Stored] = {}
         self._names = Folders()
         self._sent: dict[str, str] = {}  # ETags of what this run has stored
         self._doomed: dict[str, None] = {}
@@ -231,7 +231,7 @@ class Collection:
         same = static_comparison.is_same(stored, content, encrypted=self.storage.options.sse is not None)
         return self._ask(name, stored, content) if same is None else same
 
-    def _ask(self, name: str, stored: Listed, content: Content) -> bool:
+    def _ask(self, name: str, stored: Stored, content: Content) -> bool:
         """Compare by the metadata of an object, or, where collectstatic has not uploaded it, by size and time."""
         from .s3 import FAILURES
 
@@ -258,11 +258,14 @@ class Collection:
         if self._dry_run or not keys:
             return
         try:
-            failed = list(self.storage.s3.delete_many(self.storage.bucket, keys))
+            failed: dict[str, str] = {}
+            for start in range(0, len(keys), bulk.BATCH):
+                some = keys[start : start + bulk.BATCH]
+                failed |= bulk.delete(self.storage.s3, self.storage.bucket, some).failed
         except FAILURES as error:
             raise CollectingError(f"Files in {self._where()} could not be deleted: {error}.") from error
         if failed:
-            told = "; ".join(f"'{one.name}': {one.message}" for one in failed[:5])
+            told = "; ".join(f"'{key}': {reason}" for key, reason in list(failed.items())[:5])
             raise CollectingError(f"{len(failed)} files in {self._where()} could not be deleted: {told}.")
 
     def _where(self) -> str:

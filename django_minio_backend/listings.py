@@ -1,4 +1,4 @@
-"""What lies below a prefix of a bucket: every object with its ETag, size, time and metadata, or only whether any does.
+"""Listings of a bucket (ListObjectsV2): page by page, or as what lies below a prefix.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 """
@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
+
+from urllib3.exceptions import ProtocolError
+
+from .answers import XmlAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,9 +18,11 @@ if TYPE_CHECKING:
 
     from .s3 import S3Client
 
+PAGE = 1_000  # keys in one answer; S3 allows no more
+
 
 @dataclass(frozen=True)
-class Listed:
+class Stored:
     """An object as a listing shows it.
 
     Attributes:
@@ -33,38 +38,73 @@ class Listed:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def everything_below(client: S3Client, bucket: str, prefix: str, *, metadata: bool) -> Iterator[Listed]:
-    """List all objects whose keys start with a prefix, 1,000 a request.
+def page_below(client: S3Client, bucket: str, prefix: str, query: Mapping[str, str] | None = None) -> XmlAnswer:
+    """One answer about keys that start with a prefix, with further parameters of ListObjectsV2.
+
+    Raises:
+        urllib3.exceptions.ProtocolError: the answer is no page of a listing.
+    """
+    asked = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE), "prefix": prefix, **(query or {})}
+    response = client.request("GET", bucket, {name: value for name, value in asked.items() if value})
+    return XmlAnswer(response, "ListBucketResult", bucket)
+
+
+def pages_below(
+    client: S3Client, bucket: str, prefix: str, query: Mapping[str, str] | None = None
+) -> Iterator[XmlAnswer]:
+    """Every answer of a listing, 1,000 keys a request.
+
+    Raises:
+        urllib3.exceptions.ProtocolError: an answer is no whole page of that listing.
+    """
+    token = ""
+    while True:
+        answer = page_below(client, bucket, prefix, {**(query or {}), "continuation-token": token})
+        yield answer
+        if not answer.is_truncated:
+            return
+        last, token = token, answer.text("NextContinuationToken")
+        if token in ("", last):
+            raise ProtocolError(f"A listing of bucket '{bucket}' does not tell how it goes on.")
+
+
+def everything_below(client: S3Client, bucket: str, prefix: str, *, metadata: bool) -> Iterator[Stored]:
+    """All objects whose keys start with a prefix.
 
     ``metadata`` asks for that as well: MinIO gives it, in twice the time or more, and other servers do not.
     """
-    query = {"prefix": prefix, **({"metadata": "true"} if metadata else {})}
-    while True:
-        page = client.list_page(bucket, query)
-        space = page.tag.partition("}")[0] + "}" if page.tag.startswith("{") else ""
-        encoded = page.findtext(f"{space}EncodingType") == "url"
-        for entry in page.iterfind(f"{space}Contents"):
-            yield _listed(entry, len(space), encoded=encoded)
-        token = page.findtext(f"{space}NextContinuationToken")
-        if page.findtext(f"{space}IsTruncated") != "true" or not token:
-            return
-        query["continuation-token"] = token
+    for answer in pages_below(client, bucket, prefix, {"metadata": "true"} if metadata else None):
+        for entry in answer.all("Contents"):
+            yield _stored(answer, entry)
+
+
+def directly_below(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """Keys that start with a prefix; those with a slash behind it are taken together as one folder, slash included."""
+    for answer in pages_below(client, bucket, prefix, {"delimiter": "/"}):
+        yield from keys_of(answer)
+
+
+def keys_of(answer: XmlAnswer) -> Iterator[str]:
+    """Folders and keys on a page of a listing by delimiter."""
+    for entry in answer.all("CommonPrefixes"):
+        yield answer.decoded(answer.text("Prefix", entry))
+    for entry in answer.all("Contents"):
+        yield answer.key_of(entry)
 
 
 def anything_below(client: S3Client, bucket: str, prefix: str) -> bool:
     """Whether the key of any object starts with a prefix: one request, whose answer has one key at the most."""
-    page = client.list_page(bucket, {"prefix": prefix, "max-keys": "1"})
-    return any(child.tag.rpartition("}")[2] == "Contents" for child in page)
+    return any(True for _ in page_below(client, bucket, prefix, {"max-keys": "1"}).all("Contents"))
 
 
-def _listed(entry: ET.Element, space: int, *, encoded: bool) -> Listed:
-    found = {child.tag[space:]: child for child in entry}
-    texts = {name: child.text or "" for name, child in found.items()}
-    described = found.get("UserMetadata")
-    return Listed(
-        key=unquote_plus(texts["Key"]) if encoded else texts["Key"],
-        size=int(texts.get("Size") or 0),
-        etag=texts.get("ETag", "").strip('"'),
-        modified=texts.get("LastModified", ""),
-        metadata={child.tag[space:].lower(): child.text or "" for child in described} if described is not None else {},
+def _stored(answer: XmlAnswer, entry: ET.Element) -> Stored:
+    described = entry.find(f"{answer.namespace}UserMetadata")
+    return Stored(
+        key=answer.key_of(entry),
+        size=answer.size_of(entry),
+        etag=answer.text("ETag", entry).strip('"'),
+        modified=answer.text("LastModified", entry),
+        metadata={}
+        if described is None
+        else {child.tag[len(answer.namespace) :].lower(): child.text or "" for child in described},
     )

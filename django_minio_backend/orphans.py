@@ -1,160 +1,186 @@
-"""Objects against references: a pure difference, then deletion."""
+"""Orphaned objects and unfinished uploads deleted, each looked at once more; and references that are missing told."""
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
-from .configured import minio_storages
+from . import bulk
 from .errors import CleaningError
-from .references import referring_fields
+from .references import keys_of_other_apps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .references import Reference, ReferringField
-    from .storage import MinioBackend
+    from .comparison import Findings
+    from .difference import Orphan, Referred
+    from .places import Place
+    from .references import ReferringField
 
-BATCH = 1_000  # keys in one DeleteObjects request
+BATCH = bulk.BATCH  # keys in one DeleteObjects request
+HEADS = 16  # requests at once, where objects are asked for one by one
+
+logger = logging.getLogger(__name__)
 
 
-@dataclass
-class Place:
-    """One bucket of one server, with every field that keeps files in it: several aliases may lead to it.
+class Outcome(NamedTuple):
+    """What became of an orphan.
 
     Attributes:
-        fields: those that name this server as the storage does.
-        namesakes: those of a bucket with this name at another address, which may be the same server
-            under another name: what they refer to is never an orphan here.
+        problem: the server's reason why it is still there, empty if it was deleted.
     """
 
-    storage: MinioBackend
-    fields: list[ReferringField] = field(default_factory=list)
-    namesakes: list[ReferringField] = field(default_factory=list)
+    orphan: Orphan
+    problem: str
+
+
+class Batch(NamedTuple):
+    """What became of some orphans.
+
+    Attributes:
+        spared: how many are none any more: something has come to refer to them, or they were replaced.
+        markers: how many of the deleted live on as older versions, below a delete marker.
+    """
+
+    outcomes: Sequence[Outcome]
+    spared: int
+    markers: int
+
+
+class Missing(NamedTuple):
+    """A row that refers to an object that is not there."""
+
+    field: ReferringField
+    primary_key: str
+    name: str
 
     def __str__(self) -> str:
-        return f"{self.storage.base_url}/{self.storage.bucket}"
-
-    def prefixes(self) -> list[str]:
-        """The key prefixes that the storages own; an outer one covers those inside of it."""
-        owned = sorted({f"{one.storage.options.location}/".lstrip("/") for one in self.fields})
-        return [prefix for prefix in owned if not any(prefix != outer and prefix.startswith(outer) for outer in owned)]
+        return f"{self.field.of_row(self.primary_key)}: {self.name}"
 
 
-@dataclass(frozen=True)
-class Orphan:
-    """An object that no row refers to."""
-
-    key: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What one place's objects and references have not in common.
-
-    Attributes:
-        orphans: objects without a reference, old enough to be no upload whose row is yet to come.
-        missing: references without an object.
-    """
-
-    place: Place
-    orphans: Sequence[Orphan]
-    missing: Sequence[Reference]
-
-
-def places() -> list[Place]:
-    """Every bucket that a FileField uses, once; buckets of static files are none.
-
-    Raises:
-        CleaningError: a database cannot be read.
-    """
-    static = {
-        (storage.base_url, bucket)
-        for storage in minio_storages().values()
-        for bucket in (storage.options.static_files_bucket, *storage.static_buckets)
-    }
-    found: dict[tuple[str, str], Place] = {}
-    for referring in referring_fields():
-        storage = referring.storage
-        address = (storage.base_url, storage.bucket)
-        if address not in static:
-            found.setdefault(address, Place(storage)).fields.append(referring)
-    for place in found.values():
-        place.namesakes = [
-            one
-            for other in found.values()
-            for one in other.fields
-            if other is not place and other.storage.bucket == place.storage.bucket
-        ]
-    return list(found.values())
-
-
-def compare(place: Place, *, min_age: dt.timedelta) -> Findings:
-    """Find what objects and references of a place have not in common. Nothing is deleted here.
-
-    Raises:
-        CleaningError: a database or the bucket cannot be read to the end.
-    """
-    from .s3 import FAILURES
-
-    try:
-        referred: dict[str, list[Reference]] = {}
-        for one in place.fields:
-            for reference in one.references():
-                referred.setdefault(reference.key, []).append(reference)
-        elsewhere = {reference.key for one in place.namesakes for reference in one.references()}
-    except DatabaseError as error:
-        raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
-    youngest = dt.datetime.now(dt.UTC) - min_age
-    orphans: list[Orphan] = []
-    try:
-        for prefix in place.prefixes():
-            for entry in place.storage.s3.list(place.storage.bucket, prefix, recursive=True):
-                key = str(entry.object_name)
-                is_referred = referred.pop(key, None) is not None or key in elsewhere
-                if not is_referred and entry.last_modified and entry.last_modified < youngest:
-                    orphans.append(Orphan(key, int(entry.size or 0)))
-    except FAILURES as error:
-        raise CleaningError(f"{place} cannot be listed: {error}. Nothing was deleted.") from error
-    return Findings(place, orphans, [reference for several in referred.values() for reference in several])
-
-
-def delete(findings: Findings) -> Iterator[Orphan]:
-    """Delete orphans by the thousand, and yield those deleted.
+def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
+    """Delete the orphans by the thousand; a dry run does all of it but the deletion.
 
     Right before each request the database is asked once more for its names: a row may have come to refer to one.
 
     Raises:
-        CleaningError: objects could not be deleted, each with the server's reason; or the database failed.
+        CleaningError: the database or the server failed; what came before is deleted.
     """
     from .s3 import FAILURES
 
     place = findings.place
-    failed: list[str] = []
-    for start in range(0, len(findings.orphans), BATCH):
-        batch = {orphan.key: orphan for orphan in findings.orphans[start : start + BATCH]}
+    for orphans in findings.difference.orphans(BATCH):
+        keys = [orphan.key for orphan in orphans]
         try:
-            for key in _referred_by_now(place, list(batch)):
-                del batch[key]
-            errors = list(place.storage.s3.delete_many(place.storage.bucket, batch))
+            if place.replaces:
+                keys = _not_replaced(findings, keys)
+            spared = _referred_by_now(place, keys)
+            keys = [key for key in keys if key not in spared]
+            result = bulk.Deletion(set(keys), {}, 0) if dry_run else bulk.delete(place.storage.s3, place.bucket, keys)
         except (DatabaseError, *FAILURES) as error:
             raise CleaningError(f"Cleaning of {place} stopped: {error}. What is listed above is deleted.") from error
-        for problem in errors:
-            batch.pop(str(problem.name), None)
-            failed.append(f"{place}/{problem.name}: {problem.code} {problem.message or ''}".rstrip())
-        yield from batch.values()
-    if failed:
-        raise CleaningError("Not deleted:\n" + "\n".join(failed))
+        going = set(keys)
+        outcomes = [Outcome(one, result.failed.get(one.key, "")) for one in orphans if one.key in going]
+        if not dry_run:
+            _log(place, outcomes)
+        yield Batch(outcomes, len(orphans) - len(keys), result.markers)
+
+
+def abort_uploads(findings: Findings) -> Iterator[tuple[bulk.Unfinished, str]]:
+    """Abort the unfinished uploads, and yield each with the reason why it is still there, if it is."""
+    from .s3 import FAILURES
+
+    place = findings.place
+    for upload in findings.uploads:
+        problem = ""
+        try:
+            bulk.abort(place.storage.s3, place.bucket, upload)
+        except FAILURES as error:
+            problem = str(error)
+            logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)
+        else:
+            logger.info("Aborted an unfinished upload of %s/%s", place, upload.key)
+        yield upload, problem
+
+
+def missing(findings: Findings) -> Iterator[Missing]:
+    """The references without an object, in the order of keys; less those that are gone by now.
+
+    Raises:
+        CleaningError: the database cannot be read.
+    """
+    place = findings.place
+    for batch in findings.difference.missing(BATCH):
+        by_field: dict[int, list[Missing]] = {}
+        for referred in batch:
+            by_field.setdefault(referred.source, []).append(_missing(place, referred))
+        try:
+            there = {
+                source: place.fields[source].still_referred([one.name for one in some])
+                for source, some in by_field.items()
+            }
+        except DatabaseError as error:
+            raise CleaningError(f"The database cannot be read: {error}.") from error
+        for referred in batch:
+            one = _missing(place, referred)
+            if one.name in there[referred.source]:
+                yield one
+
+
+def _missing(place: Place, referred: Referred) -> Missing:
+    field = place.fields[referred.source]
+    before = f"{field.storage.options.location}/".lstrip("/")
+    return Missing(field, referred.row, referred.key.removeprefix(before) if referred.name is None else referred.name)
 
 
 def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
+    """Those of the keys that rows or other apps refer to at this moment, and perhaps others."""
     referred: set[str] = set()
-    for one in [*place.fields, *place.namesakes]:
-        prefix = f"{one.storage.options.location}/".lstrip("/")
-        names = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
-        referred.update(one.storage.key(name) for name in one.still_referred(names))
+    fields = [*place.fields, *place.namesakes]
+    for alias in {one.database for one in fields}:  # which may have closed a connection that was idle for long
+        connections[alias].close_if_unusable_or_obsolete()
+    for one in fields:
+        found = one.still_referred(_names(one.storage.options.location, keys))
+        referred.update(one.storage.key(name) for name in found)
+    for storage in place.protecting_storages:
+        if names := _names(storage.options.location, keys):
+            referred.update(keys_of_other_apps(storage, among=names))
     return referred
+
+
+def _names(location: str, keys: Sequence[str]) -> list[str]:
+    before = f"{location}/".lstrip("/")
+    return [key.removeprefix(before) for key in keys if key.startswith(before)]
+
+
+def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
+    """Those of the keys whose objects are still the ones that were listed; each costs a request (HeadObject).
+
+    Where a save may replace an object, a listed orphan may have become somebody's new upload, whose row is yet to come.
+    """
+    from .s3 import ObjectNotFound
+
+    place, listed_at = findings.place, findings.listed_at
+
+    def is_old(key: str) -> bool:
+        try:
+            modified = place.storage.s3.head(place.bucket, key, place.storage.ssec).last_modified
+        except ObjectNotFound:
+            return False
+        return listed_at is not None and modified is not None and modified < listed_at
+
+    with ThreadPoolExecutor(HEADS) as pool:
+        return [key for key, old in zip(keys, pool.map(is_old, keys), strict=True) if old]
+
+
+def _log(place: Place, outcomes: Sequence[Outcome]) -> None:
+    for orphan, problem in outcomes:
+        if problem:
+            logger.warning("Not deleted: %s/%s: %s", place, orphan.key, problem)
+        else:
+            logger.debug("Deleted %s/%s", place, orphan.key)
+    if gone := [orphan for orphan, problem in outcomes if not problem]:
+        logger.info("Deleted %d objects of %s, from %r to %r", len(gone), place, gone[0].key, gone[-1].key)

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.core.exceptions import SuspiciousOperation
-from django.db import DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.models import FileField, Model, QuerySet
 
 from .errors import CleaningError
+from .signals import collect_references
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-ROWS_AT_ONCE = 2_000
-NAMES_AT_ONCE = 500  # in one query; sqlite takes 999 parameters in its older versions
+ROWS_AT_ONCE = 5_000  # in one query: no cursor stays open on the server, and no transaction
+NAMES_AT_ONCE = 1_000  # in one query; fewer where the database takes fewer parameters
 
-
-@dataclass(frozen=True)
-class Reference:
-    """One row's file."""
-
-    model: type[Model]
-    field: str
-    primary_key: Any
-    name: str
-    key: str
-
-    def __str__(self) -> str:
-        return f"{self.model._meta.label} {self.primary_key} {self.field}: {self.name}"
+_NONE = "django.db.backends.dummy"  # what Django makes of an empty entry in DATABASES
 
 
 @dataclass(frozen=True)
@@ -43,60 +32,150 @@ class ReferringField:
     storage: MinioBackend
     database: str
 
-    def references(self) -> Iterator[Reference]:
-        """Every row with a file, streamed."""
-        rows = self._rows().exclude(**{self.field.name: ""}).values_list("pk", self.field.name)
-        for primary_key, name in rows.iterator(chunk_size=ROWS_AT_ONCE):
-            if name:
-                yield self._reference(primary_key, str(name))
+    def __str__(self) -> str:
+        return f"{self.model._meta.label}.{self.field.name}{self._where}"
+
+    def of_row(self, primary_key: object) -> str:
+        """Words for the field of one row."""
+        return f"{self.model._meta.label} {primary_key} {self.field.name}{self._where}"
+
+    @property
+    def _where(self) -> str:
+        return "" if self.database == DEFAULT_DB_ALIAS else f" in database '{self.database}'"
+
+    def rows(self) -> Iterator[list[tuple[Any, str]]]:
+        """Primary key and file name of every row with a file, some thousand at a time in the order of primary keys.
+
+        Raises:
+            CleaningError: the database does not sort this kind of key, so the rows cannot be read in pages.
+            DatabaseError: it cannot be read.
+        """
+        name = self.field.name
+        found = self._rows().filter(**{f"{name}__isnull": False}).exclude(**{name: ""})
+        ordered = found.order_by("pk").values_list("pk", name)
+        page = list(ordered[:ROWS_AT_ONCE])
+        while page:
+            yield [(primary_key, str(value)) for primary_key, value in page]
+            last = page[-1][0]
+            if len(page) < ROWS_AT_ONCE:
+                return
+            page = list(ordered.filter(pk__gt=last)[:ROWS_AT_ONCE])
+            if page and page[-1][0] == last:
+                raise CleaningError(
+                    f"{self}: the primary key {last!r} is not greater than itself. Nothing was deleted."
+                )
+
+    def has_rows(self) -> bool:
+        """Whether the table has any row, with a file or without."""
+        return self._rows().exists()
 
     def still_referred(self, names: Sequence[str]) -> set[str]:
-        """Those of the names that rows refer to at this moment."""
+        """Those of the names that rows refer to at this moment; also others that the database takes for equal."""
         found: set[str] = set()
-        for start in range(0, len(names), NAMES_AT_ONCE):
-            some = names[start : start + NAMES_AT_ONCE]
-            found.update(
-                self._rows().filter(**{f"{self.field.name}__in": some}).values_list(self.field.name, flat=True)
-            )
+        most: int | None = connections[self.database].features.max_query_params
+        at_once = min(most or NAMES_AT_ONCE, NAMES_AT_ONCE)
+        for start in range(0, len(names), at_once):
+            wanted = {f"{self.field.name}__in": names[start : start + at_once]}
+            found.update(map(str, self._rows().filter(**wanted).values_list(self.field.name, flat=True)))
         return found
+
+    def key(self, primary_key: object, name: str) -> str:
+        """The key of a row's object.
+
+        Raises:
+            CleaningError: no object can have this name.
+        """
+        try:
+            return self.storage.key(name)
+        except (SuspiciousOperation, ValueError) as error:
+            raise CleaningError(
+                f"{self.of_row(primary_key)}: {error} Correct that row first. Nothing was deleted."
+            ) from error
 
     def _rows(self) -> QuerySet[Model]:
         """All rows: a plain QuerySet, since a model's managers may hide some."""
         return QuerySet(model=self.model, using=self.database)
 
-    def _reference(self, primary_key: object, name: str) -> Reference:
-        try:
-            key = self.storage.key(name)
-        except (SuspiciousOperation, ValueError) as error:
-            where = f"{self.model._meta.label} {primary_key} {self.field.name} in database '{self.database}'"
-            raise CleaningError(f"{where}: {error} Correct that row first. Nothing was deleted.") from error
-        return Reference(self.model, self.field.name, primary_key, name, key)
-
 
 def referring_fields() -> list[ReferringField]:
     """Every FileField that keeps its files in a MinIO storage, once for each database that has its table.
 
+    Fields of other storages count for nothing. Swapped models have no table and are left out.
+
     Raises:
-        CleaningError: a database cannot be asked, or a table is in none of them.
+        CleaningError: a database cannot be asked, a table is in none of them, or a field's storage cannot be made.
     """
-    tables = {alias: _tables(alias) for alias in connections}
+    tables = {alias: _tables(alias) for alias in connections if connections[alias].settings_dict["ENGINE"] != _NONE}
     found = []
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_concrete_fields:
-            if not isinstance(field, FileField) or not isinstance(field.storage, MinioBackend):
-                continue
-            databases = [alias for alias, names in tables.items() if model._meta.db_table in names]
-            if not databases:
+            if isinstance(field, FileField) and (storage := _our_storage(field)):
+                found += [ReferringField(model, field, storage, alias) for alias in _databases_of(model, tables)]
+    return found
+
+
+def keys_of_other_apps(storage: MinioBackend, among: Sequence[str] | None = None) -> Iterator[str]:
+    """Keys of the objects that receivers of ``collect_references`` name; of all, or of those names that matter.
+
+    Raises:
+        CleaningError: a receiver gives what is no name of an object. What it raises itself passes unchanged.
+    """
+    for receiver, names in collect_references.send(sender=type(storage), storage=storage, among=among):
+        where = f"{getattr(receiver, '__module__', '')}.{getattr(receiver, '__qualname__', receiver)}"
+        if isinstance(names, str):
+            raise CleaningError(
+                f"{where} gave collect_references one string instead of names. Nothing more was deleted."
+            )
+        for name in cast("Iterable[object] | None", names) or ():
+            try:
+                yield storage.key(name)
+            except (SuspiciousOperation, ValueError) as error:
                 raise CleaningError(
-                    f"No database has the table '{model._meta.db_table}' of {model._meta.label}, so nobody knows which "
-                    "files its rows refer to. Run migrate first. Nothing was deleted."
-                )
-            found += [ReferringField(model, field, field.storage, alias) for alias in databases]
+                    f"{where} gave collect_references {name!r}: {error} Nothing more was deleted."
+                ) from error
+
+
+def _our_storage(field: FileField) -> MinioBackend | None:
+    """The field's storage if it is ours. ``default_storage`` and its like are made here if they were not yet."""
+    try:
+        storage = field.storage
+        return storage if isinstance(storage, MinioBackend) else None
+    except Exception as error:  # whatever the user's storage raises: without it nobody knows what the rows refer to
+        raise CleaningError(
+            f"The storage of {field.model._meta.label}.{field.name} cannot be made: {error!r}. Nothing was deleted."
+        ) from error
+
+
+def _databases_of(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
+    """The databases that have a model's table."""
+    table = model._meta.db_table
+    found = [alias for alias, names in tables.items() if _identifier(alias, table) in names]
+    if not found:  # introspection does not list the tables of other schemas
+        found = [alias for alias in tables if _answers(model, alias)]
+    if not found:
+        raise CleaningError(
+            f"No database has the table '{table}' of {model._meta.label}, so nobody knows which files its rows refer "
+            "to. Run migrate first. Nothing was deleted."
+        )
     return found
 
 
 def _tables(alias: str) -> set[str]:
     try:
-        return set(connections[alias].introspection.table_names(include_views=True))
+        names = connections[alias].introspection.table_names(include_views=True)
     except DatabaseError as error:
         raise CleaningError(f"Database '{alias}' cannot be read: {error}. Nothing was deleted.") from error
+    return {_identifier(alias, name) for name in names}
+
+
+def _identifier(alias: str, table: str) -> str:
+    """A table's name as it is compared: databases fold its letters in different ways."""
+    return connections[alias].introspection.identifier_converter(table).casefold()
+
+
+def _answers(model: type[Model], alias: str) -> bool:
+    try:
+        QuerySet(model=model, using=alias).exists()
+    except DatabaseError:
+        return False
+    return True

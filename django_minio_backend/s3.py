@@ -19,7 +19,6 @@ from xml.etree import ElementTree as ET
 import urllib3
 from minio.commonconfig import CopySource
 from minio.datatypes import Object
-from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
 from minio.sse import SseCustomerKey
@@ -34,13 +33,12 @@ from .errors import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from minio import Minio
     from minio.credentials.credentials import Credentials
     from minio.credentials.providers import Provider
-    from minio.deleteobjects import DeleteError
     from urllib3 import BaseHTTPResponse, PoolManager
 
     from .options import StorageOptions
@@ -124,6 +122,11 @@ def is_time_out(error: Exception) -> bool:
     """Whether the server was silent for too long."""
     reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
     return isinstance(reason, urllib3.exceptions.TimeoutError)
+
+
+def is_missing_upload(error: Exception) -> bool:
+    """Whether the server says that the multipart upload is not there: it was completed or aborted."""
+    return isinstance(error, S3Error) and error.code == "NoSuchUpload"
 
 
 def is_missing_bucket(error: Exception) -> bool:
@@ -317,22 +320,14 @@ class S3Client:
         """Delete an object (DeleteObject); one that is not there is no error."""
         self.sdk.remove_object(bucket, key)
 
-    def delete_many(self, bucket: str, keys: Iterable[str]) -> Iterator[DeleteError]:
-        """Delete objects by the thousand (DeleteObjects) and return those that could not be deleted."""
-        with _whole_answers(bucket):
-            yield from self.sdk.remove_objects(bucket, [DeleteObject(key) for key in keys])
-
-    def list(self, bucket: str, prefix: str = "", *, recursive: bool = False) -> Iterator[Object]:
-        """List objects (ListObjectsV2), 1,000 a request; without ``recursive`` a folder is one entry."""
-        with _whole_answers(bucket):
-            yield from self.sdk.list_objects(bucket, prefix=prefix or None, recursive=recursive)
-
-    def list_page(self, bucket: str, query: Mapping[str, str]) -> ET.Element:
-        """One answer to ListObjectsV2, as XML, for callers that need more of it or less than the SDK gives."""
-        query = {"list-type": "2", "encoding-type": "url", **query}
-        with _whole_answers(bucket):
-            response = self.sdk._execute("GET", bucket_name=bucket, query_params=dict(query))  # noqa: SLF001 - no public way
-            return ET.fromstring(response.data)  # noqa: S314 - the server's own answer, parsed as the SDK does
+    def request(
+        self, method: str, bucket: str, query: Mapping[str, str], *, key: str | None = None, body: bytes | None = None
+    ) -> BaseHTTPResponse:
+        """Send any request about a bucket and return its answer, read to the end; for what has no method here."""
+        headers: dict[str, Any] = {}
+        if body:
+            headers = {"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)}
+        return self._execute(method, bucket, key, body=body, headers=headers, query_params=dict(query))
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket (CreateBucket); one that another process of the same owner has just made is no error."""
@@ -424,7 +419,7 @@ class S3Client:
                     raise
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 
-    def _execute(self, method: str, bucket: str, key: str, **request: Any) -> BaseHTTPResponse:
+    def _execute(self, method: str, bucket: str, key: str | None, **request: Any) -> BaseHTTPResponse:
         return self.sdk._execute(method, bucket_name=bucket, object_name=key, **request)  # noqa: SLF001 - no public way
 
 
@@ -483,17 +478,6 @@ def _policies_of(bucket: str) -> _Translated:
         if isinstance(error, Exception) and status_of(error) == _HTTP_NOT_IMPLEMENTED:
             return PoliciesNotSupportedError(bucket)
         return None
-
-    return _Translated(translate)
-
-
-def _whole_answers(bucket: str) -> _Translated:
-    """Tell an answer that broke off before its body, which the SDK cannot parse, as what it is."""
-
-    def translate(error: BaseException) -> BaseException | None:
-        if not isinstance(error, ET.ParseError):
-            return None
-        return urllib3.exceptions.ProtocolError(f"An answer about bucket '{bucket}' broke off.")
 
     return _Translated(translate)
 

@@ -15,7 +15,7 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import buckets, files, names, object_urls, presigned_uploads, uploads
+from . import buckets, files, listings, names, object_urls, presigned_uploads, uploads
 from .addressed_storage import AddressedStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
@@ -171,8 +171,8 @@ class MinioBackend(AddressedStorage):
         """Names of the folders and of the files directly in a folder; none where there is no such folder."""
         prefix = names.folder_prefix(path, self.options.location)
         folders, found = [], []
-        for entry in self.s3.list(self.bucket, prefix):
-            name = str(entry.object_name)[len(prefix) :]
+        for key in listings.directly_below(self.s3, self.bucket, prefix):
+            name = key[len(prefix) :]
             if name.endswith("/"):
                 folders.append(name[:-1])
             elif name:

@@ -20,6 +20,7 @@ SURFACE = {
         "get_setting",
         "get_storages_setting",
     ),
+    "django_minio_backend.signals": ("collect_references",),
 }
 COMMANDS = ("initialize_buckets", "is_minio_available", "clean_orphaned_minio_files")
 

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import scenarios, static_files
+from tests.benchmarks import cleaning, scenarios, static_files
 from tools.servers import best_server
 
 MIB = 1024**2
@@ -85,6 +85,7 @@ def main() -> int:
         help="how often each is run (default: 3): the best times count, and the median ratio",
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="measure only what has TEXT in its title")
+    parser.add_argument("--objects", type=int, default=cleaning.OBJECTS, help=cleaning.OBJECTS_HELP)
     arguments = parser.parse_args()
     if arguments.scenario:
         print(json.dumps(measure_here(arguments.scenario).__dict__))  # noqa: T201 - read by the parent process
@@ -96,7 +97,9 @@ def main() -> int:
         worst = _compare(arguments.rounds, arguments.only)
         if arguments.only in static_files.TITLE:
             worst |= static_files.compare(server, arguments.rounds)
-        return worst
+    if arguments.only in cleaning.TITLE:
+        worst |= not cleaning.run(arguments.objects, workers=1)
+    return worst
 
 
 def _compare(rounds: int, only: str) -> int:

@@ -226,7 +226,7 @@ def test_a_single_object_that_cannot_be_deleted_fails_the_command(server: Server
     )
     with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
         meddler.rule = lambda asked: answer if asked.method == "POST" else None
-        with pytest.raises(CommandError, match=r"1 files in .* could not be deleted: 'stale.css': no"):
+        with pytest.raises(CommandError, match=r"1 files in .* could not be deleted: 'stale.css': AccessDenied no"):
             collect("--clear")
 
 

@@ -32,6 +32,7 @@ class Answer(NamedTuple):
     body: bytes = b""
     content_type: str = "application/xml"
     etag: str = ""
+    date: str = ""
 
 
 def s3_error(status: int, code: str) -> Answer:
@@ -78,7 +79,8 @@ def meddling(server: Server) -> Iterator[Meddler]:
                     self.give(*passed)
                     return
             version = {"ETag": answer.etag, "Last-Modified": "Sun, 01 Nov 2026 12:00:00 GMT"} if answer.etag else {}
-            self.give(answer.status, {"Content-Type": answer.content_type, **version}, answer.body)
+            date = {"Date": answer.date} if answer.date else {}
+            self.give(answer.status, {"Content-Type": answer.content_type, **version, **date}, answer.body)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one  # noqa: N815 - named by http.server
 

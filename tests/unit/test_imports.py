@@ -17,18 +17,20 @@ ROOT = Path(django_minio_backend.__file__).parent
 
 # A module may import what stands before it, in its own row too. So there can be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "whole_heads"),
+    ("errors", "whole_heads", "signals"),
     ("option_values", "options", "option_reading"),
     ("s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
     ("deadlines", "refusals", "buckets", "trials", "health"),
-    ("listings", "folders", "compression", "static_comparison", "parallel_uploads", "progress"),
+    ("answers", "listings", "bulk", "parallel_listing", "difference"),
+    ("folders", "compression", "static_comparison", "parallel_uploads", "progress"),
     ("saving", "configured_storage", "addressed_storage", "storage", "collecting", "static", "static_manifest"),
-    ("configured", "checks", "references", "initialization", "diagnosis", "orphans"),
+    ("configured", "checks", "references", "initialization", "diagnosis", "places", "comparison", "orphans"),
     (
         "apps",
         "management",
+        "management.cleaning_report",
         "management.commands",
         "management.commands.clean_orphaned_minio_files",
         "management.commands.collectstatic",
@@ -153,7 +155,7 @@ from . import names, uploads
 from .s3 import S3Client
 from django_minio_backend.errors import CleaningError
 if TYPE_CHECKING:
-    from .orphans import Place
+    from .places import Place
 else:
     from .readers import ObjectReader
 def function():

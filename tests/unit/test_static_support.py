@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from django_minio_backend import compression, static_comparison
 from django_minio_backend.folders import Folders
-from django_minio_backend.listings import Listed
+from django_minio_backend.listings import Stored
 from django_minio_backend.progress import Progress
 from django_minio_backend.static_comparison import RECORD, Content
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MD5_A, MD5_B = md5(b"a").hexdigest(), md5(b"b").hexdigest()  # noqa: S324 - as S3 has it
 
 
-def stored(etag: str, size: int = 1, record: str | None = None) -> Listed:
-    return Listed("a", size, etag, "2026-11-01T12:00:00.000Z", {RECORD: record} if record else {})
+def stored(etag: str, size: int = 1, record: str | None = None) -> Stored:
+    return Stored("a", size, etag, "2026-11-01T12:00:00.000Z", {RECORD: record} if record else {})
 
 
 PLAIN = Content(1, MD5_A, f"identity:{MD5_A}")
@@ -50,7 +50,7 @@ ZIPPED = Content(1, MD5_A, f"gzip:{MD5_B}")
     ],
 )
 def test_a_listing_tells_whether_an_object_is_the_same(
-    held: Listed, content: Content, *, encrypted: bool, same: bool | None
+    held: Stored, content: Content, *, encrypted: bool, same: bool | None
 ) -> None:
     assert static_comparison.is_same(held, content, encrypted=encrypted) is same
 

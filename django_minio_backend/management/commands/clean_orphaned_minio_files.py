@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import sys
 from argparse import ArgumentTypeError
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend import orphans
+from django_minio_backend.comparison import Rules, compare
+from django_minio_backend.difference import Difference
 from django_minio_backend.errors import CleaningError
+from django_minio_backend.management.cleaning_report import Progress, Report
+from django_minio_backend.places import places
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from collections.abc import Mapping
+
+    from django_minio_backend.comparison import Findings
+
+_AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
 
 
 class Command(BaseCommand):
-    """Arguments, printing and exit code; the work is in ``orphans``."""
+    """Arguments, printing and exit code; the work is in ``comparison`` and ``orphans``."""
 
-    help = "Deletes objects that no FileField of the database refers to, from every bucket that a FileField uses."
+    help = (
+        "Deletes objects that no FileField of the database refers to, from every bucket that a FileField uses. "
+        "An AGE is a number with s, m, h or d behind it, as in 90s, 30m, 2h or 7d; without a letter it counts hours."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add this command's options."""
@@ -28,53 +44,125 @@ class Command(BaseCommand):
             "--check-missing", action="store_true", help="also tell which rows refer to missing objects"
         )
         parser.add_argument(
-            "--min-age",
-            type=_hours,
-            default=dt.timedelta(hours=1),
-            metavar="HOURS",
-            help="leave younger objects alone: an upload comes before its row (default: 1)",
+            "--fail-on-missing", action="store_true", help="--check-missing, and exit with 1 if there are any"
+        )
+        hour = dt.timedelta(hours=1)
+        parser.add_argument(
+            "--min-age", type=_age, default=hour, metavar="AGE", help="leave younger objects alone (default: 1h)"
+        )
+        text = "clean this bucket only, also if no FileField uses it; may be repeated"
+        parser.add_argument("--bucket", action="append", default=[], metavar="NAME", help=text)
+        text = "look only at keys that start with this; may be repeated"
+        parser.add_argument("--prefix", action="append", default=[], metavar="PREFIX", help=text)
+        text = "leave objects alone whose keys match, as in 'exports/*'; may be repeated"
+        parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
+        text = "also abort multipart uploads that were begun longer ago and not completed"
+        parser.add_argument("--unfinished-uploads", type=_age, default=None, metavar="AGE", help=text)
+        text = "list this many parts of a bucket at once (default: 1)"
+        parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=text)
+        parser.add_argument(
+            "--force", action="store_true", help="clean also where the tables of all FileFields are empty"
+        )
+        text = "do not ask before anything is deleted, as is never done without a terminal"
+        parser.add_argument("--no-input", "--noinput", action="store_false", dest="interactive", help=text)
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help="print one JSON object a line, a summary at the end"
         )
 
-    def handle(self, *_: Any, dry_run: bool, check_missing: bool, min_age: dt.timedelta, **__: Any) -> None:
+    def handle(self, *_: Any, **options: Any) -> None:
         """Run the command."""
+        rules = Rules(
+            min_age=options["min_age"],
+            prefixes=options["prefix"],
+            exclude=options["exclude"],
+            force=options["force"],
+            unfinished_age=options["unfinished_uploads"],
+            workers=options["workers"],
+        )
+        report = Report(self, options["dry_run"], options["verbosity"], options["as_json"])
         try:
-            # All places are compared before anything is deleted: one that cannot be read stops the run.
-            findings = [orphans.compare(place, min_age=min_age) for place in orphans.places()]
+            with ExitStack() as opened:
+                self._run(options, rules, report, opened)
         except CleaningError as error:
             raise CommandError(str(error)) from error
-        failures = [failure for finding in findings if (failure := self._clean(finding, dry_run=dry_run))]
-        if check_missing:
-            self._tell_missing(findings)
-        if failures:
-            raise CommandError("\n".join(map(str, failures)))
+        missing = sum(totals.missing or 0 for totals in report.totals.values())
+        if options["fail_on_missing"] and missing:
+            report.problems.append(f"{missing} rows refer to missing objects.")
+        report.summary()
+        if report.problems:
+            raise CommandError("\n".join(report.problems))
 
-    def _clean(self, finding: orphans.Findings, *, dry_run: bool) -> CleaningError | None:
-        """Delete, and tell what is deleted; return what went wrong, so that the other places are cleaned still."""
-        count = size = 0
-        failure = None
+    def _run(self, options: Mapping[str, Any], rules: Rules, report: Report, opened: ExitStack) -> None:
+        """Compare all places before anything is deleted: one that cannot be read stops the run. Then clean each."""
+        found = []
+        for place in places(options["bucket"]):
+            difference = opened.enter_context(closing(Difference()))
+            with Progress() as progress:
+                found.append(compare(place, rules, difference, progress))
+        if options["interactive"] and not options["dry_run"]:
+            self._ask(found)
+        for findings in found:
+            self._clean(findings, report)
+        if options["check_missing"] or options["fail_on_missing"]:
+            self._tell_missing(found, report)
+
+    def _clean(self, findings: Findings, report: Report) -> None:
+        """Delete, and tell what is deleted. A failure is noted, so that the other places are cleaned still."""
+        dry_run = report.dry_run
+        report.begin(findings)
         try:
-            for orphan in finding.orphans if dry_run else orphans.delete(finding):
-                self.stdout.write(f"{'Would delete' if dry_run else 'Deleted'} {finding.place}/{orphan.key}")
-                count, size = count + 1, size + orphan.size
+            for batch in orphans.delete(findings, dry_run=dry_run):
+                report.batch(findings, batch)
+            uploads = ((one, "") for one in findings.uploads) if dry_run else orphans.abort_uploads(findings)
+            for upload, problem in uploads:
+                report.upload(findings, upload, problem)
         except CleaningError as error:
-            failure = error
-        done = "would be deleted" if dry_run else "deleted"
-        total = f"{finding.place}: {count} orphaned objects {done} ({filesizeformat(size)})."
-        self.stdout.write(self.style.SUCCESS(total))
-        return failure
+            report.problems.append(str(error))
+        report.place(findings)
 
-    def _tell_missing(self, findings: list[orphans.Findings]) -> None:
-        for finding in findings:
-            for reference in finding.missing:
-                self.stdout.write(self.style.WARNING(f"Missing in {finding.place}: {reference}"))
-            self.stdout.write(f"{finding.place}: {len(finding.missing)} references to missing objects.")
+    @staticmethod
+    def _tell_missing(found: list[Findings], report: Report) -> None:
+        for findings in found:
+            try:
+                for missing in orphans.missing(findings):
+                    report.missing(findings, missing)
+            except CleaningError as error:
+                report.problems.append(str(error))
+            report.missing_total(findings)
+
+    def _ask(self, found: list[Findings]) -> None:
+        """Ask on a terminal whether to go on.
+
+        Raises:
+            CommandError: the answer is not "yes".
+        """
+        full = [one for one in found if one.orphans or one.uploads]
+        if not full or not sys.stdin.isatty():
+            return
+        for one in full:
+            more = f", and {len(one.uploads)} unfinished uploads" if one.uploads else ""
+            self._prompt(f"{one.place}: {one.orphans} orphaned objects ({filesizeformat(one.size)}){more}\n")
+        self._prompt("Delete them? They cannot be brought back. --dry-run lists them. Type 'yes' to delete: ")
+        if input() != "yes":
+            raise CommandError("Nothing was deleted.")
+
+    def _prompt(self, text: str) -> None:
+        """Write to the terminal, past what standard output may be redirected to."""
+        self.stderr.write(text, style_func=str, ending="")
+        self.stderr.flush()
 
 
-def _hours(text: str) -> dt.timedelta:
+def _age(text: str) -> dt.timedelta:
+    match = _AGE.fullmatch(text)
+    if match is None:
+        raise ArgumentTypeError(f"'{text}' is no age; write a number and s, m, h or d, as in 30m")
     try:
-        age = dt.timedelta(hours=float(text))
-    except (ValueError, OverflowError) as error:
-        raise ArgumentTypeError(f"{text} is not a number of hours") from error
-    if age < dt.timedelta(0):
-        raise ArgumentTypeError("the age cannot be negative")
-    return age
+        return dt.timedelta(**{_UNITS[match[2]]: float(match[1])})
+    except OverflowError as error:
+        raise ArgumentTypeError(f"'{text}' is longer than there is time") from error
+
+
+def _workers(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) <= 64):  # noqa: PLR2004 - connections that the pool keeps
+        raise ArgumentTypeError(f"'{text}' is no number from 1 to 64")
+    return int(text)

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import uuid
+from typing import TYPE_CHECKING, cast
+
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import models
+from django.utils.functional import LazyObject
 
 from django_minio_backend.models import MinioBackend
 from tests import settings as site
 from tests.app.models import private_storage
+
+if TYPE_CHECKING:
+    from django.core.files.storage import Storage
 
 LOCATED_BUCKET = site.PRIVATE_BUCKET.replace("private", "located")
 
@@ -112,4 +120,72 @@ class Asset(models.Model):
         return str(self.file)
 
 
-TABLES = (Paper, Scan, Letter, Ledger, Located, Asset)
+class Ticket(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    file = models.FileField(storage=private_storage)
+
+    class Meta:
+        app_label = "archive"
+        ordering = ("file",)
+
+    def __str__(self) -> str:
+        return str(self.file)
+
+
+class Code(models.Model):
+    code = models.CharField(primary_key=True, max_length=20)
+    file = models.FileField(storage=private_storage)
+
+    class Meta:
+        app_label = "archive"
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Replaced(models.Model):
+    """A model that the site has swapped for another one, so that it has no table."""
+
+    file = models.FileField(storage=private_storage)
+
+    class Meta:
+        app_label = "archive"
+        swappable = "ARCHIVE_REPLACED_MODEL"
+
+    def __str__(self) -> str:
+        return str(self.file)
+
+
+class SpecialStorage(MinioBackend):
+    """A user's own kind of storage, whose names are not quite its keys."""
+
+    def key(self, name: object) -> str:
+        return super().key(f"special/{name}")
+
+
+class LazyMedia(LazyObject):  # type: ignore[type-arg] # generic for type checkers alone
+    """A storage that is made at its first use, as Django's ``default_storage`` is."""
+
+    def _setup(self) -> None:
+        self._wrapped = private_storage()
+
+
+class Shelf(models.Model):
+    """A storage of each kind."""
+
+    local = models.FileField(storage=FileSystemStorage("/nowhere"), blank=True)
+    special = models.FileField(storage=SpecialStorage(site.PRIVATE_BUCKET, "default"), blank=True)
+    default = models.FileField(storage=default_storage, blank=True)
+    lazy = models.FileField(storage=cast("Storage", LazyMedia()), blank=True)
+
+    class Meta:
+        app_label = "archive"
+
+    def __str__(self) -> str:
+        return str(self.local)
+
+
+# What another app may do to a model.
+models.FileField(storage=private_storage, blank=True).contribute_to_class(Letter, "stamp")
+
+TABLES = (Paper, Scan, Letter, Ledger, Located, Asset, Ticket, Code, Shelf)

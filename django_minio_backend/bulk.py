@@ -1,0 +1,170 @@
+"""What is asked of a bucket about many objects at once: listings, deletions by the thousand, unfinished uploads."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from xml.sax.saxutils import escape
+
+from urllib3.exceptions import ProtocolError
+
+from . import listings
+from .answers import XmlAnswer
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
+
+    from .s3 import S3Client
+
+BATCH = 1_000  # keys in one DeleteObjects request; S3 allows no more
+
+# Control characters: XML 1.0 has no way to write most of them, and servers lose some of the others.
+_NOT_FOR_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+class Listed(NamedTuple):
+    """An object in a listing."""
+
+    key: str
+    size: int
+    modified: dt.datetime
+
+
+class Page(NamedTuple):
+    """One answer of a listing, and when the server gave it, by the server's own clock."""
+
+    served_at: dt.datetime
+    objects: list[Listed]
+
+
+class Unfinished(NamedTuple):
+    """A multipart upload that was begun and neither completed nor aborted; its parts take space."""
+
+    key: str
+    upload_id: str
+    begun: dt.datetime
+
+
+class UploadsPage(NamedTuple):
+    """One answer of a listing of unfinished uploads, and when the server gave it."""
+
+    served_at: dt.datetime
+    uploads: list[Unfinished]
+
+
+class Deletion(NamedTuple):
+    """What became of one DeleteObjects request.
+
+    Attributes:
+        deleted: keys that are gone.
+        failed: the server's reason for each key that is not.
+        markers: how many of the deleted live on as older versions, below a delete marker.
+    """
+
+    deleted: set[str]
+    failed: dict[str, str]
+    markers: int
+
+
+def pages(client: S3Client, bucket: str, prefix: str = "") -> Iterator[Page]:
+    """List the objects whose keys start with ``prefix``, 1,000 a request.
+
+    Raises:
+        urllib3.exceptions.ProtocolError: an answer is no whole page of that listing.
+    """
+    for answer in listings.pages_below(client, bucket, prefix):
+        objects = [
+            Listed(answer.key_of(entry), answer.size_of(entry), answer.time_of(entry, "LastModified"))
+            for entry in answer.all("Contents")
+        ]
+        if stray := next((found.key for found in objects if not found.key.startswith(prefix)), None):
+            raise ProtocolError(f"Asked for '{prefix}' the server listed '{stray}' in bucket '{bucket}'.")
+        yield Page(answer.served_at, objects)
+
+
+def children(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
+    """Keys below ``prefix``, those in a folder taken together as the folder; None if they are more than one page has.
+
+    Raises:
+        urllib3.exceptions.ProtocolError: the answer is no page of that listing.
+    """
+    answer = listings.page_below(client, bucket, prefix, {"delimiter": "/"})
+    return None if answer.is_truncated else list(listings.keys_of(answer))
+
+
+def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
+    """List the unfinished multipart uploads of a whole bucket (ListMultipartUploads).
+
+    Of the whole, since MinIO answers a prefix only with the uploads of that very key.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+
+    Raises:
+        urllib3.exceptions.ProtocolError: an answer is no whole page of that listing.
+    """
+    markers: dict[str, str] = {}
+    while True:
+        response = client.request("GET", bucket, {"uploads": "", "encoding-type": "url", **markers})
+        answer = XmlAnswer(response, "ListMultipartUploadsResult", bucket)
+        yield UploadsPage(
+            answer.served_at,
+            [
+                Unfinished(answer.key_of(entry), answer.text("UploadId", entry), answer.time_of(entry, "Initiated"))
+                for entry in answer.all("Upload")
+            ],
+        )
+        if not answer.is_truncated:
+            return
+        following = {
+            "key-marker": answer.decoded(answer.text("NextKeyMarker")),
+            "upload-id-marker": answer.text("NextUploadIdMarker"),
+        }
+        if not following["key-marker"] or following == markers:
+            raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' does not tell how it goes on.")
+        markers = following
+
+
+def abort(client: S3Client, bucket: str, upload: Unfinished) -> None:
+    """Remove an unfinished upload and its parts (AbortMultipartUpload); one that has ended meanwhile is no error."""
+    from .s3 import FAILURES, is_missing_upload
+
+    try:
+        client.request("DELETE", bucket, {"uploadId": upload.upload_id}, key=upload.key)
+    except FAILURES as error:
+        if not is_missing_upload(error):
+            raise
+
+
+def delete(client: S3Client, bucket: str, keys: Sequence[str]) -> Deletion:
+    """Delete at most 1,000 objects in one request (DeleteObjects); keys that XML cannot carry take one each.
+
+    A key that the answer does not mention counts as failed.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+
+    Raises:
+        urllib3.exceptions.ProtocolError: the answer is not whole; nobody knows what was deleted.
+    """
+    result = Deletion(set(), {}, 0)
+    plain = [key for key in keys if not _NOT_FOR_XML.search(key)]
+    if plain:
+        result = _delete_by_xml(client, bucket, plain)
+    for key in keys:
+        if _NOT_FOR_XML.search(key):
+            client.delete(bucket, key)
+            result.deleted.add(key)
+    return result
+
+
+def _delete_by_xml(client: S3Client, bucket: str, keys: Sequence[str]) -> Deletion:
+    objects = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
+    body = f'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{objects}</Delete>'.encode()
+    answer = XmlAnswer(client.request("POST", bucket, {"delete": ""}, body=body), "DeleteResult", bucket)
+    deleted = [entry for entry in answer.all("Deleted") if answer.text("Key", entry)]
+    gone = {answer.text("Key", entry) for entry in deleted}.intersection(keys)
+    reasons = {
+        answer.text("Key", entry): f"{answer.text('Code', entry)} {answer.text('Message', entry)}".strip()
+        for entry in answer.all("Error")
+    }
+    failed = {key: reasons.get(key, "the server does not say that it is deleted") for key in keys if key not in gone}
+    markers = sum(answer.text("DeleteMarker", entry) == "true" for entry in deleted)
+    return Deletion(gone - reasons.keys(), failed | {key: reasons[key] for key in gone & reasons.keys()}, markers)

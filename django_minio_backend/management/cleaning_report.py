@@ -1,0 +1,200 @@
+"""What clean_orphaned_minio_files prints: lines for people, or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from django.template.defaultfilters import filesizeformat
+
+if TYPE_CHECKING:
+    from django.core.management.base import BaseCommand
+
+    from django_minio_backend.bulk import Unfinished
+    from django_minio_backend.comparison import Findings, Tally
+    from django_minio_backend.orphans import Batch, Missing
+    from django_minio_backend.places import Place
+
+PROBLEMS = 1_000  # told again in the error at the end
+SECONDS = 0.2  # between two updates of the progress
+
+
+@dataclass
+class Totals:
+    """What was done in one place.
+
+    Attributes:
+        deleted: objects, or those that would be in a dry run; ``bytes`` are theirs.
+        not_deleted: objects that the server did not delete.
+        spared: orphans at first that something referred to, or replaced, before they were deleted.
+        delete_markers: of the deleted, those that live on as older versions.
+        aborted: unfinished uploads.
+        not_aborted: those that the server did not abort.
+        missing: rows that refer to missing objects; None if nobody asked.
+    """
+
+    deleted: int = 0
+    bytes: int = 0
+    not_deleted: int = 0
+    spared: int = 0
+    delete_markers: int = 0
+    aborted: int = 0
+    not_aborted: int = 0
+    missing: int | None = None
+
+
+@dataclass
+class Report:
+    """Prints what happens, one line each, and counts it.
+
+    Attributes:
+        problems: what could not be done, for the error at the end; the first ones of many.
+    """
+
+    command: BaseCommand
+    dry_run: bool
+    verbosity: int
+    as_json: bool
+    totals: dict[str, Totals] = field(default_factory=dict)
+    findings: list[Findings] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def begin(self, findings: Findings) -> Totals:
+        """Begin with a place."""
+        self.findings.append(findings)
+        return self.totals.setdefault(str(findings.place), Totals())
+
+    def batch(self, findings: Findings, batch: Batch) -> None:
+        """Tell what became of some orphans."""
+        totals = self.totals[str(findings.place)]
+        totals.spared += batch.spared
+        totals.delete_markers += batch.markers
+        for orphan, problem in batch.outcomes:
+            if problem:
+                totals.not_deleted += 1
+                self._failed(findings.place, "not_deleted", "Not deleted", orphan.key, problem, size=orphan.size)
+            else:
+                totals.deleted, totals.bytes = totals.deleted + 1, totals.bytes + orphan.size
+                event = ("would_delete", "Would delete") if self.dry_run else ("deleted", "Deleted")
+                self._done(findings.place, *event, orphan.key, size=orphan.size)
+
+    def upload(self, findings: Findings, upload: Unfinished, problem: str = "") -> None:
+        """Tell what became of an unfinished upload."""
+        totals = self.totals[str(findings.place)]
+        if problem:
+            totals.not_aborted += 1
+            self._failed(findings.place, "not_aborted", "Unfinished upload not aborted", upload.key, problem)
+        else:
+            totals.aborted += 1
+            event = ("would_abort", "Would abort") if self.dry_run else ("aborted", "Aborted")
+            self._done(findings.place, event[0], f"{event[1]} an unfinished upload of", upload.key)
+
+    def missing(self, findings: Findings, missing: Missing) -> None:
+        """Tell a row whose object is missing."""
+        totals = self.totals[str(findings.place)]
+        totals.missing = (totals.missing or 0) + 1
+        if self.as_json:
+            model = missing.field.model._meta.label
+            row = {"model": model, "primary_key": missing.primary_key, "field": missing.field.field.name}
+            self._json(findings.place, "missing", database=missing.field.database, name=missing.name, **row)
+        else:
+            self._line(self.command.style.WARNING(f"Missing in {findings.place}: {missing}"))
+
+    def place(self, findings: Findings) -> None:
+        """Tell the totals of a place."""
+        if self.as_json:
+            return
+        place, totals, tally = findings.place, self.totals[str(findings.place)], findings.tally
+        would = "would be " if self.dry_run else ""
+        told = f"{place}: {totals.deleted} orphaned objects {would}deleted ({filesizeformat(totals.bytes)})."
+        told += f" {tally.objects} objects and {tally.rows} references were compared"
+        told += f"; {tally.young} objects are too young and {tally.excluded} excluded."
+        self._line(self.command.style.SUCCESS(told))
+        if totals.spared:
+            self._line(f"{place}: {totals.spared} more were orphaned at first, and something refers to them by now.")
+        if totals.delete_markers:
+            self._line(
+                f"{place}: the bucket keeps versions. {totals.delete_markers} of the deleted objects live on as older "
+                "versions, which take as much space until a lifecycle rule or an administrator removes them."
+            )
+        if totals.aborted:
+            self._line(f"{place}: {totals.aborted} unfinished uploads {would}aborted.")
+
+    def missing_total(self, findings: Findings) -> None:
+        """Tell how many rows refer to missing objects."""
+        totals = self.totals[str(findings.place)]
+        totals.missing = totals.missing or 0
+        if not self.as_json:
+            self._line(f"{findings.place}: {totals.missing} references to missing objects.")
+
+    def summary(self) -> None:
+        """Tell everything once more, for programs."""
+        if not self.as_json:
+            return
+        places = [
+            {
+                "endpoint": findings.place.storage.base_url,
+                "bucket": findings.place.bucket,
+                **asdict(findings.tally),
+                **asdict(self.totals[str(findings.place)]),
+            }
+            for findings in self.findings
+        ]
+        self.command.stdout.write(
+            json.dumps({"event": "summary", "dry_run": self.dry_run, "places": places, "problems": self.problems})
+        )
+
+    def _done(self, place: Place, event: str, words: str, key: str, **more: Any) -> None:
+        if self.as_json:
+            self._json(place, event, key=key, **more)
+        else:
+            self._line(f"{words} {place}/{key}")
+
+    def _failed(self, place: Place, event: str, words: str, key: str, problem: str, **more: Any) -> None:
+        self._done(place, event, words, key, problem=problem, **more)
+        if len(self.problems) < PROBLEMS:
+            self.problems.append(f"{words}: {place}/{key}: {problem}")
+        elif len(self.problems) == PROBLEMS:
+            self.problems.append("and more, which the output tells.")
+
+    def _json(self, place: Place, event: str, **more: Any) -> None:
+        line = {"event": event, "endpoint": place.storage.base_url, "bucket": place.bucket, **more}
+        self.command.stdout.write(json.dumps(line))
+
+    def _line(self, text: str) -> None:
+        if self.verbosity > 0:
+            self.command.stdout.write(text)
+
+
+class Progress:
+    """One line on a terminal that tells how far a comparison is; nothing anywhere else."""
+
+    def __init__(self) -> None:
+        self._is_shown = sys.stderr.isatty()
+        self._begin = self._last = time.monotonic()
+        self._written = 0
+
+    def __call__(self, place: Place, tally: Tally) -> None:
+        """Show what was looked at so far."""
+        now = time.monotonic()
+        if not self._is_shown or now - self._last < SECONDS:
+            return
+        self._last = now
+        rate = (tally.rows + tally.objects) / (now - self._begin)
+        self._show(f"{place}: {tally.rows:,} references, {tally.objects:,} objects, {rate:,.0f} a second")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._written:
+            self._show("")
+            sys.stderr.write("\r")
+
+    def _show(self, text: str) -> None:
+        sys.stderr.write(f"\r{text.ljust(self._written)}")
+        sys.stderr.flush()
+        self._written = len(text)

@@ -1,0 +1,83 @@
+"""A bucket listed in several parts at once, each of them what lies below a prefix."""
+
+from __future__ import annotations
+
+import os.path
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from . import bulk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .s3 import S3Client
+
+
+def list_in_parallel(
+    client: S3Client, bucket: str, prefixes: Sequence[str], add: Callable[[bulk.Page], None], *, workers: int
+) -> None:
+    """List everything below the prefixes in several threads, and ``add`` each page.
+
+    What is stored in a new folder after the prefixes were cut may be left out.
+    """
+    stop = threading.Event()
+
+    def work(prefix: str) -> None:
+        try:
+            for page in bulk.pages(client, bucket, prefix):
+                add(page)
+                if stop.is_set():
+                    return
+        except BaseException:
+            stop.set()
+            raise
+
+    parts = cut(client, bucket, prefixes, 4 * workers)
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work, prefix) for prefix in parts]:
+            done.result()
+
+
+def cut(client: S3Client, bucket: str, prefixes: Sequence[str], parts: int) -> list[str]:
+    """Cut prefixes into about as many longer ones, below which everything lies that lies below them.
+
+    Each cut costs a request. A folder with more in it than a page of a listing tells stays whole.
+    """
+    whole: list[str] = []
+    left = list(prefixes)
+    while left and len(whole) + len(left) < parts:
+        prefix = left.pop(0)
+        names = bulk.children(client, bucket, prefix)
+        groups = [prefix] if names is None else groups_of(names, parts)
+        for group in groups:
+            is_whole = group == prefix or (group in (names or ()) and not group.endswith("/"))  # or a single file
+            (whole if is_whole else left).append(group)
+    return whole + left
+
+
+def groups_of(names: Sequence[str], most: int) -> list[str]:
+    """About so many prefixes, of which each name has exactly one.
+
+    Folders are taken together by their first letters, since each prefix costs a request however little is below it.
+    """
+    done: list[str] = []
+    groups = [list(names)] if names else []
+    while groups and len(done) + len(groups) < most:
+        largest = max(groups, key=len)
+        groups.remove(largest)
+        common = _beginning(largest)
+        if common in largest:  # a name that others begin with cannot be told from them by a prefix
+            done.append(common)
+            continue
+        by_letter: dict[str, list[str]] = {}
+        for name in largest:
+            by_letter.setdefault(name[: len(common) + 1], []).append(name)
+        groups += by_letter.values()
+    return done + [_beginning(group) for group in groups]
+
+
+def _beginning(names: Sequence[str]) -> str:
+    """What all of the names begin with."""
+    return os.path.commonprefix(names)  # noqa: RUF071 - by letters is what is wanted

@@ -1,0 +1,218 @@
+"""Names that other apps keep: the signal, and the examples of README.md with the real packages."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management.base import CommandError
+
+from django_minio_backend import bulk
+from django_minio_backend.signals import collect_references
+from tests import settings as site
+from tests.app.models import Document
+from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
+from tests.support.memory import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    from django_minio_backend.models import MinioBackend
+    from tests.commands.cleaning.conftest import Keys, Put
+    from tests.commands.conftest import Run
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("site_buckets", "kept")]
+
+
+@contextmanager
+def received(receiver: Callable[..., Any]) -> Iterator[None]:
+    collect_references.connect(receiver)
+    try:
+        yield
+    finally:
+        collect_references.disconnect(receiver)
+
+
+def test_what_another_app_names_stays(run: Run, put: Put, keys: Keys) -> None:
+    asked: list[tuple[str, Sequence[str] | None]] = []
+
+    def thumbnails(storage: MinioBackend, among: Sequence[str] | None, **_: object) -> list[str] | None:
+        asked.append((storage.bucket, among))
+        return ["./thumbs/a.png"] if storage.bucket == site.PRIVATE_BUCKET else None
+
+    put(site.PRIVATE_BUCKET, "thumbs/a.png", "thumbs/b.png")
+    put(site.PUBLIC_BUCKET, "thumbs/a.png")
+    with received(thumbnails):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "thumbs/a.png"]
+    assert keys(site.PUBLIC_BUCKET) == [KEPT]
+    assert sorted(asked, key=str) == sorted(
+        [
+            (site.PRIVATE_BUCKET, None),
+            (site.PRIVATE_BUCKET, ["thumbs/b.png"]),
+            (site.PUBLIC_BUCKET, None),
+            (site.PUBLIC_BUCKET, ["thumbs/a.png"]),
+        ],
+        key=str,
+    )
+
+
+def test_what_another_app_names_is_never_missing(run: Run) -> None:
+    """It may be made again at any time, as thumbnails are."""
+
+    def made_when_asked_for(**_: object) -> list[str]:
+        return ["never/made.png"]
+
+    with received(made_when_asked_for):
+        told = run(COMMAND, "--check-missing", *NOW)
+    assert f"{site.PRIVATE_BUCKET}: 0 references to missing objects" in told
+
+
+def test_names_of_another_app_are_relative_to_the_location(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:
+    saved(archive.Located, file="kept.txt")
+
+    def named(storage: MinioBackend, **_: object) -> Iterator[str]:
+        if storage.options.location == "media":
+            yield "named.txt"
+
+    put(archive.LOCATED_BUCKET, "media/kept.txt", "media/named.txt", "media/inner/named.txt")
+    with received(named):
+        run(COMMAND, *NOW)
+    assert keys(archive.LOCATED_BUCKET) == ["media/kept.txt", "media/named.txt"]
+
+
+def test_what_another_app_names_late_stays(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    pages = bulk.pages
+
+    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(*arguments, **more)
+        names.append("late.png")
+
+    def named(**_: object) -> list[str]:
+        return names
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    put(site.PRIVATE_BUCKET, "late.png", "orphan.png")
+    with received(named):
+        run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.png"]
+
+
+def test_another_app_that_fails_stops_the_run(run: Run, put: Put, keys: Keys) -> None:
+    def failing(**_: object) -> Iterator[str]:
+        yield "a.png"
+        raise RuntimeError("the table is gone")
+
+    put(site.PRIVATE_BUCKET, "orphan.png")
+    with received(failing), pytest.raises(RuntimeError, match="the table is gone"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.png"]
+
+
+@pytest.mark.parametrize(("names", "message"), [("one.png", "one string"), (["../a.png"], r"'\.\./a\.png': .*outside")])
+def test_another_app_that_gives_no_names_stops_the_run(
+    run: Run, put: Put, keys: Keys, names: object, message: str
+) -> None:
+    def confused(**_: object) -> object:
+        return names
+
+    put(site.PRIVATE_BUCKET, "orphan.png")
+    with received(confused), pytest.raises(CommandError, match=rf"confused gave collect_references .*{message}"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.png"]
+
+
+def test_names_of_other_apps_do_not_make_a_database_the_right_one(run: Run, put: Put, keys: Keys) -> None:
+    def named(**_: object) -> list[str]:
+        return [KEPT]
+
+    Document.objects.all().delete()
+    put(site.PRIVATE_BUCKET, "orphan.png")
+    with received(named), pytest.raises(CommandError, match="--force"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.png"]
+
+
+# The examples of README.md, with the packages that they are for
+
+MODELS = """
+from django.db import models
+from imagekit.models import ImageSpecField
+from imagekit.processors import ResizeToFit
+
+class Photo(models.Model):
+    image = models.ImageField(blank=True)
+    thumbnail = ImageSpecField(source="image", processors=[ResizeToFit(8, 8)], format="PNG")
+
+class Article(models.Model):
+    body = models.TextField()
+"""
+SITE = """
+import os, sys
+from django.conf import settings
+from tests import settings as site
+minio = {"BACKEND": "django_minio_backend.models.MinioBackend",
+         "OPTIONS": {**site.SERVER_OPTIONS, "MINIO_DEFAULT_BUCKET": os.environ["BUCKET"]}}
+static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+settings.configure(
+    USE_TZ=True, SECRET_KEY="-", DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    INSTALLED_APPS=["django_minio_backend.apps.DjangoMinioBackendConfig", "easy_thumbnails", "imagekit", "documents"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    STORAGES={"default": minio, "easy_thumbnails": minio, "staticfiles": static},
+)
+import django
+django.setup()
+import io
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from documents.models import Article, Photo
+from easy_thumbnails.files import get_thumbnailer
+from PIL import Image
+call_command("migrate", run_syncdb=True, verbosity=0)
+picture = io.BytesIO()
+Image.new("RGB", (32, 32)).save(picture, "PNG")
+photo = Photo.objects.create(image=ContentFile(picture.getvalue(), name="photo.png"))
+storage = photo.image.storage
+names = {photo.image.name, get_thumbnailer(photo.image).get_thumbnail({"size": (16, 16)}).name}
+photo.thumbnail.generate()
+names |= {photo.thumbnail.name, storage.save("pictures/in a text.png", ContentFile(b"-"))}
+Article.objects.create(body=f'<p><img src="{storage.url("pictures/in a text.png")}" alt=""></p>')
+storage.save("orphan.png", ContentFile(b"-"))
+if sys.argv[1:]:
+    import documents.receivers
+expected = names if sys.argv[1:] else {photo.image.name}
+call_command("clean_orphaned_minio_files", "--min-age", "0", verbosity=0)
+left = {found.object_name for found in storage.client.list_objects(storage.bucket, recursive=True)}
+assert left == expected and len(names) == 4, (left, names)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["with receivers"], []], ids=["with receivers", "without"])
+def test_the_examples_of_the_documentation_keep_what_they_are_for(
+    bucket: str, tmp_path: Path, arguments: list[str]
+) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("#### Names that other apps keep") :]
+    examples = re.findall(r"```python\n(.*?)```", section[: section.index("\n## ")], re.DOTALL)
+    assert len(examples) == 4  # the imports, and three receivers
+    app = tmp_path / "documents"
+    app.mkdir()
+    for name, content in {"__init__": "", "models": MODELS, "receivers": "\n".join(examples)}.items():
+        (app / f"{name}.py").write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-c", SITE, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "BUCKET": bucket, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,175 @@
+"""What the command prints and logs, and for whom."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from django_minio_backend import bulk
+from django_minio_backend.management import cleaning_report
+from tests import settings as site
+from tests.app.models import Document
+from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django_minio_backend.s3 import S3Client
+    from tests.commands.cleaning.conftest import Keys, Put
+    from tests.commands.conftest import Run
+    from tools.servers import Server
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("site_buckets", "kept")]
+
+
+def events(told: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in told.splitlines()]
+
+
+def refuse(name: str) -> Any:
+    """A deletion that works but for this name."""
+    delete = bulk.delete
+
+    def partly(client: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:
+        done = delete(client, bucket, [one for one in names if one != name])
+        return done._replace(failed={name: "AccessDenied It is locked"} if name in names else {})
+
+    return partly
+
+
+def test_there_is_one_line_an_orphan_and_one_a_bucket(run: Run, put: Put, server: Server) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    address = f"http://{server.endpoint}"
+    rest = "and 1 references were compared; 0 objects are too young and 0 excluded."
+    assert sorted(run(COMMAND, *NOW).splitlines()) == [
+        f"Deleted {address}/{site.PRIVATE_BUCKET}/orphan.txt",
+        f"{address}/{site.PRIVATE_BUCKET}: 1 orphaned objects deleted (7\xa0bytes). 2 objects {rest}",
+        f"{address}/{site.PUBLIC_BUCKET}: 0 orphaned objects deleted (0\xa0bytes). 1 objects {rest}",
+    ]
+
+
+def test_a_quiet_run_prints_nothing(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    assert run(COMMAND, "--check-missing", "--verbosity", "0", *NOW) == ""
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+def test_json_is_one_object_a_line_and_a_summary(run: Run, put: Put, server: Server) -> None:
+    row = Document.objects.create(plain="missing \u00e9.txt")
+    put(site.PRIVATE_BUCKET, "orphan \u00e9.txt")
+    where = {"endpoint": f"http://{server.endpoint}", "bucket": site.PRIVATE_BUCKET}
+    *lines, summary = events(run(COMMAND, "--json", "--check-missing", "--bucket", site.PRIVATE_BUCKET, *NOW))
+    missing = {"model": "app.Document", "primary_key": str(row.pk), "field": "plain", "name": "missing \u00e9.txt"}
+    assert lines == [
+        {"event": "deleted", **where, "key": "orphan \u00e9.txt", "size": 7},
+        {"event": "missing", **where, "database": "default", **missing},
+    ]
+    assert summary == {
+        "event": "summary",
+        "dry_run": False,
+        "places": [
+            {
+                **where,
+                "rows": 2,
+                "objects": 2,
+                "young": 0,
+                "excluded": 0,
+                "deleted": 1,
+                "bytes": 7,
+                "not_deleted": 0,
+                "spared": 0,
+                "delete_markers": 0,
+                "aborted": 0,
+                "not_aborted": 0,
+                "missing": 1,
+            }
+        ],
+        "problems": [],
+    }
+
+
+def test_json_tells_a_dry_run_from_a_run(run: Run, put: Put) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    told = events(run(COMMAND, "--json", "--dry-run", *NOW))
+    assert [line["event"] for line in told] == ["would_delete", "summary"]
+    assert told[-1]["dry_run"] is True
+    assert {place["missing"] for place in told[-1]["places"]} == {None}
+
+
+def test_json_tells_what_failed_and_so_does_the_exit_code(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(site.PRIVATE_BUCKET, "locked.txt")
+    monkeypatch.setattr(bulk, "delete", refuse("locked.txt"))
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="AccessDenied It is locked"):
+        call_command(COMMAND, "--json", *NOW, stdout=out)
+    line, summary = events(out.getvalue())
+    assert (line["event"], line["key"], line["problem"]) == ("not_deleted", "locked.txt", "AccessDenied It is locked")
+    assert sum(place["not_deleted"] for place in summary["places"]) == 1
+    (problem,) = summary["problems"]
+    assert problem.endswith(f"{site.PRIVATE_BUCKET}/locked.txt: AccessDenied It is locked")
+
+
+def test_many_failures_do_not_make_an_endless_error(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning_report, "PROBLEMS", 2)
+    put(site.PRIVATE_BUCKET, *"abcd")
+    monkeypatch.setattr(bulk, "delete", lambda _, __, names: bulk.Deletion(set(), dict.fromkeys(names, "No"), 0))
+    out = io.StringIO()
+    with pytest.raises(CommandError) as failed:
+        call_command(COMMAND, *NOW, stdout=out)
+    assert str(failed.value).splitlines()[-1] == "and more, which the output tells."
+    assert len(str(failed.value).splitlines()) == 3
+    assert out.getvalue().count("Not deleted ") == 4
+
+
+def test_the_log_tells_deletions_and_failures(
+    run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, server: Server
+) -> None:
+    put(site.PRIVATE_BUCKET, "a.txt", "b.txt", "locked.txt")
+    monkeypatch.setattr(bulk, "delete", refuse("locked.txt"))
+    with caplog.at_level(logging.DEBUG, "django_minio_backend"), pytest.raises(CommandError):
+        run(COMMAND, "--verbosity", "0", "--bucket", site.PRIVATE_BUCKET, *NOW)
+    place = f"http://{server.endpoint}/{site.PRIVATE_BUCKET}"
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", f"Deleted {place}/a.txt"),
+        ("DEBUG", f"Deleted {place}/b.txt"),
+        ("WARNING", f"Not deleted: {place}/locked.txt: AccessDenied It is locked"),
+        ("INFO", f"Deleted 2 objects of {place}, from 'a.txt' to 'b.txt'"),
+    ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_on_a_terminal(run: Run, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning_report, "SECONDS", 0)
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
+    lines = [line for line in terminal.getvalue().split("\r") if line.strip()]
+    assert re.fullmatch(rf".*/{site.PRIVATE_BUCKET}: 1 references, 2 objects, [\d,]+ a second *", lines[-1])
+    assert terminal.getvalue().endswith(" \r")  # and taken away
+
+
+def test_no_progress_is_shown_elsewhere(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning_report, "SECONDS", 0)
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", log)
+    run(COMMAND, *NOW)
+    assert log.getvalue() == ""
+
+
+def test_help_tells_what_an_age_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        call_command(COMMAND, "--help")
+    assert "90s, 30m, 2h or 7d" in " ".join(capsys.readouterr().out.split())

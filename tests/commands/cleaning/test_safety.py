@@ -1,0 +1,478 @@
+"""Each rule that keeps cleaning from deleting what somebody needs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import OperationalError, connection
+
+from django_minio_backend import bulk, listings, orphans
+from django_minio_backend.models import MinioBackend
+from tests import settings as site
+from tests.app.models import Document
+from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
+from tests.support.buckets import remove_bucket
+from tests.support.meddler import meddling, s3_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    from minio import Minio
+    from pytest_django import Settings
+
+    from django_minio_backend.s3 import S3Client
+    from tests.commands.cleaning.conftest import Keys, Put
+    from tests.commands.conftest import Run
+    from tools.servers import Server
+
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("site_buckets", "kept")]
+
+
+@pytest.mark.parametrize("age", ["", "1", "0.5", "90s", "30m", "2h", "7d", "1.5d"])
+def test_young_objects_stay(run: Run, put: Put, keys: Keys, age: str) -> None:
+    """Their rows may be yet to come: an upload comes before the commit."""
+    put(site.PRIVATE_BUCKET, "young.txt")
+    told = run(COMMAND, *(["--min-age", age] if age else []))
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "young.txt"]
+    assert "2 objects are too young" in told
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"), [("2s", 2), ("1.5m", 90), ("1h", 3_600), ("1", 3_600), ("0.5", 1_800), ("2d", 172_800)]
+)
+def test_an_age_counts_to_the_second(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, age: str, seconds: int
+) -> None:
+    put(site.PRIVATE_BUCKET, "a.txt", "b.txt")
+    pages = bulk.pages
+
+    def timed(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        for page in pages(client, bucket, *arguments, **more):
+            now = page.served_at.replace(microsecond=0)
+            times = {"a.txt": now - dt.timedelta(seconds=seconds), "b.txt": now - dt.timedelta(seconds=seconds + 1)}
+            aged = [one._replace(modified=times.get(one.key, now)) for one in page.objects]
+            yield bulk.Page(now, aged)
+
+    monkeypatch.setattr(bulk, "pages", timed)
+    run(COMMAND, "--min-age", age)
+    assert keys(site.PRIVATE_BUCKET) == ["a.txt", KEPT]
+
+
+def test_objects_older_than_the_age_are_deleted(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the server's clock: here it tells that it is two hours later."""
+    put(site.PRIVATE_BUCKET, "old.txt")
+    pages = bulk.pages
+
+    def later(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        for page in pages(*arguments, **more):
+            yield page._replace(served_at=page.served_at + dt.timedelta(hours=2))
+
+    monkeypatch.setattr(bulk, "pages", later)
+    run(COMMAND, "--min-age", "3")
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "old.txt"]
+    run(COMMAND)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+@pytest.mark.parametrize("age", ["soon", "nan", "inf", "-1", "", "h", "1w", "1 h", "1e3", "\u0661h", "99999999999d"])
+def test_an_age_that_is_none_is_refused(run: Run, put: Put, keys: Keys, age: str) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with pytest.raises(CommandError, match="--min-age"):
+        run(COMMAND, f"--min-age={age}")
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+# Where the user does not say so
+
+
+@pytest.mark.parametrize("pattern", ["exports/*", "*.txt", "exports/a.tx?", "exports/[ab].txt"])
+def test_what_an_exclusion_matches_stays(run: Run, put: Put, keys: Keys, pattern: str) -> None:
+    put(site.PRIVATE_BUCKET, "exports/a.txt", "orphan.bin")
+    told = run(COMMAND, "--exclude", "nothing", "--exclude", pattern, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["exports/a.txt", KEPT]
+    assert "excluded" in told
+
+
+def test_an_exclusion_is_of_whole_keys_and_of_letters_as_they_are(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "a/exports/x", "Exports/x", "exports/x")
+    run(COMMAND, "--exclude", "exports/*", *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["exports/x", KEPT]
+
+
+def test_an_empty_database_cleans_no_full_bucket(run: Run, put: Put, keys: Keys) -> None:
+    """It may be the wrong one."""
+    Document.objects.all().delete()
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    for arguments in ([], ["--dry-run"], ["--no-input"], ["--prefix", "orphan"], ["--bucket", site.PRIVATE_BUCKET]):
+        with pytest.raises(CommandError, match=r"every FileField on it is empty: app\.Document\.plain.*--force"):
+            run(COMMAND, *NOW, *arguments)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+    run(COMMAND, "--force", *NOW)
+    assert keys(site.PRIVATE_BUCKET) == []
+
+
+def test_an_empty_database_and_a_bucket_without_old_objects_are_no_error(run: Run) -> None:
+    Document.objects.all().delete()
+    assert "0 orphaned objects deleted" in run(COMMAND)
+
+
+def test_rows_without_files_tell_a_right_database(run: Run, put: Put, keys: Keys) -> None:
+    Document.objects.all().delete()
+    Document.objects.create(title="no file yet")
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == []
+
+
+class Terminal(io.StringIO):
+    """Standard input of somebody who answers."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def asked_on_a_terminal(monkeypatch: pytest.MonkeyPatch, answer: str) -> tuple[str, str]:
+    """What the command prints on standard output and on the terminal, if somebody gives that answer."""
+    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+    told, asked = io.StringIO(), io.StringIO()
+    call_command(COMMAND, *NOW, stdout=told, stderr=asked)
+    return told.getvalue(), asked.getvalue()
+
+
+def test_on_a_terminal_it_asks_first(put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    told, asked = asked_on_a_terminal(monkeypatch, "yes")
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+    assert f"{site.PRIVATE_BUCKET}: 1 orphaned objects (7" in asked
+    assert f"{site.PUBLIC_BUCKET}: " not in asked
+    assert asked.endswith("Type 'yes' to delete: ")
+    assert "Deleted " in told
+
+
+@pytest.mark.parametrize("answer", ["no", "", "y", "yes please"])
+def test_any_other_answer_deletes_nothing(put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        asked_on_a_terminal(monkeypatch, answer)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+@pytest.mark.parametrize("argument", ["--no-input", "--noinput", "--dry-run"])
+def test_on_a_terminal_it_does_not_ask_where_nobody_wants_it(
+    run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, argument: str
+) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    monkeypatch.setattr("sys.stdin", Terminal())
+    assert "orphan.txt" in run(COMMAND, argument, *NOW)
+
+
+def test_on_a_terminal_it_does_not_ask_for_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    assert "0 orphaned objects deleted" in run(COMMAND, *NOW)
+
+
+def test_a_dry_run_names_exactly_what_a_run_would_delete(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site.PRIVATE_BUCKET, "late.txt", "orphan.txt", "exports/x", "pre/orphan.txt")
+    pages = bulk.pages
+
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(client, bucket, *arguments, **more)
+        Document.objects.get_or_create(plain="late.txt")
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    arguments = ["--exclude", "exports/*", *NOW]
+    dry = run(COMMAND, "--dry-run", *arguments)
+    Document.objects.filter(plain="late.txt").delete()
+    wet = run(COMMAND, *arguments)
+    deleted = [line.removeprefix("Deleted ") for line in wet.splitlines() if line.startswith("Deleted ")]
+    assert [line.removeprefix("Would delete ") for line in dry.splitlines() if line.startswith("Would ")] == deleted
+    assert keys(site.PRIVATE_BUCKET) == ["exports/x", KEPT, "late.txt"]
+
+
+# Rows that come late
+
+
+def test_a_row_that_comes_to_refer_to_an_object_after_the_listing_saves_it(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site.PRIVATE_BUCKET, "late.txt", "orphan.txt")
+    pages = bulk.pages
+
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(client, bucket, *arguments, **more)
+        if bucket == site.PRIVATE_BUCKET:
+            Document.objects.create(plain="late.txt")
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    told = run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.txt"]
+    assert "late.txt" not in told
+
+
+def test_a_late_row_of_a_namesake_saves_its_object(
+    run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One field's storage reaches the bucket at 127.0.0.1, another one's at localhost."""
+    options: dict[str, Any] = {**site.STORAGES["default"]["OPTIONS"]}
+    options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
+    monkeypatch.setattr(Document._meta.get_field("private"), "storage", MinioBackend(**options))
+    put(site.PRIVATE_BUCKET, "late.txt", "orphan.txt")
+    pages = bulk.pages
+
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(client, bucket, *arguments, **more)
+        Document.objects.get_or_create(private="late.txt")
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.txt"]
+
+
+def test_a_late_row_of_a_location_saves_its_object(
+    run: Run, put: Put, keys: Keys, archive: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.Located.objects.create(file="a.txt")
+    put(archive.LOCATED_BUCKET, "media/a.txt", "media/late.txt", "media/inner/late.txt", "media/orphan.txt")
+    pages = bulk.pages
+
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(client, bucket, *arguments, **more)
+        if bucket == archive.LOCATED_BUCKET:
+            archive.Located.objects.create(file="late.txt", inner="late.txt")
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    run(COMMAND, *NOW)
+    assert keys(archive.LOCATED_BUCKET) == ["media/a.txt", "media/inner/late.txt", "media/late.txt"]
+
+
+def test_a_row_that_changes_its_name_while_rows_are_read_keeps_its_object(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Document.objects.create(plain="before.txt")
+    put(site.PRIVATE_BUCKET, "before.txt", "after.txt")
+    pages = bulk.pages
+
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        Document.objects.filter(pk=row.pk).update(plain="after.txt")
+        yield from pages(client, bucket, *arguments, **more)
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    run(COMMAND, *NOW)
+    assert "after.txt" in keys(site.PRIVATE_BUCKET)
+
+
+def test_a_replaced_object_is_not_the_orphan_that_was_listed(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is committed after the deletion: only the object itself tells that it is in use again."""
+    storage = MinioBackend(site.PRIVATE_BUCKET, "default", replace_existing=True)
+    monkeypatch.setattr(Document._meta.get_field("private"), "storage", storage)
+    put(site.PRIVATE_BUCKET, "avatar.txt", "orphan.txt")
+    pages = bulk.pages
+
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        for page in pages(client, bucket, *arguments, **more):
+            yield page._replace(served_at=page.served_at + dt.timedelta(seconds=2))
+        if bucket == site.PRIVATE_BUCKET:
+            wait_for_the_clock(seconds=2)
+            storage.save("avatar.txt", ContentFile(b"new"))
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    told = run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["avatar.txt", KEPT]
+    assert "1 more were orphaned at first" in told
+
+
+def wait_for_the_clock(*, seconds: int) -> None:
+    """Objects have their time in whole seconds: wait until a change shows in it."""
+    time.sleep(seconds)
+
+
+def test_a_connection_that_was_idle_for_long_is_renewed_before_the_last_question(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing can take longer than a database keeps idle connections."""
+    done: list[str] = []
+
+    def noted(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any) -> Any:
+            done.append(what)
+            return original(*arguments)
+
+        return called
+
+    for owner, name in ((connection, "close_if_unusable_or_obsolete"), (bulk, "delete")):
+        monkeypatch.setattr(owner, name, noted(name, getattr(owner, name)))
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    run(COMMAND, *NOW)
+    assert done == ["close_if_unusable_or_obsolete", "delete"]
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+# Failures
+
+
+def test_a_database_error_deletes_nothing_and_fails(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    put(site.PUBLIC_BUCKET, "orphan.txt")
+
+    def failing(execute: Any, sql: str, *arguments: Any) -> Any:
+        if '"image"' in sql:  # the last field that is read
+            raise OperationalError("the disk is on fire")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(failing), pytest.raises(CommandError, match=r"on fire.*Nothing was deleted"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+    assert keys(site.PUBLIC_BUCKET) == [KEPT, "orphan.txt"]
+
+
+@pytest.mark.usefixtures("second_database")
+def test_a_database_that_is_broken_deletes_nothing_and_fails(run: Run, put: Put, keys: Keys, tmp_path: Path) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    (tmp_path / "second.sqlite3").write_bytes(b"no database any more" * 100)
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_a_table_that_is_in_no_database_deletes_nothing_and_fails(
+    run: Run, put: Put, keys: Keys, archive: ModuleType
+) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with connection.schema_editor() as editor:
+        editor.delete_model(archive.Letter)
+    try:
+        with pytest.raises(CommandError, match=r"archive\.Letter.*Nothing was deleted"):
+            run(COMMAND, *NOW)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.create_model(archive.Letter)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_a_database_that_fails_right_before_the_deletion_deletes_nothing(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    put(site.PUBLIC_BUCKET, "orphan.txt")
+
+    def failing(execute: Any, sql: str, *arguments: Any) -> Any:
+        if " IN (" in sql:
+            raise OperationalError("the disk is on fire")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(failing), pytest.raises(CommandError, match="on fire"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+    assert keys(site.PUBLIC_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_a_bucket_that_cannot_be_listed_deletes_nothing_in_any_bucket(
+    run: Run, put: Put, keys: Keys, sdk: Minio
+) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    remove_bucket(sdk, site.PUBLIC_BUCKET)
+    with pytest.raises(CommandError, match=f"{site.PUBLIC_BUCKET} cannot be listed: .*Nothing was deleted"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_a_listing_that_breaks_off_deletes_nothing(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site.PRIVATE_BUCKET, "orphan-1.txt", "orphan-2.txt")
+    pages = bulk.pages
+
+    def broken(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(*arguments, **more)
+        raise ConnectionResetError("cut off")
+
+    monkeypatch.setattr(bulk, "pages", broken)
+    with pytest.raises(CommandError, match=r"cut off\. Nothing was deleted"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan-1.txt", "orphan-2.txt"]
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_server_that_fails_in_the_middle_of_a_listing_deletes_nothing(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server, workers: str
+) -> None:
+    monkeypatch.setattr(listings, "PAGE", 2)
+    names = [f"{number:02}.txt" for number in range(30)]
+    put(site.PRIVATE_BUCKET, *names)
+    with meddling(server) as meddler:
+        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
+        storage = MinioBackend(**{**options, "MINIO_DEFAULT_BUCKET": site.PRIVATE_BUCKET})
+        for name in ("plain", "private"):
+            monkeypatch.setattr(Document._meta.get_field(name), "storage", storage)
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if "continuation-token" in asked.query else None
+        with pytest.raises(CommandError, match=r"cannot be listed: .*AccessDenied.*Nothing was deleted"):
+            run(COMMAND, "--workers", workers, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [*names, KEPT]
+
+
+def test_a_field_whose_storage_cannot_be_made_stops_the_run(run: Run, put: Put, keys: Keys, settings: Settings) -> None:
+    """Document.plain keeps its files in the default storage, which is made at its first use."""
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    settings.STORAGES = {**site.STORAGES, "default": {"BACKEND": "nowhere.Storage"}, "media": site.STORAGES["default"]}
+    with pytest.raises(
+        CommandError, match=r"storage of app\.Document\.plain cannot be made: .*nowhere.*Nothing was deleted"
+    ):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_what_could_not_be_deleted_is_listed_and_fails_the_command(
+    put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.core.management import call_command
+
+    monkeypatch.setattr(orphans, "BATCH", 2)
+    put(site.PRIVATE_BUCKET, "a.txt", "b.txt", "c.txt", "locked.txt")
+    put(site.PUBLIC_BUCKET, "d.txt")
+    delete = bulk.delete
+
+    def partly(client: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:
+        done = delete(client, bucket, [name for name in names if name != "locked.txt"])
+        return done._replace(failed={"locked.txt": "AccessDenied It is locked"} if "locked.txt" in names else {})
+
+    monkeypatch.setattr(bulk, "delete", partly)
+    told = io.StringIO()
+    with pytest.raises(CommandError) as failed:
+        call_command(COMMAND, *NOW, stdout=told)
+    assert f"{site.PRIVATE_BUCKET}/locked.txt: AccessDenied It is locked" in str(failed.value)
+    assert "a.txt" not in str(failed.value)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "locked.txt"]
+    deleted = [line.rpartition("/")[2] for line in told.getvalue().splitlines() if line.startswith("Deleted ")]
+    assert sorted({*deleted} - {"d.txt"}) == ["a.txt", "b.txt", "c.txt"]
+
+
+def test_a_place_that_fails_does_not_keep_the_others_from_being_cleaned(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    put(site.PUBLIC_BUCKET, "orphan.txt")
+
+    def refused(_: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:  # noqa: ARG001 - as the original
+        return bulk.Deletion(set(), dict.fromkeys(names, "AccessDenied No"), 0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk, "delete", refused)
+        with pytest.raises(CommandError) as failed:
+            run(COMMAND, *NOW)
+    for bucket in (site.PRIVATE_BUCKET, site.PUBLIC_BUCKET):
+        assert f"{bucket}/orphan.txt: AccessDenied" in str(failed.value)
+        assert keys(bucket) == [KEPT, "orphan.txt"]

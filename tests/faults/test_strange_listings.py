@@ -1,0 +1,151 @@
+"""Listings and deletions that no server at hand gives: whoever deletes by them must not believe them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from minio.error import S3Error
+from urllib3.exceptions import ProtocolError
+
+from django_minio_backend import bulk
+from django_minio_backend.models import MinioBackend
+from tests.support.meddler import Answer, Asked, meddling, s3_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django_minio_backend.s3 import S3Client
+    from tools.servers import Server
+
+    Answering = Callable[..., S3Client]
+
+DATE = "Sun, 01 Nov 2026 12:00:00 GMT"
+NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+ENTRY = "<Contents><Key>a.txt</Key><Size>1</Size><LastModified>2026-11-01T12:00:00Z</LastModified></Contents>"
+LAST = "<IsTruncated>false</IsTruncated>"
+
+
+@pytest.fixture
+def answering(server: Server, minio_options: dict[str, Any]) -> Iterator[Answering]:
+    """A client whose server gives these answers, one after the other and the last one for good."""
+    with meddling(server) as meddler:
+
+        def given(*bodies: str, date: str = DATE) -> S3Client:
+            answers = [Answer(200, body.encode(), date=date) for body in bodies]
+
+            def rule(_: Asked) -> Answer:
+                return answers.pop(0) if len(answers) > 1 else answers[0]
+
+            meddler.rule = rule
+            return MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint}).s3
+
+        yield given
+
+
+def listing(*entries: str, root: str = "ListBucketResult", namespace: str = NAMESPACE) -> str:
+    return f"<{root} {namespace}>{''.join(entries)}</{root}>"
+
+
+@pytest.mark.parametrize("namespace", [NAMESPACE, ""])
+def test_namespaces_do_not_matter(answering: Answering, namespace: str) -> None:
+    (page,) = bulk.pages(answering(listing(LAST, ENTRY, namespace=namespace)), "bucket")
+    assert [found.key for found in page.objects] == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("<EncodingType>url</EncodingType>", "a b+c%"), ("", "a+b%2Bc%25"), ("<EncodingType/>", "a+b%2Bc%25")],
+)
+def test_keys_are_decoded_where_the_server_has_encoded_them(answering: Answering, encoding: str, expected: str) -> None:
+    entry = ENTRY.replace("a.txt", "a+b%2Bc%25")
+    (page,) = bulk.pages(answering(listing(LAST, encoding, entry)), "bucket")
+    assert [found.key for found in page.objects] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (listing(ENTRY), "does not tell whether it is complete"),
+        (listing("<IsTruncated>perhaps</IsTruncated>"), "does not tell whether it is complete"),
+        (listing("<IsTruncated>true</IsTruncated>", ENTRY), "does not tell how it goes on"),
+        (listing(LAST, ENTRY)[:-20], "broke off"),
+        ("", "broke off"),
+        (listing(LAST, ENTRY, root="ListAllMyBucketsResult"), "instead of <ListBucketResult>"),
+        ("<Error><Code>InternalError</Code><Message>Sorry</Message></Error>", "<Error> .*InternalError Sorry"),
+        (listing(LAST, ENTRY.replace("a.txt", "")), "without a key"),
+        (listing(LAST, ENTRY.replace("<Size>1</Size>", "")), "without a size"),
+        (listing(LAST, ENTRY.replace("2026-11-01T12:00:00Z", "yesterday")), "without a time"),
+    ],
+)
+def test_what_is_no_whole_page_is_refused(answering: Answering, body: str, message: str) -> None:
+    with pytest.raises(ProtocolError, match=message):
+        list(bulk.pages(answering(body), "bucket"))
+
+
+def test_a_listing_that_goes_in_circles_is_refused(answering: Answering) -> None:
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>"
+    with pytest.raises(ProtocolError, match="does not tell how it goes on"):
+        list(bulk.pages(answering(listing(more, ENTRY)), "bucket"))
+
+
+def test_a_server_that_passes_the_prefix_over_is_refused(answering: Answering) -> None:
+    """Else what lies outside of a storage's folder would be taken for its orphans."""
+    with pytest.raises(ProtocolError, match=r"Asked for 'media/' the server listed 'a\.txt'"):
+        list(bulk.pages(answering(listing(LAST, ENTRY)), "bucket", "media/"))
+
+
+@pytest.mark.parametrize("date", ["", "noon"])
+def test_a_server_that_tells_no_time_is_refused(answering: Answering, date: str) -> None:
+    with pytest.raises(ProtocolError, match="tells no time"):
+        list(bulk.pages(answering(listing(LAST, ENTRY), date=date), "bucket"))
+
+
+def test_a_time_without_a_zone_is_universal_time(answering: Answering) -> None:
+    (page,) = bulk.pages(answering(listing(LAST, ENTRY.replace("12:00:00Z", "12:00:00"))), "bucket")
+    assert page.objects[0].modified == page.served_at
+
+
+def test_pages_of_unfinished_uploads_go_on_where_the_server_says(answering: Answering) -> None:
+    upload = "<Upload><Key>{}</Key><UploadId>{}</UploadId><Initiated>2026-11-01T12:00:00Z</Initiated></Upload>"
+    more = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>"
+    root = "ListMultipartUploadsResult"
+    client = answering(listing(more, upload.format("a", 1), root=root), listing(LAST, upload.format("a", 2), root=root))
+    pages = bulk.unfinished_uploads(client, "bucket")
+    assert [upload.upload_id for page in pages for upload in page.uploads] == ["1", "2"]
+
+
+@pytest.mark.parametrize("marker", ["", "<NextKeyMarker>a</NextKeyMarker>"])
+def test_a_listing_of_unfinished_uploads_that_goes_in_circles_is_refused(answering: Answering, marker: str) -> None:
+    client = answering(listing("<IsTruncated>true</IsTruncated>", marker, root="ListMultipartUploadsResult"))
+    with pytest.raises(ProtocolError, match="does not tell how it goes on"):
+        list(bulk.unfinished_uploads(client, "bucket"))
+
+
+def test_what_could_not_be_deleted_has_its_reason(answering: Answering) -> None:
+    client = answering(
+        listing(
+            "<Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker></Deleted>",
+            "<Error><Key>b</Key><Code>AccessDenied</Code><Message>It is locked.</Message></Error>",
+            root="DeleteResult",
+        )
+    )
+    done = bulk.delete(client, "bucket", ["a", "b", "c"])
+    assert done.deleted == {"a"}
+    assert done.failed == {"b": "AccessDenied It is locked.", "c": "the server does not say that it is deleted"}
+    assert done.markers == 1
+
+
+def test_a_deletion_whose_answer_broke_off_is_an_error(answering: Answering) -> None:
+    with pytest.raises(ProtocolError, match="broke off"):
+        bulk.delete(answering("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
+
+
+def test_an_upload_that_cannot_be_aborted_is_an_error(server: Server, minio_options: dict[str, Any]) -> None:
+    with meddling(server) as meddler:
+        storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint})
+        storage.s3.create_upload(storage.bucket, "a.bin", {})
+        (page,) = bulk.unfinished_uploads(storage.s3, storage.bucket)
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
+        with pytest.raises(S3Error, match="AccessDenied"):
+            bulk.abort(storage.s3, storage.bucket, page.uploads[0])

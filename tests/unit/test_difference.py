@@ -1,0 +1,111 @@
+"""The difference of objects and references is exact, whatever the keys and their order."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_minio_backend import difference
+from django_minio_backend.difference import PROTECTS, Difference, Referred
+from django_minio_backend.errors import CleaningError
+from tests.support.memory import peak_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Few letters, so that keys meet; among them some whose order differs between encodings, and quotes.
+KEYS = st.text(alphabet="ab/'%_ \u00e9\uffee\U0001f4c4", min_size=1, max_size=3)
+
+
+def open_files() -> Iterator[str]:
+    for opened in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one that iterdir() had open
+            yield str(opened.readlink())
+
+
+@pytest.fixture
+def compared() -> Iterator[Difference]:
+    with closing(Difference()) as made:
+        yield made
+
+
+@given(
+    objects=st.lists(st.tuples(KEYS, st.integers(0, 9), st.booleans()), unique_by=lambda one: one[0]),
+    references=st.lists(st.tuples(KEYS, st.integers(PROTECTS, 2), st.sampled_from(["1", "2"]))),
+    at_once=st.integers(1, 4),
+)
+def test_both_directions_are_those_of_sets(
+    objects: list[tuple[str, int, bool]], references: list[tuple[str, int, str]], at_once: int
+) -> None:
+    with closing(Difference()) as compared:
+        compared.add_references(Referred(*one) for one in references)
+        compared.index_references()
+        compared.add_objects(objects)
+        count, size = compared.compare()
+        found = [orphan for batch in compared.orphans(at_once) for orphan in batch]
+        missing = [one for batch in compared.missing(at_once) for one in batch]
+    referred = {key for key, _, _ in references}
+    expected = sorted((key, size) for key, size, may_go in objects if may_go and key not in referred)
+    assert found == expected
+    assert (count, size) == (len(expected), sum(size for _, size in expected))
+    there = {key for key, _, _ in objects}
+    assert sorted(missing) == sorted(Referred(*one) for one in references if one[0] not in there and one[1] >= 0)
+    assert [one.key for one in missing] == sorted(one.key for one in missing)
+
+
+def test_an_object_that_is_listed_twice_counts_once(compared: Difference) -> None:
+    compared.index_references()
+    compared.add_objects([("a", 1, True)])
+    compared.add_objects([("a", 2, True)])
+    assert compared.compare() == (1, 2)
+
+
+def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of few pages stands for the disk: SQLite gives the same error for both."""
+    monkeypatch.setattr(difference, "_TABLES", f"PRAGMA max_page_count = 8;{difference._TABLES}")
+    with (
+        closing(Difference()) as compared,
+        pytest.raises(CleaningError, match=r"disk is full.*TMPDIR.*Nothing more was deleted"),
+    ):
+        compared.add_references(Referred(f"{number:0900}") for number in range(1_000))
+
+
+def test_the_file_has_no_name(compared: Difference) -> None:
+    """So a process that is killed leaves nothing behind."""
+    before = set(open_files())
+    compared.add_references(Referred(f"{number:0900}") for number in range(50_000))
+    (opened,) = set(open_files()) - before
+    assert opened.endswith("(deleted)")
+
+
+def test_an_error_of_sqlite_is_one_of_cleaning(compared: Difference) -> None:
+    compared.close()
+    with pytest.raises(CleaningError) as failed:
+        compared.compare()
+    assert isinstance(failed.value.__cause__, sqlite3.Error)
+
+
+def test_memory_is_bounded() -> None:
+    """The keys alone would take 140 MiB as Python strings in a set and a dictionary."""
+    memory = peak_memory(
+        "from django_minio_backend.difference import Difference, Referred\n"
+        "with measured():\n"
+        "    compared = Difference()\n"
+        "    for first in range(0, 500_000, 5_000):\n"
+        "        numbers = range(first, first + 5_000)\n"
+        "        compared.add_references(Referred(f'{n * 7919 % 500_000:060}', 0, str(n)) for n in numbers)\n"
+        "    compared.index_references()\n"
+        "    for first in range(0, 500_000, 1_000):\n"
+        "        compared.add_objects((f'{n + 5:060}', 1, True) for n in range(first, first + 1_000))\n"
+        "    assert compared.compare() == (5, 5)\n"
+        "    assert sum(map(len, compared.missing(1_000))) == 5\n"
+        "    compared.close()\n"
+    )
+    assert memory.growth < 100
