@@ -58,14 +58,15 @@ MINIO_DOMAIN = "minio.test"  # what a started MinIO takes for its own host: buck
 # conditional-multipart: so is the completion of a multipart upload. minio-health: /minio/health/live is answered.
 # conditions: If-None-Match is honoured by one request after the other. missing-buckets: an upload does not make a
 # missing bucket. regions: a request signed for another region is refused; clocks: so is one signed an hour off.
+# large-crowds: fifty uploads of 20 MiB at once are all answered in time.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
     for kind, words in {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
-        "versioning object-lock missing-buckets conditions clocks",
+        "versioning object-lock missing-buckets conditions clocks large-crowds",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
-        "missing-buckets conditions regions clocks",
+        "missing-buckets conditions regions clocks large-crowds",
         "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks",
         "garage": "signatures missing-buckets regions",
         "moto": "stored-policies tags versioning missing-buckets conditions",

@@ -49,8 +49,17 @@ def assert_all_are_there(storage: MinioBackend, count: int, size: int) -> None:
     assert sorted(seen) == list(range(count))
 
 
+SIZES = pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(SMALL, id="10 KiB"),
+        pytest.param(LARGE, id="20 MiB", marks=pytest.mark.needs("large-crowds")),
+    ],
+)
+
+
 @pytest.mark.needs("conditional-writes")
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["10 KiB", "20 MiB"])
+@SIZES
 def test_threads_that_save_one_name_make_as_many_objects(minio_options: dict[str, Any], size: int) -> None:
     storage = MinioBackend(**minio_options)
     with ThreadPoolExecutor(THREADS) as pool:
@@ -62,7 +71,7 @@ def test_threads_that_save_one_name_make_as_many_objects(minio_options: dict[str
 
 
 @pytest.mark.needs("conditional-writes")
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["10 KiB", "20 MiB"])
+@SIZES
 def test_forked_processes_that_save_one_name_make_as_many_objects(
     minio_options: dict[str, Any], server: Server, bucket: str, size: int
 ) -> None:
