@@ -96,7 +96,8 @@ def children(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
 def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
     """List the unfinished multipart uploads of a whole bucket (ListMultipartUploads).
 
-    Of the whole, since MinIO answers a prefix only with the uploads of that very key.
+    Of the whole, since MinIO answers a prefix only with the uploads of that very key. And with keys as they are, since
+    SeaweedFS says of this listing that it encodes them, and does not.
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
 
     Raises:
@@ -104,7 +105,7 @@ def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
     """
     markers: dict[str, str] = {}
     while True:
-        response = client.request("GET", bucket, {"uploads": "", "encoding-type": "url", **markers})
+        response = client.request("GET", bucket, {"uploads": "", **markers})
         answer = XmlAnswer(response, "ListMultipartUploadsResult", bucket)
         yield UploadsPage(
             answer.served_at,
