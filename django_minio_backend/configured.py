@@ -71,14 +71,19 @@ def wanted_by_account(
     """Buckets of these storages, each once for a server and account, with a storage to reach them by.
 
     A policy hook wins over public, and public over private: a static bucket that another alias lists is public.
+    That counts for every alias of the server, whatever its account and whether it is one of these storages.
     """
+    found = list(found)
+    settled: dict[tuple[str, str], WantedBucket] = {}
+    for storage in (*found, *minio_storages().values()):
+        for bucket in storage.wanted_buckets():
+            known = settled.setdefault((storage.base_url, bucket.name), bucket)
+            if (bucket.hook is not None, bucket.public) > (known.hook is not None, known.public):
+                settled[storage.base_url, bucket.name] = bucket
     by_account: dict[S3Client, tuple[MinioBackend, dict[str, WantedBucket]]] = {}
     for storage in found:
         _, wanted = by_account.setdefault(storage.s3, (storage, {}))
-        for bucket in storage.wanted_buckets():
-            known = wanted.get(bucket.name)
-            if known is None or (bucket.hook is not None, bucket.public) > (known.hook is not None, known.public):
-                wanted[bucket.name] = bucket
+        wanted |= {bucket.name: settled[storage.base_url, bucket.name] for bucket in storage.wanted_buckets()}
     return [(storage, list(wanted.values())) for storage, wanted in by_account.values()]
 
 

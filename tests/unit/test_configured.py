@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import urllib3
 from django.apps import apps
 
 from django_minio_backend.configured import minio_storages, wanted_by_account
@@ -173,6 +174,25 @@ def test_the_bucket_of_static_files_is_public_even_where_a_media_alias_lists_it_
         staticfiles=entry(made_up(MINIO_STATIC_FILES_BUCKET="assets"), STATIC_BACKEND),
     ):
         assert wanted(minio_storages())["http://minio.test:9000"]["assets"] is True
+
+
+def test_the_bucket_of_static_files_is_public_whatever_account_or_pool_reaches_it() -> None:
+    with storages_set(
+        default=entry(made_up(MINIO_PRIVATE_BUCKETS=["assets"])),
+        other=entry(made_up(MINIO_PRIVATE_BUCKETS=["assets"], MINIO_HTTP_CLIENT=urllib3.PoolManager())),
+        staticfiles=entry(made_up(MINIO_STATIC_FILES_BUCKET="assets", MINIO_ACCESS_KEY="else"), STATIC_BACKEND),
+    ):
+        accounts = wanted_by_account(minio_storages().values())
+    assert [[bucket.public for bucket in buckets if bucket.name == "assets"] for _, buckets in accounts] == [[True]] * 3
+
+
+def test_the_bucket_of_static_files_is_public_where_only_another_alias_is_looked_at() -> None:
+    with storages_set(
+        default=entry(made_up(MINIO_PRIVATE_BUCKETS=["assets"])),
+        staticfiles=entry(made_up(MINIO_STATIC_FILES_BUCKET="assets"), STATIC_BACKEND),
+    ):
+        media = {"default": minio_storages()["default"]}
+        assert wanted(media) == {"http://minio.test:9000": {"assets": True, "auto-generated-bucket-media-files": False}}
 
 
 def test_the_bucket_of_static_files_in_a_media_alias_is_not_wanted_there() -> None:
