@@ -47,7 +47,7 @@ def endpoint(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise WrongValueError(wanted)
     if "/" in value:
-        bare = re.sub(r"^[^/]*//", "", value).partition("/")[0].rpartition("@")[2]
+        bare = re.sub(r"^[^/]*//", "", value).rpartition("@")[2].partition("/")[0]  # a password can hold a slash
         raise WrongValueError(
             f"host[:port] without scheme and path: write '{bare}' and set the _USE_HTTPS option beside it"
         )

@@ -138,6 +138,26 @@ def test_a_password_inside_an_endpoint_is_not_told() -> None:
     assert "top-secret" not in str(told.value)
 
 
+@pytest.mark.parametrize("name", ["MINIO_ENDPOINT", "MINIO_PUBLIC_BASE_URL"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ftp://someone:top/secret@minio.test",
+        "someone:top/secret@minio.test:9000",
+        "//someone:top@secret@minio.test",
+        "someone:top@secret@minio.test",
+        "ftp://someone:top'secret@minio.test",
+        "someone:top secret@minio.test",
+    ],
+)
+def test_no_part_of_a_password_in_an_address_is_told_whatever_is_in_it(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as told:
+        read(**{name: value})
+    assert "minio.test" in str(told.value)
+    for part in ("top", "secret"):
+        assert part not in str(told.value)
+
+
 @pytest.mark.parametrize(
     ("url", "written"),
     [
@@ -145,6 +165,7 @@ def test_a_password_inside_an_endpoint_is_not_told() -> None:
         ("http://minio.test:9000/", "minio.test:9000"),
         ("minio.test:9000/media/", "minio.test:9000"),
         ("https://user:key@minio.test/x", "minio.test"),
+        ("https://user:k/ey@minio.test/x", "minio.test"),
     ],
 )
 def test_a_url_as_an_endpoint_is_told_what_to_write_instead(url: str, written: str) -> None:
