@@ -149,7 +149,12 @@ setting_changed.connect(_registry.forget)
 
 def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Client:
     http = options.http_client or default_pool()
-    return S3Client(_sdk(endpoint, options, http, _provider(options), secure=secure), http)
+    provider = _provider(options)
+    try:
+        return S3Client(_sdk(endpoint, options, http, provider, secure=secure), http)
+    except ValueError as error:  # of hosts that end with amazonaws.com the SDK takes only some
+        where = f"STORAGES['{options.alias}']" if options.alias else "A storage made by a call"
+        raise ConfigurationError(f"{where}: the SDK does not take the endpoint '{endpoint}': {error}.") from error
 
 
 def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Provider | None, *, secure: bool) -> _Sdk:

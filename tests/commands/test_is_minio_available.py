@@ -109,3 +109,13 @@ def test_settings_without_a_minio_storage_fail_the_command(run: Run) -> None:
         pytest.raises(CommandError, match="No storage in STORAGES is a MinIO storage"),
     ):
         run(COMMAND)
+
+
+@pytest.mark.parametrize("command", [[COMMAND], [COMMAND, "--deep"], ["initialize_buckets"]])
+def test_an_endpoint_that_the_sdk_does_not_take_is_told_with_its_alias(run: Run, command: list[str]) -> None:
+    endpoint = "files.amazonaws.com"  # no request is made to it
+    with (
+        storages_set(default=entry(made_up(MINIO_ENDPOINT=endpoint))),
+        pytest.raises(CommandError, match=rf"STORAGES\['default'\]: the SDK does not take the endpoint '{endpoint}'"),
+    ):
+        run(*command)

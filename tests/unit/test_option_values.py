@@ -58,7 +58,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("MINIO_URL_CACHING_ENABLED", 0, A_FLAG),
     ("replace_existing", "no", A_FLAG),
     ("legal_hold", 1, A_FLAG),
-    *(("MINIO_REGION", value, A_REGION) for value in ("", "us east", 1, "eu/west", "x" * 65)),
+    *(("MINIO_REGION", value, A_REGION) for value in ("", "us east", 1, "eu/west", "x" * 64, "eu-", "eu_")),
     *(("MINIO_PRIVATE_BUCKETS", value, BUCKETS) for value in ("photos", 5, {"photos": 1}, object())),
     *(("MINIO_PUBLIC_BUCKETS", [value], A_BUCKET) for value in ("", "Photos", None, 5, ["photos"])),
     *(("MINIO_DEFAULT_BUCKET", value, A_BUCKET) for value in ("", "ab", "a" * 64, "Photos", "ph_otos", "photos/2026")),
@@ -283,6 +283,15 @@ def test_every_accepted_bucket_name_keeps_the_rules_of_s3(name: str) -> None:
     assert name[0].isalnum()
     assert name[-1].isalnum()
     assert not any(pair in name for pair in ("..", ".-", "-."))
+
+
+@given(name=st.text(st.sampled_from("aZ9-_"), max_size=66))
+def test_the_sdk_takes_every_accepted_region(name: str) -> None:
+    try:
+        accepted = values.region(name)
+    except WrongValueError:
+        return
+    Minio("minio.test", region=accepted)
 
 
 ENDPOINTS = st.one_of(st.text(max_size=30), st.text(st.sampled_from("aB9.:-_[]/@%ä\uff19"), max_size=30))
