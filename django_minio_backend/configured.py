@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core.files.storage import storages
@@ -36,7 +37,10 @@ def check_settings() -> dict[str, StorageOptions]:
     media: dict[str, StorageOptions] = {}
     for alias, backend in _our_aliases(problems).items():
         options = settings.STORAGES[alias].get("OPTIONS") or {}
-        if "storage_name" not in options and not any(name.startswith("MINIO_") for name in options):
+        if not isinstance(options, Mapping):
+            problems.append(f"STORAGES['{alias}']: OPTIONS is a {type(options).__name__}, but must be a dictionary.")
+            continue
+        if "storage_name" not in options and alias not in minio_aliases():
             problems.append(f"STORAGES['{alias}'] has no MINIO_* name in its OPTIONS, so it says nothing of a server.")
             continue
         try:
@@ -90,7 +94,13 @@ def wanted_by_account(
 def _our_aliases(problems: list[str]) -> dict[str, type[MinioBackend]]:
     """Classes of the aliases that are ours; one that cannot be imported is a problem if it has MINIO_* options."""
     ours = {}
-    for alias, entry in settings.STORAGES.items():
+    entries: Mapping[str, Any] = settings.STORAGES
+    for alias, entry in entries.items():
+        if not isinstance(entry, Mapping):
+            problems.append(
+                f"STORAGES['{alias}'] is a {type(entry).__name__}, but must be a dictionary with BACKEND and OPTIONS."
+            )
+            continue
         backend = entry.get("BACKEND")
         if isinstance(backend, str):
             try:

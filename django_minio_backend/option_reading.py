@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,7 @@ from .option_values import WrongValueError
 from .options import FIELDS, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 _WRONG = object()
 _PASSWORD = re.compile(r"""(//|['"][^/@'"\s]*:(?!//)).*@""")  # [user:]password@ before a host, whatever is in it
@@ -122,11 +123,14 @@ def without_secrets(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def minio_aliases() -> dict[str, Mapping[str, Any]]:
-    """The entries of STORAGES that have MINIO_* options, by alias."""
+    """The entries of STORAGES that have MINIO_* options, by alias; not those that are no dictionaries."""
+    entries: Mapping[str, Any] = settings.STORAGES
     return {
         alias: entry
-        for alias, entry in settings.STORAGES.items()
-        if any(name.startswith("MINIO_") for name in entry.get("OPTIONS") or {})
+        for alias, entry in entries.items()
+        if isinstance(entry, Mapping)
+        and isinstance(options := entry.get("OPTIONS"), Mapping)
+        and any(str(name).startswith("MINIO_") for name in options)
     }
 
 
@@ -134,9 +138,11 @@ def _options_of_alias(alias: str) -> Mapping[str, Any]:
     known = minio_aliases()
     if alias in known:
         return cast("Mapping[str, Any]", known[alias]["OPTIONS"])
-    entry = settings.STORAGES.get(alias)
+    entry: Any = settings.STORAGES.get(alias)
     if entry is None:
         problem = "is not there"
+    elif not isinstance(entry, Mapping) or not isinstance(entry.get("OPTIONS") or {}, Mapping):
+        problem = "is not a dictionary whose OPTIONS are one"
     elif not entry.get("OPTIONS"):
         problem = "has no OPTIONS"
     else:
@@ -164,7 +170,7 @@ def _lookup(given: Mapping[str, Any], name: str, *, top_level: bool) -> Any:
 
 def _unknown_names(given: Mapping[str, Any], where: str) -> Sequence[str]:
     problems = []
-    for name in given:
+    for name in map(str, given):
         if name not in OPTION_NAMES:
             nearest = [RENAMED[name]] if name in RENAMED else _nearest(name)
             hint = f"; did you mean {nearest[0]}?" if nearest else "."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import urllib3
 from django.apps import apps
+from django.test.utils import override_settings
 
 from django_minio_backend.configured import minio_storages, wanted_by_account
 from django_minio_backend.errors import ConfigurationError
@@ -91,6 +92,33 @@ def test_an_alias_without_options_is_told(alias: str) -> None:
     with storages_set({**others, alias: {"BACKEND": "django_minio_backend.models.MinioBackend"}}):
         (problem,) = problems()
     assert re.match(rf"STORAGES\['{alias}'\] has no .*OPTIONS", problem)
+
+
+@pytest.mark.parametrize("wrong", [None, "django_minio_backend.models.MinioBackend", (entry(made_up()),)])
+def test_an_entry_that_is_no_dictionary_is_told_beside_other_problems(wrong: Any) -> None:
+    with override_settings(STORAGES={"default": wrong, "media": entry(made_up(MINIO_REGION="eu west"))}):
+        entry_problem, other = problems()
+    kind = type(wrong).__name__
+    assert entry_problem == f"STORAGES['default'] is a {kind}, but must be a dictionary with BACKEND and OPTIONS."
+    assert other.startswith("STORAGES['media']: MINIO_REGION")
+
+
+@pytest.mark.parametrize("wrong", [(made_up(),), ["MINIO_ENDPOINT"], "MINIO_ENDPOINT"])
+def test_options_that_are_no_dictionary_are_told_without_what_they_hold(wrong: Any) -> None:
+    with storages_set(default=entry(wrong), media=entry(made_up(MINIO_DEFAULT_BUCKET="media"))):
+        (problem,) = problems()
+        with pytest.raises(
+            ConfigurationError, match=r"STORAGES\['default'\] is not a dictionary whose OPTIONS are one"
+        ):
+            MinioBackend(storage_name="default")
+    assert problem == f"STORAGES['default']: OPTIONS is a {type(wrong).__name__}, but must be a dictionary."
+
+
+def test_an_option_whose_name_is_no_string_is_told() -> None:
+    options: dict[Any, Any] = {**made_up(), 5: "five"}
+    with storages_set(default=entry(options)):
+        (problem,) = problems()
+    assert problem == "STORAGES['default']: 5 is not an option."
 
 
 # Buckets of several aliases
