@@ -93,7 +93,7 @@ def _account(client: S3Client, options: StorageOptions, until: float) -> list[Fi
     if error is None or cause is Cause.FORBIDDEN:  # known, but not allowed to list all buckets, which is not needed
         right = _right("region", f"'{options.region}' is accepted"), _right("credentials", "accepted")
         return [clock, *right]
-    said = explained(error, options)
+    said = explained(error, options) or f"no whole answer within {DEADLINE:.0f} seconds"
     if cause is Cause.CLOCK:
         return [clock, _not_asked("region", "credentials")]
     if cause is Cause.REGION:
@@ -123,6 +123,7 @@ def _clock(headers: Mapping[str, str], *, refused: bool) -> Finding:
         server = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
         return Finding("clock", not refused, "the server does not tell its time")
+    server = server if server.tzinfo else server.replace(tzinfo=UTC)  # "-0000" is UTC as well
     here = signing_time.utcnow()
     apart = (here if here.tzinfo else here.replace(tzinfo=UTC)) - server
     seconds = round(apart.total_seconds())

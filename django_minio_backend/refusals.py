@@ -40,10 +40,13 @@ _CAUSES = {
     "AccessDenied": Cause.FORBIDDEN,
     "NoSuchBucket": Cause.MISSING_BUCKET,
 }
-# Garage says AccessDenied to all of these, and the difference in the message.
+# What one code means several things by. Garage says AccessDenied to two of these, and AuthorizationHeaderMalformed to
+# an access key with a slash in it, as Versity and AWS do: the slash ends it.
 _CAUSES_BY_MESSAGE = {
-    "Forbidden: Invalid signature": Cause.SECRET_KEY,
-    "Forbidden: No such key": Cause.ACCESS_KEY,
+    re.compile("Forbidden: Invalid signature"): Cause.SECRET_KEY,
+    re.compile("Forbidden: No such key"): Cause.ACCESS_KEY,
+    re.compile("The authorization header is malformed; the Credential is mal-formed"): Cause.ACCESS_KEY,
+    re.compile(r"Authorization header malformed, unexpected scope: '(?!\d{8}/)"): Cause.ACCESS_KEY,
 }
 
 
@@ -51,7 +54,7 @@ def cause_of(error: Exception) -> Cause:
     """What an error of the SDK or of the network says is wrong."""
     message = str(getattr(error, "message", None) or "")
     for beginning, cause in _CAUSES_BY_MESSAGE.items():
-        if message.startswith(beginning):
+        if beginning.match(message):
             return cause
     return _CAUSES.get(str(getattr(error, "code", None)), Cause.OTHER)
 

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,8 @@ from minio import MinioAdmin
 from minio import time as signing_time
 from minio.credentials.providers import StaticProvider
 
+from django_minio_backend import diagnosis
+from django_minio_backend.s3 import S3Client
 from tests.support.meddler import meddling, s3_error
 from tests.support.settings import STATIC_BACKEND, entry, options_of, storages_set
 from tools.servers import free_port
@@ -193,6 +196,18 @@ def test_a_wrong_region_is_told_where_the_server_minds(
         assert "'default': region: " in ended.error
 
 
+def test_a_date_without_a_zone_is_that_of_utc(
+    server: Server, made: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    date = format_datetime(signing_time.utcnow().replace(tzinfo=None))
+    assert date.endswith("-0000")
+    monkeypatch.setattr(S3Client, "identify", lambda _: urllib3.HTTPResponse(headers={"date": date}))
+    with site(server, made):
+        ended = tried(DEEP)
+    assert ended.code == 0
+    assert "'default': clock: " in ended.told
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_clock_that_is_an_hour_off_is_told(
     server: Server, made: dict[str, str], hours: int, monkeypatch: pytest.MonkeyPatch
@@ -351,6 +366,17 @@ def test_a_server_that_falls_silent_after_its_health_check_is_told_in_time(
     assert ended.code == 1
     assert "'default': server: " in ended.told
     assert "'default': credentials: could not be tried: " in ended.error
+
+
+def test_a_signed_answer_that_does_not_end_is_told_as_that(
+    server: Server, made: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnosis, "DEADLINE", 1.0)
+    monkeypatch.setattr(S3Client, "identify", lambda _: time.sleep(3))
+    with site(server, made):
+        ended = tried(DEEP)
+    assert ended.code == 1
+    assert "'default': credentials: could not be tried: no whole answer within 1 seconds" in ended.error
 
 
 def test_credentials_that_take_forever_are_told_in_time(server: Server, made: dict[str, str]) -> None:

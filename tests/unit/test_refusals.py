@@ -27,6 +27,20 @@ REFUSALS: list[tuple[S3Error, Cause, str]] = [
     (refusal("InvalidAccessKeyId"), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
     (refusal("XAdminUserNotFound", status=404), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
     (refusal("AccessDenied", "Forbidden: No such key: GK1"), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
+    *(
+        (refusal("AuthorizationHeaderMalformed", message, status=400), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY")
+        for message in (  # of a key with a slash
+            'The authorization header is malformed; the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/…".',
+            "Authorization header malformed, unexpected scope: 'cd/20261125/us-east-1/s3/aws4_request', expected: '…'",
+        )
+    ),
+    *(
+        (refusal("AuthorizationHeaderMalformed", message, status=400), Cause.REGION, "set MINIO_REGION")
+        for message in (
+            'The authorization header is malformed; the region "eu-x" is wrong; expecting "us-east-1"',
+            "Authorization header malformed, unexpected scope: '20261125/eu-x/s3/aws4_request', expected: '…'",
+        )
+    ),
     (refusal("ExpiredToken"), Cause.TOKEN, "renew MINIO_SESSION_TOKEN"),
     (refusal("AccessDenied", "Access Denied."), Cause.FORBIDDEN, "allow its user what is missing"),
     (refusal("NoSuchBucket", status=404), Cause.MISSING_BUCKET, "run manage.py initialize_buckets"),
