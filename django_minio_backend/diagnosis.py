@@ -150,27 +150,43 @@ def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
     from .s3 import FAILURES
 
     key = "/".join(filter(None, [options.location, f"health-check-{secrets.token_hex(16)}"]))
-    questions: dict[tuple[str, str], Callable[[], None]] = {
+    begun: list[str] = []
+    questions: dict[tuple[str, str], Callable[[], object]] = {
         ("list", "s3:ListBucket"): lambda: client.list_one(bucket, options.location),
         ("read", "s3:GetObject"): lambda: _read(client, bucket, key),
-        ("write", "s3:PutObject"): lambda: client.abort_upload(bucket, key, client.create_upload(bucket, key, {})),
+        ("write", "s3:PutObject"): lambda: begun.append(client.create_upload(bucket, key, {})),
     }
     allowed, refused, permissions = [], [], []
-    for (deed, permission), ask in questions.items():
-        try:
-            ask()
-        except FAILURES as error:
-            if cause_of(error) is not Cause.FORBIDDEN:
-                return _wrong(f"bucket '{bucket}'", explained(error, options))
-            refused.append(deed)
-            permissions.append(permission)
-        else:
-            allowed.append(deed)
+    try:
+        for (deed, permission), ask in questions.items():
+            if _is_allowed(ask):
+                allowed.append(deed)
+            else:
+                refused.append(deed)
+                permissions.append(permission)
+        if begun and not _is_allowed(lambda: client.request("DELETE", bucket, {"uploadId": begun[0]}, key=key)):
+            refused.append("give up uploads")
+            permissions.append("s3:AbortMultipartUpload")
+    except FAILURES as error:
+        return _wrong(f"bucket '{bucket}'", explained(error, options))
     told = f"the account may {_joined(allowed, 'and')}" if allowed else ""
     if refused:
         not_allowed = f"{'but' if allowed else 'the account may'} not {_joined(refused, 'or')}"
         told = f"{told} {not_allowed}; allow it {_joined(permissions, 'and')}".strip()
     return Finding(f"bucket '{bucket}'", not refused, told)
+
+
+def _is_allowed(ask: Callable[[], object]) -> bool:
+    """Whether the server does what is asked; any refusal but that of permission is raised."""
+    from .s3 import FAILURES
+
+    try:
+        ask()
+    except FAILURES as error:
+        if cause_of(error) is not Cause.FORBIDDEN:
+            raise
+        return False
+    return True
 
 
 def _read(client: S3Client, bucket: str, key: str) -> None:

@@ -252,8 +252,12 @@ def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str
             "the account may not list, read or write; allow it s3:ListBucket, s3:GetObject and s3:PutObject",
         ),
         ({"POST", "PUT"}, "the account may list and read but not write; allow it s3:PutObject"),
+        (
+            {"DELETE"},
+            "the account may list, read and write but not give up uploads; allow it s3:AbortMultipartUpload",
+        ),
     ],
-    ids=["everything", "writing"],
+    ids=["everything", "writing", "giving up"],
 )
 def test_a_bucket_that_the_account_may_not_use_is_told_with_what_to_allow(
     server: Server, made: dict[str, str], forbidden: set[str], told: str
