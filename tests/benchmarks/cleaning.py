@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 TITLE = "clean_orphaned_minio_files"
 OBJECTS = 1_000_000
 OBJECTS_HELP = f"objects of the bucket that is cleaned, and rows (default: {OBJECTS:,})"
+WORKERS_HELP = "parts of that bucket that are listed at once (default: 1)"
 EVERY = 1_000
 MEMORY_LIMIT = 300  # MiB
 ROWS_AT_ONCE = 50_000
@@ -149,7 +150,7 @@ def main() -> int:
     """Do what the arguments say, and tell by the exit code whether memory stayed within its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=OBJECTS, help=OBJECTS_HELP)
-    parser.add_argument("--workers", type=int, default=1, help="as the command's")
+    parser.add_argument("--workers", type=int, default=1, help=WORKERS_HELP)
     parser.add_argument("--prepare", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()

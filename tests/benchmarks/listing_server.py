@@ -1,13 +1,14 @@
 """``python -m tests.benchmarks.listing_server COUNT``: an S3 server whose one bucket seems to have COUNT objects.
 
 No server that can be started here takes ten million objects in reasonable time. It prints its port and knows two
-requests: a page of ListObjectsV2, and DeleteObjects, which it says to have done.
+requests: a page of ListObjectsV2, by prefix and delimiter too, and DeleteObjects, which it says to have done.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from bisect import bisect_left
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +18,8 @@ ENTRY = (
     "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
     "<ETag>&#34;9dd4e461268c8034f5c8564e155c67a6&#34;</ETag><Size>1024</Size><StorageClass>STANDARD</StorageClass></Contents>"
 )
+FOLDER = "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>"
+LAST = "\U0010ffff"  # behind every letter of a key
 HEAD = '<?xml version="1.0" encoding="UTF-8"?><{} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
 
 
@@ -34,14 +37,23 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Give a page of the listing."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        first = int(query.get("continuation-token") or 0)
-        last = min(first + PAGE, self.count)
-        more = f"<NextContinuationToken>{last}</NextContinuationToken>" if last < self.count else ""
-        entries = "".join([ENTRY.format(key(number)) for number in range(first, last)])
+        prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+        place, end = int(query.get("continuation-token") or self._first(prefix)), self._first(prefix + LAST)
+        entries: list[str] = []
+        while place < end and len(entries) < PAGE:
+            name = key(place)
+            folder, found, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+            if found:
+                entries.append(FOLDER.format(prefix + folder + found))
+                place = self._first(prefix + folder + found + LAST)
+            else:
+                entries.append(ENTRY.format(name))
+                place += 1
+        more = f"<NextContinuationToken>{place}</NextContinuationToken>" if place < end else ""
         self._give(
             HEAD.format("ListBucketResult")
-            + f"<IsTruncated>{str(last < self.count).lower()}</IsTruncated><EncodingType>url</EncodingType>"
-            + f"{more}{entries}</ListBucketResult>"
+            + f"<IsTruncated>{str(place < end).lower()}</IsTruncated><EncodingType>url</EncodingType>"
+            + f"{more}{''.join(entries)}</ListBucketResult>"
         )
 
     def do_POST(self) -> None:
@@ -49,6 +61,10 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         gone = "".join(f"<Deleted><Key>{one}</Key></Deleted>" for one in re.findall("<Key>(.*?)</Key>", body))
         self._give(HEAD.format("DeleteResult") + f"{gone}</DeleteResult>")
+
+    def _first(self, least: str) -> int:
+        """Number of the first object whose key is not below this one."""
+        return bisect_left(range(self.count), least, key=key)
 
     def _give(self, text: str) -> None:
         body = text.encode()
