@@ -140,7 +140,7 @@ def plan_all(
     client: S3Client, wanted: Iterable[WantedBucket], *, change: bool = True
 ) -> dict[str, BucketPlan | Exception]:
     """Plan for many buckets in parallel, and carry each plan out with ``change``; a failure stops no other bucket."""
-    from .s3 import FAILURES
+    from .failures import FAILURES
 
     def attempt(bucket: WantedBucket) -> BucketPlan | Exception:
         try:

@@ -127,7 +127,7 @@ def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
 
 def abort(client: S3Client, bucket: str, upload: Unfinished) -> None:
     """Remove an unfinished upload and its parts (AbortMultipartUpload); one that has ended meanwhile is no error."""
-    from .s3 import FAILURES, is_missing_upload
+    from .failures import FAILURES, is_missing_upload
 
     try:
         client.request("DELETE", bucket, {"uploadId": upload.upload_id}, key=upload.key)

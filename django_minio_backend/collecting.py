@@ -178,7 +178,7 @@ class Collection:
     # How
 
     def _list(self) -> None:
-        from .s3 import FAILURES, is_missing_bucket
+        from .failures import FAILURES, is_missing_bucket
 
         storage = self.storage
         prefix = names.folder_prefix("", storage.options.location)
@@ -233,7 +233,7 @@ class Collection:
 
     def _ask(self, name: str, stored: Stored, content: Content) -> bool:
         """Compare by the metadata of an object, or, where collectstatic has not uploaded it, by size and time."""
-        from .s3 import FAILURES
+        from .failures import FAILURES
 
         try:
             found = self.storage.s3.head(self.storage.bucket, self.storage.key(name), self.storage.ssec)
@@ -251,7 +251,7 @@ class Collection:
         return uploaded.timestamp() >= int(storage.get_modified_time(path).timestamp())
 
     def _delete_doomed(self) -> None:
-        from .s3 import FAILURES
+        from .failures import FAILURES
 
         keys = [self.storage.key(name) for name in self._doomed if name in self._stored or name in self._sent]
         self._doomed.clear()

@@ -105,7 +105,7 @@ def compare(
         CleaningError: a database or the bucket cannot be read to the end, or the database is the wrong one by the
             look of it.
     """
-    from .s3 import FAILURES
+    from .failures import FAILURES
 
     findings = Findings(place, difference)
     comparing = _Comparing(findings, rules, watch)

@@ -80,7 +80,7 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
 
 def _account(client: S3Client, options: StorageOptions, until: float) -> list[Finding]:
     """Clock, region and credentials, by one signed request. The last finding is right if requests are accepted."""
-    from .s3 import FAILURES
+    from .failures import FAILURES
 
     try:
         headers: Mapping[str, str] = within(until - time.monotonic(), client.identify).headers
@@ -147,7 +147,7 @@ def _buckets(client: S3Client, options: StorageOptions, buckets: Sequence[str], 
 
 def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
     """What may be done in one bucket; listed first, as a server may begin an upload into a bucket that is missing."""
-    from .s3 import FAILURES
+    from .failures import FAILURES
 
     key = "/".join(filter(None, [options.location, f"health-check-{secrets.token_hex(16)}"]))
     begun: list[str] = []
@@ -178,7 +178,7 @@ def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
 
 def _is_allowed(ask: Callable[[], object]) -> bool:
     """Whether the server does what is asked; any refusal but that of permission is raised."""
-    from .s3 import FAILURES
+    from .failures import FAILURES
 
     try:
         ask()

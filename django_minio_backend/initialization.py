@@ -122,7 +122,7 @@ def _one_server(
 
 def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence[str], outcome: _Outcome) -> None:
     """Find out what the server makes of conditional writes, and compare it with the settings that depend on it."""
-    from .s3 import FAILURES
+    from .failures import FAILURES
 
     concerned = [one for one in sharing if not one.replace_existing]
     if not concerned:

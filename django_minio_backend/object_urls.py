@@ -232,7 +232,7 @@ class SignedUrls:
         return {key: etag for key, etag in zip(keys, found, strict=True) if etag}
 
     def _etag(self, key: str) -> str | None:
-        from .s3 import FAILURES
+        from .failures import FAILURES
 
         if self._pause:
             return None

@@ -69,7 +69,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
     Raises:
         CleaningError: the database or the server failed; what came before is deleted.
     """
-    from .s3 import FAILURES
+    from .failures import FAILURES
 
     place = findings.place
     for orphans in findings.difference.orphans(BATCH):
@@ -91,7 +91,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
 
 def abort_uploads(findings: Findings) -> Iterator[tuple[bulk.Unfinished, str]]:
     """Abort the unfinished uploads, and yield each with the reason why it is still there, if it is."""
-    from .s3 import FAILURES
+    from .failures import FAILURES
 
     place = findings.place
     for upload in findings.uploads:
@@ -161,7 +161,7 @@ def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
 
     Where a save may replace an object, a listed orphan may have become somebody's new upload, whose row is yet to come.
     """
-    from .s3 import ObjectNotFound
+    from .failures import ObjectNotFound
 
     place, listed_at = findings.place, findings.listed_at
 

@@ -62,7 +62,7 @@ class ParallelUploads:
 
     def run(self, name: str, target: uploads.Target, source: Source) -> None:
         """Do an upload now: that of a large file, whose parts are sent in parallel."""
-        from .s3 import FAILURES
+        from .failures import FAILURES
 
         try:
             uploads.store(self._client, target, source, self._options)
@@ -85,7 +85,7 @@ class ParallelUploads:
         return uploads.store(self._client, job.target, source, self._options)
 
     def _take_in_any(self) -> None:
-        from .s3 import FAILURES
+        from .failures import FAILURES
 
         for future in wait(self._under_way, return_when=FIRST_COMPLETED).done:
             job = self._under_way.pop(future)

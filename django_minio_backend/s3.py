@@ -1,25 +1,22 @@
-"""The S3 operations that this package needs, in terms of the minio SDK, and what their failures mean.
+"""The S3 operations that this package needs, in terms of the minio SDK.
 
-With ``clients`` the only module that imports the SDK. Whoever needs it imports it inside a function, so that
-importing the package stays cheap.
+With ``failures`` and ``clients`` the only module that imports the SDK. Whoever needs it imports it inside a function,
+so that importing the package stays cheap.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
-import re
 import weakref
-from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
 import urllib3
 from minio.commonconfig import CopySource
 from minio.datatypes import Object
-from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
 from minio.sse import SseCustomerKey
 from urllib3._collections import RecentlyUsedContainer
@@ -28,13 +25,22 @@ from .errors import (
     ConditionNotSupportedError,
     ObjectChangedError,
     ObjectExistsError,
-    PoliciesNotSupportedError,
 )
+from .failures import (
+    FAILURES,
+    HTTP_CONFLICT,
+    HTTP_NOT_IMPLEMENTED,
+    HTTP_PRECONDITION_FAILED,
+    not_found_as_such,
+    policies_of,
+    rejects_condition,
+    status_of,
+    was_repeated,
+)
+from .heads import check_head, cut_short, etag_of, http_date
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Mapping, Sequence
 
     from minio import Minio
     from minio.credentials.credentials import Credentials
@@ -46,93 +52,6 @@ if TYPE_CHECKING:
     Body = bytes | bytearray
 
 logger = logging.getLogger(__name__)
-
-_ETAG = re.compile(r'(?:W/)?"([^"]*)"')
-_CONTENT_RANGE = re.compile(r"bytes \d+-\d+/\d+")
-
-FAILURES = (
-    MinioException,
-    urllib3.exceptions.HTTPError,
-    ET.ParseError,
-    OSError,
-    ValueError,
-    PoliciesNotSupportedError,
-)
-"""What a request can fail of: the SDK's errors, the network's, broken answers, and names that the SDK refuses."""
-
-CONDITION_REJECTED = frozenset(
-    {"BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented"}
-)
-
-_HTTP_BAD_REQUEST, _HTTP_CONFLICT, _HTTP_PRECONDITION_FAILED, _HTTP_NOT_IMPLEMENTED = 400, 409, 412, 501
-
-
-class ObjectNotFound(S3Error, FileNotFoundError):  # noqa: N818 - named as the SDK and the S3 API name the condition
-    """An object is not there: both the SDK's S3Error (code NoSuchKey) and Python's FileNotFoundError (errno ENOENT)."""
-
-    def __init__(self, bucket: str, key: str, response: BaseHTTPResponse | None = None) -> None:
-        self._address = (bucket, key)  # before the SDK's constructor, which freezes the attributes
-        super().__init__(
-            code="NoSuchKey",
-            message="Object does not exist",
-            resource=f"/{bucket}/{key}",
-            request_id=response.headers.get("x-amz-request-id") if response else None,
-            host_id=response.headers.get("x-amz-id-2") if response else None,
-            response=cast("BaseHTTPResponse", response),
-            bucket_name=bucket,
-            object_name=key,
-        )
-        OSError.__init__(self, errno.ENOENT, f"No such object in bucket '{bucket}'", key)
-
-    def __reduce__(self) -> tuple[type[ObjectNotFound], tuple[str, str]]:
-        """Leave the response behind: it may hold a connection, which cannot be pickled."""
-        return type(self), self._address
-
-
-def status_of(error: Exception) -> int | None:
-    """HTTP status of the answer, whatever exception the SDK made of it; None if there was no answer."""
-    if isinstance(error, InvalidResponseError):
-        return error._code  # noqa: SLF001 - the SDK has no public name for it
-    if isinstance(error, S3Error):
-        return error.response.status
-    return error.status_code if isinstance(error, ServerError) else None
-
-
-def was_repeated(error: Exception) -> bool:
-    """Whether the HTTP client may have sent the request more than once before it got this answer."""
-    if isinstance(error, S3Error):
-        retries = error.response.retries
-        return retries is None or bool(retries.history)
-    return True
-
-
-def may_have_worked(error: Exception) -> bool:
-    """Whether the request may have been carried out although no good answer came."""
-    return isinstance(error, urllib3.exceptions.HTTPError) or getattr(error, "code", None) == "NoSuchUpload"
-
-
-def _rejects_condition(error: Exception) -> bool:
-    """Whether a server says that it cannot do If-None-Match, and not that something else is wrong with a request."""
-    if status_of(error) == _HTTP_NOT_IMPLEMENTED:
-        return True
-    return status_of(error) == _HTTP_BAD_REQUEST and getattr(error, "code", None) in CONDITION_REJECTED
-
-
-def is_time_out(error: Exception) -> bool:
-    """Whether the server was silent for too long."""
-    reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
-    return isinstance(reason, urllib3.exceptions.TimeoutError)
-
-
-def is_missing_upload(error: Exception) -> bool:
-    """Whether the server says that the multipart upload is not there: it was completed or aborted."""
-    return isinstance(error, S3Error) and error.code == "NoSuchUpload"
-
-
-def is_missing_bucket(error: Exception) -> bool:
-    """Whether the server says that the bucket is not there."""
-    return isinstance(error, S3Error) and error.code == "NoSuchBucket"
-
 
 _all_clients: weakref.WeakSet[S3Client] = weakref.WeakSet()
 _parents_pools: list[object] = []
@@ -204,14 +123,14 @@ class S3Client:
     def head(self, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> Object:
         """Ask for an object's size, ETag, time and metadata (HeadObject)."""
         headers = dict(ssec.headers()) if ssec else {}
-        with _not_found_as_such(bucket, key):
+        with not_found_as_such(bucket, key):
             response = self._execute("HEAD", bucket, key, headers=headers)
-        _check_head(response, bucket, key)
+        check_head(response, bucket, key)
         return Object(
             bucket_name=bucket,
             object_name=key,
-            last_modified=_http_date(response.headers["last-modified"]),
-            etag=_etag(response),
+            last_modified=http_date(response.headers["last-modified"]),
+            etag=etag_of(response),
             size=int(response.headers["content-length"]),
             content_type=response.headers.get("content-type"),
             metadata=response.headers,
@@ -227,16 +146,16 @@ class S3Client:
             ObjectChangedError: if an If-Match header does not match any more.
         """
         try:
-            with _not_found_as_such(bucket, key):
+            with not_found_as_such(bucket, key):
                 response = self.sdk.get_object(bucket, key, request_headers=dict(headers), ssec=ssec)
         except (S3Error, InvalidResponseError) as error:
             if status_of(error) == 416:  # noqa: PLR2004 - Range Not Satisfiable
                 return None
-            if status_of(error) == _HTTP_PRECONDITION_FAILED:
+            if status_of(error) == HTTP_PRECONDITION_FAILED:
                 raise ObjectChangedError(bucket, key) from error
             raise
         try:
-            _check_head(response, bucket, key)
+            check_head(response, bucket, key)
         except urllib3.exceptions.ProtocolError:
             response.close()
             raise
@@ -252,7 +171,7 @@ class S3Client:
             ConditionNotSupportedError: ``only_if_absent`` and the server rejects that header.
         """
         response = self._write("PUT", bucket, key, body, headers, only_if_absent=only_if_absent)
-        return _etag(response)
+        return etag_of(response)
 
     def create_upload(self, bucket: str, key: str, headers: Mapping[str, str]) -> str:
         """Begin a multipart upload (CreateMultipartUpload) and return its id."""
@@ -266,9 +185,9 @@ class S3Client:
         query = {"partNumber": str(number), "uploadId": upload_id}
         for _ in range(2):  # a part may be sent again
             response = self._execute("PUT", bucket, key, body=body, headers=dict(headers), query_params=query)
-            if etag := _etag(response):
+            if etag := etag_of(response):
                 return etag
-        raise _cut_short(bucket, key)
+        raise cut_short(bucket, key)
 
     def complete_upload(
         self,
@@ -313,7 +232,7 @@ class S3Client:
 
     def copy(self, bucket: str, key: str, to: str) -> str:
         """Copy an object of at most 5 GiB with its headers, within the server (CopyObject); return the copy's ETag."""
-        with _not_found_as_such(bucket, key):
+        with not_found_as_such(bucket, key):
             return self.sdk.copy_object(bucket, to, CopySource(bucket, key)).etag or ""
 
     def delete(self, bucket: str, key: str) -> None:
@@ -346,7 +265,7 @@ class S3Client:
             PoliciesNotSupportedError: the server has no policies, and may not have said whether the bucket is there.
         """
         try:
-            with _policies_of(bucket):
+            with policies_of(bucket):
                 return True, cast("dict[str, Any]", json.loads(self.sdk.get_bucket_policy(bucket)))
         except S3Error as error:
             if error.code == "NoSuchBucketPolicy":
@@ -361,7 +280,7 @@ class S3Client:
         Raises:
             PoliciesNotSupportedError: the server has no policies.
         """
-        with _policies_of(bucket):
+        with policies_of(bucket):
             if policy is None:
                 self.sdk.delete_bucket_policy(bucket)
             else:
@@ -372,7 +291,7 @@ class S3Client:
         try:
             return self.sdk.get_bucket_versioning(bucket).status in {"Enabled", "Suspended"}
         except (S3Error, InvalidResponseError, ServerError) as error:
-            if status_of(error) == _HTTP_NOT_IMPLEMENTED:
+            if status_of(error) == HTTP_NOT_IMPLEMENTED:
                 return False
             raise
 
@@ -410,11 +329,11 @@ class S3Client:
             except (S3Error, InvalidResponseError, ServerError) as error:
                 status = status_of(error)
                 repeated = repeated or was_repeated(error)
-                if status == _HTTP_PRECONDITION_FAILED:
+                if status == HTTP_PRECONDITION_FAILED:
                     raise ObjectExistsError(bucket, key, repeated=repeated) from error
-                if _rejects_condition(error):
+                if rejects_condition(error):
                     raise ConditionNotSupportedError from error
-                conflict = status == _HTTP_CONFLICT and getattr(error, "code", None) == "ConditionalRequestConflict"
+                conflict = status == HTTP_CONFLICT and getattr(error, "code", None) == "ConditionalRequestConflict"
                 if not (conflict and attempts_left):
                     raise
         raise AssertionError  # pragma: no cover - the loop above returns or raises
@@ -440,95 +359,11 @@ def customer_key(options: StorageOptions) -> SseCustomerKey | None:
     return options.sse if isinstance(options.sse, SseCustomerKey) else None
 
 
-class _Translated:
-    """A block whose errors are told as what they mean: ``translate`` gives the error to raise instead, or None.
-
-    Not one of contextlib's: those set an error's traceback, which the S3Error of minio 7.2.18 does not let them.
-    """
-
-    def __init__(self, translate: Callable[[BaseException], BaseException | None]) -> None:
-        self._translate = translate
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        meant = None if error is None else self._translate(error)
-        if meant is not None:
-            raise meant from error
-
-
-def _not_found_as_such(bucket: str, key: str) -> _Translated:
-    """Tell a missing object from a missing bucket, which the answer to a HEAD cannot say in a body."""
-
-    def translate(error: BaseException) -> BaseException | None:
-        if not isinstance(error, S3Error) or error.code != "NoSuchKey":
-            return None
-        if error.response.headers.get("x-minio-error-code") == "NoSuchBucket":
-            return error.copy("NoSuchBucket", "Bucket does not exist")
-        return ObjectNotFound(bucket, key, error.response)
-
-    return _Translated(translate)
-
-
-def _policies_of(bucket: str) -> _Translated:
-    def translate(error: BaseException) -> BaseException | None:
-        if isinstance(error, Exception) and status_of(error) == _HTTP_NOT_IMPLEMENTED:
-            return PoliciesNotSupportedError(bucket)
-        return None
-
-    return _Translated(translate)
-
-
-def _etag(response: BaseHTTPResponse) -> str:
-    """The ETag without its quotes; empty where there is none, or not all of it."""
-    quoted = _ETAG.fullmatch(response.headers.get("etag", ""))
-    return quoted[1] if quoted else ""
-
-
-def _http_date(value: str) -> dt.datetime:
-    """The time in a header (RFC 9110, IMF-fixdate).
-
-    Not by strptime(), whose lock a forked child inherits locked if another thread was inside of it.
-
-    Raises:
-        ValueError: it is not exactly such a time.
-    """
-    time = parsedate_to_datetime(value)
-    if format_datetime(time, usegmt=True) != value:
-        raise ValueError(f"{value!r} is not a time as HTTP writes it")
-    return time
-
-
-def _check_head(response: BaseHTTPResponse, bucket: str, key: str) -> None:
-    """Refuse an answer about an object whose head is not whole.
-
-    Python's HTTP client takes what came before a connection broke for all of the head, the last line cut or not.
-    """
-    headers = response.headers
-    is_whole = bool(_etag(response)) and headers.get("content-length", "").isdecimal()
-    if is_whole and response.status == 206:  # noqa: PLR2004 - Partial Content
-        is_whole = _CONTENT_RANGE.fullmatch(headers.get("content-range", "")) is not None
-    try:
-        _http_date(headers.get("last-modified", ""))
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise _cut_short(bucket, key)
-
-
 def _text_of(response: BaseHTTPResponse, name: str, bucket: str, key: str) -> str:
     """Text of the first element of that name, whatever namespace the server puts it in."""
     if not response.data:
-        raise _cut_short(bucket, key)
+        raise cut_short(bucket, key)
     for element in ET.fromstring(response.data).iter():  # noqa: S314 - the server's own answer, parsed as the SDK does
         if element.tag.rpartition("}")[2] == name:
             return element.text or ""
     raise InvalidResponseError(response.status, response.headers.get("content-type"), f"no {name} in the answer")
-
-
-def _cut_short(bucket: str, key: str) -> urllib3.exceptions.ProtocolError:
-    """The error for an answer whose connection broke within its head: Python takes what came for all of it."""
-    return urllib3.exceptions.ProtocolError(f"The answer about '{key}' in bucket '{bucket}' broke off.")

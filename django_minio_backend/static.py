@@ -45,7 +45,7 @@ class MinioBackendStatic(MinioBackend):
 
     def _open(self, name: str, mode: str = "rb", **text: str | None) -> ObjectFile:
         """Open a file; where the bucket is missing so is the file, as a manifest before the first collectstatic is."""
-        from .s3 import FAILURES, ObjectNotFound, is_missing_bucket
+        from .failures import FAILURES, ObjectNotFound, is_missing_bucket
 
         collection = collection_of(self)
         if collection is not None and mode == "rb" and (local := collection.open(name)) is not None:

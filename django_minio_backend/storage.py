@@ -383,12 +383,12 @@ class MinioBackend(AddressedStorage):
 
     @property
     def _failures(self) -> tuple[type[Exception], ...]:
-        from .s3 import FAILURES
+        from .failures import FAILURES
 
         return FAILURES
 
     @staticmethod
     def _bucket_is_missing(error: Exception) -> bool:
-        from .s3 import is_missing_bucket
+        from .failures import is_missing_bucket
 
         return is_missing_bucket(error)

@@ -148,7 +148,7 @@ class Upload:
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
-        from .s3 import FAILURES, may_have_worked
+        from .failures import FAILURES, may_have_worked
 
         last, self._held = self._held or b"", None
         if self._parts is None:
@@ -218,7 +218,7 @@ class Upload:
 
 
 def _is_time_out(error: Exception) -> bool:
-    from .s3 import is_time_out
+    from .failures import is_time_out
 
     return is_time_out(error)
 

@@ -17,9 +17,9 @@ ROOT = Path(django_minio_backend.__file__).parent
 
 # A module may import what stands before it, in its own row too. So there can be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "whole_heads", "signals"),
+    ("errors", "whole_heads", "heads", "signals"),
     ("option_values", "options", "option_reading"),
-    ("s3", "clients"),
+    ("failures", "s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
     ("deadlines", "refusals", "buckets", "trials", "health"),
@@ -41,7 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 RANKS = {module: rank for rank, module in enumerate(module for layer in LAYERS for module in layer)}
 COMMANDS = [module for module in RANKS if module.startswith("management.commands.")]
-SDK_ROOMS = {"s3", "clients"}
+SDK_ROOMS = {"failures", "s3", "clients"}
 
 
 SET_UP = """

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from minio.time import from_http_header
 
-from django_minio_backend.s3 import _http_date
+from django_minio_backend.heads import http_date
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31)).map(lambda t: t.replace(microsecond=0, tzinfo=UTC))  # noqa: DTZ001
 
@@ -18,13 +18,13 @@ TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31)).map(lambda t:
 @given(TIMES)
 def test_a_time_is_read_as_the_sdk_reads_it(time: datetime) -> None:
     written = format_datetime(time, usegmt=True)
-    assert _http_date(written) == from_http_header(written) == time
+    assert http_date(written) == from_http_header(written) == time
 
 
 @given(TIMES, st.integers(0, 28))
 def test_a_time_that_is_cut_is_refused(time: datetime, length: int) -> None:
     with pytest.raises(ValueError, match=r"."):
-        _http_date(format_datetime(time, usegmt=True)[:length])
+        http_date(format_datetime(time, usegmt=True)[:length])
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_a_time_that_is_cut_is_refused(time: datetime, length: int) -> None:
 )
 def test_anything_else_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        _http_date(value)
+        http_date(value)
