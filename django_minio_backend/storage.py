@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BufferedReader
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
@@ -15,8 +14,9 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import buckets, files, listings, names, object_urls, presigned_uploads, uploads
+from . import files, listings, names, object_urls, presigned_uploads, uploads
 from .addressed_storage import AddressedStorage
+from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
 from .readers import ObjectReader
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from minio.datatypes import Object
 
 
-class MinioBackend(AddressedStorage):
+class MinioBackend(AddressedStorage, BucketStorage):
     """Stores files as objects in a bucket of MinIO or another S3-compatible server.
 
     Args:
@@ -269,43 +269,6 @@ class MinioBackend(AddressedStorage):
         except ConfigurationError as error:
             return MinioServerStatus.of_nothing(str(error))
 
-    def check_bucket_existence(self) -> None:
-        """Make this storage's bucket if it is missing."""
-        self._make_if_missing(self.bucket)
-
-    def check_bucket_existences(self, max_workers: int | None = None) -> None:
-        """Make every bucket of this storage's settings that is missing, ``max_workers`` at a time."""
-        with ThreadPoolExecutor(max_workers=max_workers or buckets.WORKERS) as pool:
-            list(pool.map(self._make_if_missing, [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS]))
-
-    def set_bucket_policy(self, bucket: str, policy: dict[str, Any]) -> None:
-        """Replace a bucket's policy."""
-        self.s3.set_bucket_policy(bucket, policy)
-
-    def set_bucket_to_public(self) -> None:
-        """Let anyone download this bucket's objects; their names cannot be listed."""
-        self.set_bucket_policy(self.bucket, buckets.public_policy(self.bucket))
-
-    @property
-    def static_buckets(self) -> list[str]:
-        """Buckets of this storage that hold static files, which are never cleaned: none."""
-        return []
-
-    def wanted_buckets(self) -> list[buckets.WantedBucket]:
-        """Every bucket of this storage's settings, as it should be."""
-        hooks = dict(self.options.policy_hooks)
-        wanted = [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS, self.bucket, *hooks]
-        public, address = self.PUBLIC_BUCKETS, self.options.public_base_url
-        return [
-            buckets.WantedBucket(
-                name,
-                public=name in public,
-                hook=hooks.get(name),
-                published_elsewhere=isinstance(address, str) or name in (address or {}),
-            )
-            for name in dict.fromkeys(wanted)
-        ]
-
     # How the rooms below are called
 
     @cached_property
@@ -371,15 +334,6 @@ class MinioBackend(AddressedStorage):
         return files.ObjectWriter(
             uploads.Upload(self.s3, target), uploads.cut(None, self.options), partial(self._note_saved, target.key)
         )
-
-    def _ensure_bucket(self) -> None:
-        for wanted in self.wanted_buckets():
-            if wanted.name == self.bucket:
-                buckets.ensure(self.s3, wanted)
-
-    def _make_if_missing(self, bucket: str) -> None:
-        if not self.client.bucket_exists(bucket):
-            self.s3.make_bucket(bucket)
 
     @property
     def _failures(self) -> tuple[type[Exception], ...]:

@@ -25,7 +25,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("deadlines", "refusals", "buckets", "trials", "health"),
     ("answers", "listings", "bulk", "parallel_listing", "difference"),
     ("folders", "compression", "static_comparison", "parallel_uploads", "progress"),
-    ("saving", "configured_storage", "addressed_storage", "storage", "collecting", "static", "static_manifest"),
+    (
+        "saving",
+        "configured_storage",
+        "bucket_storage",
+        "addressed_storage",
+        "storage",
+        "collecting",
+        "static",
+        "static_manifest",
+    ),
     ("configured", "checks", "references", "initialization", "diagnosis", "places", "comparison", "orphans"),
     (
         "apps",

@@ -1,0 +1,59 @@
+"""The buckets of a storage: which its options name, how each should be, and what makes them so."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from . import buckets
+from .configured_storage import ConfiguredStorage
+
+
+class BucketStorage(ConfiguredStorage):
+    """A storage that looks after its buckets."""
+
+    def check_bucket_existence(self) -> None:
+        """Make this storage's bucket if it is missing."""
+        self._make_if_missing(self.bucket)
+
+    def check_bucket_existences(self, max_workers: int | None = None) -> None:
+        """Make every bucket of this storage's settings that is missing, ``max_workers`` at a time."""
+        with ThreadPoolExecutor(max_workers=max_workers or buckets.WORKERS) as pool:
+            list(pool.map(self._make_if_missing, [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS]))
+
+    def set_bucket_policy(self, bucket: str, policy: dict[str, Any]) -> None:
+        """Replace a bucket's policy."""
+        self.s3.set_bucket_policy(bucket, policy)
+
+    def set_bucket_to_public(self) -> None:
+        """Let anyone download this bucket's objects; their names cannot be listed."""
+        self.set_bucket_policy(self.bucket, buckets.public_policy(self.bucket))
+
+    @property
+    def static_buckets(self) -> list[str]:
+        """Buckets of this storage that hold static files, which are never cleaned: none."""
+        return []
+
+    def wanted_buckets(self) -> list[buckets.WantedBucket]:
+        """Every bucket of this storage's settings, as it should be."""
+        hooks = dict(self.options.policy_hooks)
+        wanted = [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS, self.bucket, *hooks]
+        public, address = self.PUBLIC_BUCKETS, self.options.public_base_url
+        return [
+            buckets.WantedBucket(
+                name,
+                public=name in public,
+                hook=hooks.get(name),
+                published_elsewhere=isinstance(address, str) or name in (address or {}),
+            )
+            for name in dict.fromkeys(wanted)
+        ]
+
+    def _ensure_bucket(self) -> None:
+        for wanted in self.wanted_buckets():
+            if wanted.name == self.bucket:
+                buckets.ensure(self.s3, wanted)
+
+    def _make_if_missing(self, bucket: str) -> None:
+        if not self.client.bucket_exists(bucket):
+            self.s3.make_bucket(bucket)
