@@ -8,7 +8,7 @@ import errno
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
-from . import bulk, listings, names, static_comparison, uploads
+from . import bulk, listings, names, parallel_uploads, static_comparison, uploads
 from .compression import Compressed
 from .errors import CollectingError
 from .folders import Folders
@@ -71,6 +71,7 @@ class Collection:
         self._sent: dict[str, str] = {}  # ETags of what this run has stored
         self._doomed: dict[str, None] = {}
         self._provisional: dict[str, Job] = {}
+        self._provisional_bytes = 0
         self._uploads = ParallelUploads(storage.s3, storage.options, self._where(), progress)
         self._token: Token[Collection | None] | None = None
 
@@ -104,15 +105,11 @@ class Collection:
             CollectingError: an upload has failed.
         """
         if name is None:
-            for given_up in self.storage.superseded(self._provisional).union(self._provisional.keys() & self._doomed):
-                del self._provisional[given_up], self._sent[given_up]
-                self._names.remove(given_up)
-            waiting = list(self._provisional.values())
-            self._provisional.clear()
-        else:
-            waiting = [self._provisional.pop(name)] if name in self._provisional else []
-        for job in waiting:
-            self._uploads.start(job)
+            for given_up in self._provisional.keys() & self._doomed:
+                self._take_provisional(given_up)
+                del self._sent[given_up]
+        for provisional in [each for each in self._provisional if name in (None, each)]:
+            self._uploads.start(self._take_provisional(provisional))
         self._uploads.wait(name)
 
     def finish(self) -> None:
@@ -221,8 +218,16 @@ class Collection:
             self._uploads.run(name, target, source)
         elif self.storage.is_provisional(name):
             self._provisional[name] = Job(name, body, target)
+            self._provisional_bytes += len(body)
+            while self._provisional_bytes > parallel_uploads.IN_MEMORY:  # those given up are deleted at the end
+                self._uploads.start(self._take_provisional(next(iter(self._provisional))))
         else:
             self._uploads.start(Job(name, body, target))
+
+    def _take_provisional(self, name: str) -> Job:
+        job = self._provisional.pop(name)
+        self._provisional_bytes -= len(job.body)
+        return job
 
     def _server_has(self, name: str, content: Content) -> bool:
         stored = self._stored.get(name)

@@ -110,10 +110,6 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
         """Whether post-processing may yet give a file of this name another one."""
         return name in self._rewritten and not self.keep_intermediate_files
 
-    def superseded(self, provisional: Iterable[str]) -> set[str]:
-        """Those of some provisional names that post-processing has given up."""
-        return set(provisional).difference(self.hashed_files.values())
-
     def _manifest_storage(self, given: Storage | str) -> Storage:
         if not isinstance(given, str):
             return given
