@@ -183,7 +183,7 @@ class Collection:
         try:
             for entry in listings.everything_below(storage.s3, storage.bucket, prefix, metadata=metadata):
                 name = entry.key[len(prefix) :]
-                if name and not name.endswith("/"):
+                if names.is_clean(name):  # no file of the storage has any other, such as "folder/" or "a//b"
                     self._stored[name] = entry
         except FAILURES as error:
             if not is_missing_bucket(error):

@@ -218,6 +218,24 @@ def test_a_refused_listing_or_deletion_fails_the_command(method: str, server: Se
             collect("--clear")
 
 
+LISTING = """<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated>{}
+</ListBucketResult>"""
+LISTED = """<Contents><Key>{}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>
+<ETag>"d41d8cd98f00b204e9800998ecf8427e"</ETag><Size>0</Size></Contents>"""
+
+
+@pytest.mark.usefixtures("folder")
+def test_keys_that_are_no_names_of_files_are_left_alone(server: Server, static_storage: Using) -> None:
+    """MinIO refuses most of them, other servers take them."""
+    keys = ("a//b.css", "/style.css", "folder/", "../up.css", "stale.css")
+    listing = s3_error(200, "unused")._replace(body=LISTING.format("".join(map(LISTED.format, keys))).encode())
+    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
+        meddler.rule = lambda asked: listing if asked.method == "GET" else None
+        told = collect("--clear", "--dry-run")
+        assert re.findall("Pretending to delete '(.*)'", told) == ["stale.css"]
+        assert "4 static files copied." in collect("--clear")
+
+
 def test_a_single_object_that_cannot_be_deleted_fails_the_command(server: Server, static_storage: Using) -> None:
     MinioBackendStatic().save("stale.css", ContentFile(b"old"))
     answer = s3_error(200, "unused")._replace(
