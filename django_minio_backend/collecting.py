@@ -252,8 +252,11 @@ class Collection:
         if content.is_encoded or name not in self._sources or stored.size != content.size:
             return False
         storage, path = self._sources[name]
-        uploaded = dt.datetime.fromisoformat(stored.modified)
-        return uploaded.timestamp() >= int(storage.get_modified_time(path).timestamp())
+        try:
+            changed = storage.get_modified_time(path)
+        except (OSError, NotImplementedError):  # Django copies such a file, too
+            return False
+        return dt.datetime.fromisoformat(stored.modified).timestamp() >= int(changed.timestamp())
 
     def _delete_doomed(self) -> None:
         from .s3 import FAILURES

@@ -60,7 +60,8 @@ class MinioBackendStatic(MinioBackend):
     def _reader(self, key: str) -> BufferedReader:
         """Read what a save has compressed as it was before."""
         reader = super()._reader(key)
-        if self._compresses(key, None) and reader.peek(2)[:2] == compression.MAGIC:
+        name = key.removeprefix(names.folder_prefix("", self.options.location))
+        if self._compresses(name, None) and reader.peek(2)[:2] == compression.MAGIC:
             return cast("BufferedReader", compression.Decompressed(reader))
         return reader
 
