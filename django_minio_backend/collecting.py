@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import bulk, listings, names, parallel_uploads, static_comparison, uploads
 from .compression import Compressed
-from .errors import CollectingError
+from .errors import CollectingError, PoliciesNotSupportedError
 from .folders import Folders
 from .option_values import MIN_PART_SIZE
 from .parallel_uploads import Job, ParallelUploads
@@ -193,8 +193,16 @@ class Collection:
                     f"{self._where()} is not there. Make it by 'manage.py initialize_buckets'."
                 ) from error
             if not self._dry_run:
-                storage.ensure_bucket()
+                self._make_bucket()
         self._names = Folders(self._stored)
+
+    def _make_bucket(self) -> None:
+        from .s3 import FAILURES
+
+        try:
+            self.storage.ensure_bucket()
+        except (*FAILURES, PoliciesNotSupportedError) as error:
+            raise CollectingError(f"{self._where()} is not there, and cannot be made: {error}") from error
 
     def _store(self, name: str, content: Any, source: Source) -> None:
         blocks = source.blocks(uploads.cut(source.length, self.storage.options))

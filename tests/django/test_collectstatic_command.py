@@ -262,6 +262,18 @@ def test_a_missing_bucket_is_told_or_made(bucket_name: Callable[[], str], sdk: M
         assert not sdk.bucket_exists(bucket_name=name)
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_missing_bucket_that_cannot_be_made_is_told(
+    bucket_name: Callable[[], str], server: Server, static_storage: Using
+) -> None:
+    name = bucket_name()
+    options = {"MINIO_STATIC_FILES_BUCKET": name, "MINIO_BUCKET_CHECK_ON_SAVE": True}
+    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint, **options):
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "PUT" else None
+        with pytest.raises(CommandError, match=rf"bucket '{name}' .* is not there, and cannot be made: .*AccessDenied"):
+            collect()
+
+
 @pytest.mark.needs("policies")
 @pytest.mark.usefixtures("folder")
 def test_a_missing_bucket_is_made_where_saves_make_it(
