@@ -69,6 +69,7 @@ class Collection:
         self._stored: dict[str, Stored] = {}
         self._names = Folders()
         self._sent: dict[str, str] = {}  # ETags of what this run has stored
+        self._hashed: set[str] = set()
         self._doomed: dict[str, None] = {}
         self._provisional: dict[str, Job] = {}
         self._provisional_bytes = 0
@@ -92,6 +93,10 @@ class Collection:
     def take(self, name: str, storage: Storage, path: str) -> None:
         """Remember where a file that is being collected comes from: it is read there, never from the server."""
         self._sources[names.clean(name)] = (storage, path)
+
+    def note_hashed(self, name: str) -> None:
+        """Remember a name with a hash in it, which post-processing will ask for and store where it is not there."""
+        self._hashed.add(names.clean(name))
 
     def clear(self) -> None:
         """Delete what ``delete`` was called for, and take the bucket for empty from now on."""
@@ -142,7 +147,7 @@ class Collection:
         A forced upload denies what only the server has, as Django does not store a hashed file that exists.
         """
         name = names.clean(name)
-        if self._force and name in self._stored and name not in self._sources and name not in self._sent:
+        if self._force and name in self._hashed and name in self._stored and name not in self._sent:
             return False
         return self._names.has_file(name) or self._names.has_folder(name)
 

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangosCommand
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.files.base import ContentFile
 from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError
@@ -132,6 +134,18 @@ def test_force_upload_uploads_each_file_once(folder: Path) -> None:
     with requests_made() as made:
         collect("--force-upload")
     assert sorted(made) == ["GET", *["PUT"] * 9]
+
+
+@pytest.mark.usefixtures("manifest_storage")
+def test_force_upload_finds_files_that_only_the_server_has(
+    folder: Path, objects: Callable[[], dict[str, bytes]]
+) -> None:
+    MinioBackendStatic().save("only/there.png", ContentFile(b"a picture that style sheets name"))
+    (folder / "more.css").write_bytes(b"a { background: url(only/there.png); }")
+    collect()
+    before = objects()
+    assert "5 static files copied, 5 post-processed." in collect("--force-upload")
+    assert objects() == before
 
 
 def test_a_dry_run_says_what_the_real_run_does(folder: Path, objects: Callable[[], dict[str, bytes]]) -> None:
@@ -303,6 +317,19 @@ def test_a_terminal_shows_how_far_the_uploads_are() -> None:
     assert quiet.getvalue() == ""
 
 
+def test_messages_have_a_line_of_their_own_beside_the_progress(
+    folder: Path, tmp_path: Path, settings: Settings
+) -> None:
+    large = tmp_path / "large"
+    write(large, {"large.bin": bytes(6 * 1024**2), "style.css": b"of the same name"})  # large files go up at once
+    settings.STATICFILES_DIRS = [large, folder]
+    terminal = Terminal()
+    call_command(Command(stdout=terminal), "--noinput")
+    shown = terminal.getvalue()
+    assert "\rUploaded 1 of " in shown
+    assert "\rFound another file with the destination path 'style.css'" in shown
+
+
 def test_the_question_is_asked_as_django_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert folder.exists()
     monkeypatch.setattr("builtins.input", lambda _: "no")
@@ -314,6 +341,15 @@ def test_without_the_app_of_static_files_the_command_says_so(settings: Settings)
     settings.INSTALLED_APPS = [app for app in site.INSTALLED_APPS if app != "django.contrib.staticfiles"]
     with pytest.raises(CommandError, match=r"needs 'django\.contrib\.staticfiles' in INSTALLED_APPS"):
         call_command(Command(), "--noinput")
+
+
+@pytest.mark.usefixtures("folder", "manifest_storage")
+def test_runs_in_several_threads_do_not_meet(objects: Callable[[], dict[str, bytes]]) -> None:
+    assert staticfiles_storage.exists("style.css") is False  # makes the storage, which is one for all threads
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: run(Command), range(4)))
+    assert sorted(out.partition(" ")[0].strip() for out, _ in told) == ["0", "0", "0", "4"]
+    assert len(objects()) == 9
 
 
 OTHER_ORDER = """
