@@ -245,7 +245,7 @@ def test_keys_that_are_no_names_of_files_are_left_alone(server: Server, static_s
     listing = s3_error(200, "unused")._replace(body=LISTING.format("".join(map(LISTED.format, keys))).encode())
     with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
         meddler.rule = lambda asked: listing if asked.method == "GET" else None
-        told = collect("--clear", "--dry-run")
+        told = collect("--clear", "--dry-run", verbosity=2)
         assert re.findall("Pretending to delete '(.*)'", told) == ["stale.css"]
         assert "4 static files copied." in collect("--clear")
 
@@ -327,7 +327,7 @@ def test_messages_have_a_line_of_their_own_beside_the_progress(
     call_command(Command(stdout=terminal), "--noinput")
     shown = terminal.getvalue()
     assert "\rUploaded 1 of " in shown
-    assert "\rFound another file with the destination path 'style.css'" in shown
+    assert {"\r"}.issuperset(re.findall("(.)Found another file", shown))  # which Django 6 does not say here
 
 
 def test_the_question_is_asked_as_django_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
