@@ -8,7 +8,7 @@ import errno
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
-from . import bulk, listings, names, static_comparison, uploads
+from . import bulk, listings, names, parallel_uploads, static_comparison, uploads
 from .compression import Compressed
 from .errors import CollectingError
 from .folders import Folders
@@ -69,8 +69,10 @@ class Collection:
         self._stored: dict[str, Stored] = {}
         self._names = Folders()
         self._sent: dict[str, str] = {}  # ETags of what this run has stored
+        self._hashed: set[str] = set()
         self._doomed: dict[str, None] = {}
         self._provisional: dict[str, Job] = {}
+        self._provisional_bytes = 0
         self._uploads = ParallelUploads(storage.s3, storage.options, self._where(), progress)
         self._token: Token[Collection | None] | None = None
 
@@ -92,6 +94,10 @@ class Collection:
         """Remember where a file that is being collected comes from: it is read there, never from the server."""
         self._sources[names.clean(name)] = (storage, path)
 
+    def note_hashed(self, name: str) -> None:
+        """Remember a name with a hash in it, which post-processing will ask for and store where it is not there."""
+        self._hashed.add(names.clean(name))
+
     def clear(self) -> None:
         """Delete what ``delete`` was called for, and take the bucket for empty from now on."""
         self._delete_doomed()
@@ -104,15 +110,11 @@ class Collection:
             CollectingError: an upload has failed.
         """
         if name is None:
-            for given_up in self.storage.superseded(self._provisional).union(self._provisional.keys() & self._doomed):
-                del self._provisional[given_up], self._sent[given_up]
-                self._names.remove(given_up)
-            waiting = list(self._provisional.values())
-            self._provisional.clear()
-        else:
-            waiting = [self._provisional.pop(name)] if name in self._provisional else []
-        for job in waiting:
-            self._uploads.start(job)
+            for given_up in self._provisional.keys() & self._doomed:
+                self._take_provisional(given_up)
+                del self._sent[given_up]
+        for provisional in [each for each in self._provisional if name in (None, each)]:
+            self._uploads.start(self._take_provisional(provisional))
         self._uploads.wait(name)
 
     def finish(self) -> None:
@@ -145,7 +147,7 @@ class Collection:
         A forced upload denies what only the server has, as Django does not store a hashed file that exists.
         """
         name = names.clean(name)
-        if self._force and name in self._stored and name not in self._sources and name not in self._sent:
+        if self._force and name in self._hashed and name in self._stored and name not in self._sent:
             return False
         return self._names.has_file(name) or self._names.has_folder(name)
 
@@ -186,7 +188,7 @@ class Collection:
         try:
             for entry in listings.everything_below(storage.s3, storage.bucket, prefix, metadata=metadata):
                 name = entry.key[len(prefix) :]
-                if name and not name.endswith("/"):
+                if names.is_clean(name):  # no file of the storage has any other, such as "folder/" or "a//b"
                     self._stored[name] = entry
         except FAILURES as error:
             if not is_missing_bucket(error):
@@ -196,8 +198,16 @@ class Collection:
                     f"{self._where()} is not there. Make it by 'manage.py initialize_buckets'."
                 ) from error
             if not self._dry_run:
-                storage.ensure_bucket()
+                self._make_bucket()
         self._names = Folders(self._stored)
+
+    def _make_bucket(self) -> None:
+        from .failures import FAILURES
+
+        try:
+            self.storage.ensure_bucket()
+        except FAILURES as error:
+            raise CollectingError(f"{self._where()} is not there, and cannot be made: {error}") from error
 
     def _store(self, name: str, content: Any, source: Source) -> None:
         blocks = source.blocks(uploads.cut(source.length, self.storage.options))
@@ -221,8 +231,16 @@ class Collection:
             self._uploads.run(name, target, source)
         elif self.storage.is_provisional(name):
             self._provisional[name] = Job(name, body, target)
+            self._provisional_bytes += len(body)
+            while self._provisional_bytes > parallel_uploads.IN_MEMORY:  # those given up are deleted at the end
+                self._uploads.start(self._take_provisional(next(iter(self._provisional))))
         else:
             self._uploads.start(Job(name, body, target))
+
+    def _take_provisional(self, name: str) -> Job:
+        job = self._provisional.pop(name)
+        self._provisional_bytes -= len(job.body)
+        return job
 
     def _server_has(self, name: str, content: Content) -> bool:
         stored = self._stored.get(name)
@@ -247,8 +265,11 @@ class Collection:
         if content.is_encoded or name not in self._sources or stored.size != content.size:
             return False
         storage, path = self._sources[name]
-        uploaded = dt.datetime.fromisoformat(stored.modified)
-        return uploaded.timestamp() >= int(storage.get_modified_time(path).timestamp())
+        try:
+            changed = storage.get_modified_time(path)
+        except (OSError, NotImplementedError):  # Django copies such a file, too
+            return False
+        return dt.datetime.fromisoformat(stored.modified).timestamp() >= int(changed.timestamp())
 
     def _delete_doomed(self) -> None:
         from .failures import FAILURES

@@ -68,6 +68,14 @@ def clean(name: object) -> str:
     return "" if path == "." else path
 
 
+def is_clean(name: str) -> bool:
+    """Whether a file may have this very name: it is not empty, and cleaning leaves it as it is."""
+    try:
+        return name != "" and clean(name) == name
+    except (SuspiciousFileOperation, ValueError):
+        return False
+
+
 def key_of(name: object, location: str) -> str:
     """The key of the object with this name.
 

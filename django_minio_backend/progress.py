@@ -38,10 +38,15 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Make room for another line; the progress comes back with the next ``show``."""
         if self._width:
             self._write("")
             self._stream.write("\r", ending="")
             self._stream.flush()
+            self._width = 0
 
     def _write(self, text: str) -> None:
         self._stream.write(f"\r{text:{self._width}}", ending="")

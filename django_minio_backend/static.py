@@ -12,7 +12,7 @@ from .options import DEFAULT_STATIC_FILES_BUCKET
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from io import BufferedReader
     from typing import Literal
 
@@ -60,7 +60,8 @@ class MinioBackendStatic(MinioBackend):
     def _reader(self, key: str) -> BufferedReader:
         """Read what a save has compressed as it was before."""
         reader = super()._reader(key)
-        if self._compresses(key, None) and reader.peek(2)[:2] == compression.MAGIC:
+        name = key.removeprefix(names.folder_prefix("", self.options.location))
+        if self._compresses(name, None) and reader.peek(2)[:2] == compression.MAGIC:
             return cast("BufferedReader", compression.Decompressed(reader))
         return reader
 
@@ -152,10 +153,6 @@ class MinioBackendStatic(MinioBackend):
     def is_provisional(self, name: str) -> bool:  # noqa: ARG002 - subclasses look at it
         """Whether post-processing may yet give a file of this name another one: never."""
         return False
-
-    def superseded(self, provisional: Iterable[str]) -> set[str]:  # noqa: ARG002 - subclasses look at it
-        """Those of some provisional names that post-processing has given up: none."""
-        return set()
 
     @property
     def is_bucket_public(self) -> bool:

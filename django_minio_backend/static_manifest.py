@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .options import StorageOptions
 
 CACHE_FOR_GOOD = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
@@ -67,7 +69,8 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
             ValueError: the manifest does not have the file, or an argument cannot be.
         """
         if expires is None and not response_headers and http_method == "GET":
-            return iri_to_uri(super().url(name or "", force)) or ""
+            # Django's mixin has decoded it; a percent sign that is left there and begins no escape is the name's own.
+            return iri_to_uri(_STRAY_PERCENT.sub("%25", super().url(name or "", force))) or ""
         served = name if settings.DEBUG and not force else self.stored_name(name or "")
         return MinioBackendStatic.url(
             self, served, expires=expires, response_headers=response_headers, http_method=http_method
@@ -109,10 +112,6 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
     def is_provisional(self, name: str) -> bool:
         """Whether post-processing may yet give a file of this name another one."""
         return name in self._rewritten and not self.keep_intermediate_files
-
-    def superseded(self, provisional: Iterable[str]) -> set[str]:
-        """Those of some provisional names that post-processing has given up."""
-        return set(provisional).difference(self.hashed_files.values())
 
     def _manifest_storage(self, given: Storage | str) -> Storage:
         if not isinstance(given, str):

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import re
 import time
-from typing import TYPE_CHECKING
+import tracemalloc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
+from django.core.files.base import ContentFile
 from django.template import Context, Template
 from django.templatetags.static import static
 
-from django_minio_backend.models import MinioBackend, MinioBackendStatic
+from django_minio_backend import parallel_uploads
+from django_minio_backend.models import MinioBackend, MinioBackendStatic, MinioManifestStaticStorage
 from tests import settings as site
 from tests.django.conftest import FILES
 from tests.support.settings import BACKEND, STATIC_BACKEND, entry, storages_set
-from tests.support.static_files import collect
+from tests.support.static_files import collect, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from minio import Minio
@@ -34,6 +39,15 @@ pytestmark = pytest.mark.usefixtures("site_buckets")
 
 class Manifest(ManifestFilesMixin, MinioBackendStatic):  # type: ignore[misc]  # url() of Django's has one argument more
     """Static files under hashed names, as a project may define it."""
+
+
+class Bundling(MinioManifestStaticStorage):
+    """Makes one file of its own out of all others."""
+
+    def post_process(self, paths: Any, dry_run: bool = False, **options: Any) -> Iterator[Any]:  # noqa: FBT001, FBT002
+        yield from super().post_process(paths, dry_run=dry_run, **options)
+        bundle = ContentFile(b"a bundle of all")
+        yield "bundle.css", self._save(self.hashed_name("bundle.css", bundle), bundle), True
 
 
 @pytest.fixture
@@ -185,6 +199,34 @@ def test_hashed_files_are_not_copied_twice(objects: Callable[[], dict[str, bytes
     before = objects()
     assert re.search(r"0 static files copied, 4 unmodified", collect())
     assert objects() == before
+
+
+def test_what_a_class_of_the_users_adds_in_post_processing_is_stored(
+    folder: Path, objects: Callable[[], dict[str, bytes]], static_storage: Callable[..., AbstractContextManager[Any]]
+) -> None:
+    assert folder.exists()
+    with static_storage(f"{__name__}.Bundling"):
+        assert "4 static files copied, 5 post-processed." in collect()
+    (bundle,) = [content for name, content in objects().items() if re.fullmatch(r"bundle\.[0-9a-f]{12}\.css", name)]
+    assert bundle == b"a bundle of all"
+
+
+@pytest.mark.usefixtures("manifest_storage")
+def test_rewritten_files_are_not_all_kept_in_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, objects: Callable[[], dict[str, bytes]]
+) -> None:
+    """The last passes may rename them, so they wait; those that could not and were renamed go in the end."""
+    write(folder, {f"{number}.js": random.Random(number).randbytes(500_000).hex().encode() for number in range(30)})
+    write(folder, {"up.css": b"@import 'in/b.css';", "in/b.css": b"@import '../c.css';", "c.css": b"a {}"})
+    monkeypatch.setattr(parallel_uploads, "IN_MEMORY", 4 * 1024**2)
+    tracemalloc.start()
+    try:
+        collect()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * 1024**2
+    assert len(objects()) == 2 * (30 + 3 + 4) + 1
 
 
 @pytest.mark.usefixtures("manifest")

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangosCommand
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.files.base import ContentFile
 from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError
@@ -134,6 +136,18 @@ def test_force_upload_uploads_each_file_once(folder: Path) -> None:
     assert sorted(made) == ["GET", *["PUT"] * 9]
 
 
+@pytest.mark.usefixtures("manifest_storage")
+def test_force_upload_finds_files_that_only_the_server_has(
+    folder: Path, objects: Callable[[], dict[str, bytes]]
+) -> None:
+    MinioBackendStatic().save("only/there.png", ContentFile(b"a picture that style sheets name"))
+    (folder / "more.css").write_bytes(b"a { background: url(only/there.png); }")
+    collect()
+    before = objects()
+    assert "5 static files copied, 5 post-processed." in collect("--force-upload")
+    assert objects() == before
+
+
 def test_a_dry_run_says_what_the_real_run_does(folder: Path, objects: Callable[[], dict[str, bytes]]) -> None:
     assert "4 static files copied." in collect("--dry-run")
     assert objects() == {}
@@ -218,6 +232,24 @@ def test_a_refused_listing_or_deletion_fails_the_command(method: str, server: Se
             collect("--clear")
 
 
+LISTING = """<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated>{}
+</ListBucketResult>"""
+LISTED = """<Contents><Key>{}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>
+<ETag>"d41d8cd98f00b204e9800998ecf8427e"</ETag><Size>0</Size></Contents>"""
+
+
+@pytest.mark.usefixtures("folder")
+def test_keys_that_are_no_names_of_files_are_left_alone(server: Server, static_storage: Using) -> None:
+    """MinIO refuses most of them, other servers take them."""
+    keys = ("a//b.css", "/style.css", "folder/", "../up.css", "stale.css")
+    listing = s3_error(200, "unused")._replace(body=LISTING.format("".join(map(LISTED.format, keys))).encode())
+    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
+        meddler.rule = lambda asked: listing if asked.method == "GET" else None
+        told = collect("--clear", "--dry-run", verbosity=2)
+        assert re.findall("Pretending to delete '(.*)'", told) == ["stale.css"]
+        assert "4 static files copied." in collect("--clear")
+
+
 def test_a_single_object_that_cannot_be_deleted_fails_the_command(server: Server, static_storage: Using) -> None:
     MinioBackendStatic().save("stale.css", ContentFile(b"old"))
     answer = s3_error(200, "unused")._replace(
@@ -242,6 +274,18 @@ def test_a_missing_bucket_is_told_or_made(bucket_name: Callable[[], str], sdk: M
     with static_storage(MINIO_STATIC_FILES_BUCKET=name, MINIO_BUCKET_CHECK_ON_SAVE=True):
         assert "4 static files copied." in collect("--dry-run")
         assert not sdk.bucket_exists(bucket_name=name)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_bucket_that_cannot_be_made_is_told(
+    bucket_name: Callable[[], str], server: Server, static_storage: Using
+) -> None:
+    name = bucket_name()
+    options = {"MINIO_STATIC_FILES_BUCKET": name, "MINIO_BUCKET_CHECK_ON_SAVE": True}
+    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint, **options):
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "PUT" else None
+        with pytest.raises(CommandError, match=rf"bucket '{name}' .* is not there, and cannot be made: .*AccessDenied"):
+            collect()
 
 
 @pytest.mark.needs("policies")
@@ -273,6 +317,19 @@ def test_a_terminal_shows_how_far_the_uploads_are() -> None:
     assert quiet.getvalue() == ""
 
 
+def test_messages_have_a_line_of_their_own_beside_the_progress(
+    folder: Path, tmp_path: Path, settings: Settings
+) -> None:
+    large = tmp_path / "large"
+    write(large, {"large.bin": bytes(6 * 1024**2), "style.css": b"of the same name"})  # large files go up at once
+    settings.STATICFILES_DIRS = [large, folder]
+    terminal = Terminal()
+    call_command(Command(stdout=terminal), "--noinput")
+    shown = terminal.getvalue()
+    assert "\rUploaded 1 of " in shown
+    assert {"\r"}.issuperset(re.findall("(.)Found another file", shown))  # which Django 6 does not say here
+
+
 def test_the_question_is_asked_as_django_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert folder.exists()
     monkeypatch.setattr("builtins.input", lambda _: "no")
@@ -284,6 +341,15 @@ def test_without_the_app_of_static_files_the_command_says_so(settings: Settings)
     settings.INSTALLED_APPS = [app for app in site.INSTALLED_APPS if app != "django.contrib.staticfiles"]
     with pytest.raises(CommandError, match=r"needs 'django\.contrib\.staticfiles' in INSTALLED_APPS"):
         call_command(Command(), "--noinput")
+
+
+@pytest.mark.usefixtures("folder", "manifest_storage")
+def test_runs_in_several_threads_do_not_meet(objects: Callable[[], dict[str, bytes]]) -> None:
+    assert staticfiles_storage.exists("style.css") is False  # makes the storage, which is one for all threads
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: run(Command), range(4)))
+    assert sorted(out.partition(" ")[0].strip() for out, _ in told) == ["0", "0", "0", "4"]
+    assert len(objects()) == 9
 
 
 OTHER_ORDER = """

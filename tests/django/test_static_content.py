@@ -12,6 +12,7 @@ import time
 import zlib
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from django.core.files.base import ContentFile
@@ -123,6 +124,20 @@ def test_text_is_compressed_and_compared_by_its_content(
         assert "1 static file copied, 3 unmodified." in collect()
 
 
+@pytest.mark.parametrize("location", ["", "v1"])
+def test_what_was_compressed_before_is_read_as_it_is(location: str, static_storage: Using) -> None:
+    compressed = gzip.compress(TEXT)
+
+    def headers(name: str) -> dict[str, str]:
+        return {"Content-Encoding": "gzip"} if name == "own.css" else {}
+
+    with static_storage(MINIO_STATIC_GZIP=True, MINIO_OBJECT_HEADERS=headers, MINIO_LOCATION=location):
+        storage = MinioBackendStatic()
+        storage.save("own.css", ContentFile(compressed))
+        with storage.open("own.css") as file:
+            assert file.read() == compressed
+
+
 @pytest.mark.parametrize("gives_metadata", [True, False])
 def test_another_zlib_uploads_nothing_again(
     folder: Path,
@@ -230,6 +245,18 @@ def test_what_others_have_uploaded_in_parts_is_compared_by_size_and_time(
     assert told in collect()
 
 
+def test_a_file_without_a_time_is_copied_where_times_have_to_tell(
+    folder: Path, sdk: Minio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"0123456789abcdef" * (11 * 1024**2 // 16)
+    (folder / "images/red.png").write_bytes(content)
+    options: dict[str, Any] = {"bucket_name": site.STATIC_BUCKET, "object_name": "images/red.png"}
+    sdk.put_object(**options, data=io.BytesIO(content), length=len(content), part_size=5 * 1024**2)
+    for error in (NotImplementedError, OSError):
+        monkeypatch.setattr(FileSystemStorage, "get_modified_time", mock.Mock(side_effect=error))
+        assert "static files copied" in collect("--dry-run")
+
+
 @pytest.mark.usefixtures("folder")
 def test_uploads_carry_the_checksum_of_their_source(stat: Callable[[str], Object]) -> None:
     collect()
@@ -285,6 +312,22 @@ def test_addresses_of_hashed_files_are_encoded_and_keep_their_fragments(folder: 
         assert storage.url("images/").endswith("/images/")
         with pytest.raises(ValueError, match=r"Missing staticfiles manifest entry for 'none\.css'"):
             storage.url("none.css")
+
+
+@pytest.mark.needs("policies")
+@pytest.mark.parametrize("debug", [True, False])
+def test_addresses_of_names_with_a_percent_sign_lead_to_the_files(
+    folder: Path, static_storage: Using, http: urllib3.PoolManager, settings: Any, *, debug: bool
+) -> None:
+    names = ("100%.txt", "50%/a b.txt", "5%2.txt")
+    write(folder, {name: name.encode() for name in names})
+    with static_storage(MANIFEST):
+        collect()
+        settings.DEBUG = debug
+        addresses = {name: storages["staticfiles"].url(name) for name in names}
+    for name, address in addresses.items():
+        assert not re.search(r"%(?![0-9A-F]{2})", address)
+        assert http.request("GET", address).data == name.encode()
 
 
 def test_signed_addresses_name_the_hashed_file_too(

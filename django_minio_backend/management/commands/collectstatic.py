@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 
     from django_minio_backend.collecting import Collection
 
+_one_run = threading.RLock()  # a storage and its manifest are one for all threads; the next one finds everything done
+
 
 class Command(collectstatic.Command):
     """Django's command with another way to copy a file; it stands in when this app comes before staticfiles."""
 
     collection: Collection | None = None
+    progress: Progress | None = None
     force_upload = False
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -60,13 +64,15 @@ class Command(collectstatic.Command):
         if self.symlink:
             return super().collect()  # says that there are no links at a remote destination
         shows = self.verbosity == 1 and self.stdout.isatty()
-        progress = Progress(self.stdout, "Uploaded", shown=shows)
+        self.progress = Progress(self.stdout, "Uploaded", shown=shows)
         with (
+            _one_run,
             self.storage.collection(
-                dry_run=self.dry_run, force=self.force_upload, progress=progress.show
+                dry_run=self.dry_run, force=self.force_upload, progress=self.progress.show
             ) as self.collection,
             self._manifest_last(self.collection),
-            progress,
+            self._hashed_names_noted(self.collection),
+            self.progress,
         ):
             collected = super().collect()
             self.collection.finish()
@@ -98,6 +104,12 @@ class Command(collectstatic.Command):
             self.log(f"Copying '{source_path}'", level=2)
         self.copied_files.append(prefixed_path)
 
+    def log(self, msg: str, level: int = 2) -> None:
+        """Write a message, on a line of its own where the progress is shown."""
+        if self.progress is not None and self.verbosity >= level:
+            self.progress.clear()
+        super().log(msg, level)
+
     @contextmanager
     def _manifest_last(self, collection: Collection) -> Iterator[None]:
         """Put off the writing of a manifest until the files that it names have arrived, wherever it is kept."""
@@ -116,3 +128,23 @@ class Command(collectstatic.Command):
             yield
         finally:
             del storage.save_manifest
+
+    @contextmanager
+    def _hashed_names_noted(self, collection: Collection) -> Iterator[None]:
+        """Tell the collection which names post-processing has made, whatever class makes them."""
+        storage: Any = self.storage
+        if not hasattr(storage, "hashed_name"):
+            yield
+            return
+        hashed_name = storage.hashed_name
+
+        def noted(*arguments: Any, **more: Any) -> str:
+            name: str = hashed_name(*arguments, **more)
+            collection.note_hashed(name)
+            return name
+
+        storage.hashed_name = noted
+        try:
+            yield
+        finally:
+            del storage.hashed_name
