@@ -15,6 +15,7 @@ import os
 import secrets
 import sys
 import tempfile
+from base64 import b64encode
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,18 +54,22 @@ MINIO_INSTALL = "go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2
 
 MINIO_DOMAIN = "minio.test"  # what a started MinIO takes for its own host: bucket.minio.test is a bucket
 
+# What a started MinIO encrypts with where a request asks for it: always the same, so that it can read what it wrote.
+MINIO_KMS = f"tests:{b64encode(bytes(range(32))).decode()}"
+
 # signatures: bad signatures, wrong keys and expired URLs are refused. stored-policies: a bucket's policy can be set and
 # read; policies: it also holds for anonymous requests. conditional-writes: PUT with If-None-Match is atomic;
 # conditional-multipart: so is the completion of a multipart upload. minio-health: /minio/health/live is answered.
 # conditions: If-None-Match is honoured by one request after the other. missing-buckets: an upload does not make a
 # missing bucket. regions: a request signed for another region is refused; clocks: so is one signed an hour off.
-# large-crowds: fifty uploads of 20 MiB at once are all answered in time.
+# large-crowds: fifty uploads of 20 MiB at once are all answered in time. encryption: with keys of the server's, where a
+# request asks for it (SSE-S3, SSE-KMS).
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
     for kind, words in {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
-        "versioning object-lock missing-buckets conditions clocks large-crowds",
+        "versioning object-lock missing-buckets conditions clocks large-crowds encryption",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
         "missing-buckets conditions regions clocks large-crowds",
         "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks",
@@ -169,6 +174,7 @@ def run_minio(
             "MINIO_BROWSER": "off",
             "MINIO_UPDATE": "off",  # no question to the outside
             "MINIO_DOMAIN": MINIO_DOMAIN,
+            "MINIO_KMS_SECRET_KEY": MINIO_KMS,
         }
         with _started(server, place, [program, *command], variables) as ready:
             yield ready

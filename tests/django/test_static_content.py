@@ -17,6 +17,7 @@ from unittest import mock
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
+from minio.sse import SseKMS
 
 from django_minio_backend import compression, listings
 from django_minio_backend.errors import ConfigurationError
@@ -255,6 +256,24 @@ def test_a_file_without_a_time_is_copied_where_times_have_to_tell(
     for error in (NotImplementedError, OSError):
         monkeypatch.setattr(FileSystemStorage, "get_modified_time", mock.Mock(side_effect=error))
         assert "static files copied" in collect("--dry-run")
+
+
+@pytest.mark.needs("encryption")
+def test_encrypted_files_are_compared_by_the_recorded_checksum(
+    folder: Path, static_storage: Using, stat: Callable[[str], Object]
+) -> None:
+    (folder / "style.css").write_bytes(TEXT)
+    (folder / "film.mp4").write_bytes(b"0123456789abcdef" * (LARGE // 16))
+    with static_storage(sse=SseKMS("tests", {}), MINIO_STATIC_GZIP=True):
+        assert "5 static files copied" in collect()
+        assert metadata(stat("style.css"))["x-amz-server-side-encryption"] == "aws:kms"
+        assert stat("images/red.png").etag != md5(b"\x89PNG red", usedforsecurity=False).hexdigest()
+        with requests_made() as made:
+            assert "0 static files copied, 5 unmodified." in collect()
+        assert made == ["GET"]
+        (folder / "images/red.png").write_bytes(b"\x89PNG rot")  # as long as before
+        assert "1 static file copied, 4 unmodified." in collect()
+        assert storages["staticfiles"].open("style.css").read() == TEXT
 
 
 @pytest.mark.usefixtures("folder")
