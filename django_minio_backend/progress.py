@@ -1,4 +1,4 @@
-"""A line on a terminal that counts on while work goes on."""
+"""A line on a terminal that tells how far work is, and changes while it goes on."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ INTERVAL = 0.1  # seconds between two changes of the line
 
 
 class Progress:
-    """Writes ``<done> 12 of 430`` over itself; the line is gone when the ``with`` block ends.
+    """Writes over its own line, which is gone when the ``with`` block ends.
 
     Args:
-        stream: a terminal.
-        done: what is counted.
-        shown: whether anything is written at all.
+        stream: where to; nothing is written if it is no terminal.
+        shown: whether anything is to be written at all.
     """
 
-    def __init__(self, stream: OutputWrapper, done: str, *, shown: bool) -> None:
+    def __init__(self, stream: OutputWrapper, *, shown: bool = True) -> None:
         self._stream = stream
-        self._done = done
-        self._shown = shown
+        self._shown = shown and stream.isatty()
         self._last = 0.0
         self._width = 0
 
-    def show(self, count: int, total: int) -> None:
-        """Tell how far the work is."""
-        if not self._shown or (count < total and time.monotonic() - self._last < INTERVAL):
+    def show(self, text: str, *, at_once: bool = False) -> None:
+        """Tell how far the work is, unless the line has changed just now."""
+        if not self._shown or (not at_once and time.monotonic() - self._last < INTERVAL):
             return
         self._last = time.monotonic()
-        self._write(f"{self._done} {count} of {total}")
+        self._write(f"\r{text:{self._width}}")
+        self._width = max(self._width, len(text))
+
+    def clear(self) -> None:
+        """Make room for another line; the progress comes back with the next ``show``."""
+        if self._width:
+            self._write(f"\r{' ' * self._width}\r")
+            self._width = 0
 
     def __enter__(self) -> Self:
         return self
@@ -40,15 +45,6 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self.clear()
 
-    def clear(self) -> None:
-        """Make room for another line; the progress comes back with the next ``show``."""
-        if self._width:
-            self._write("")
-            self._stream.write("\r", ending="")
-            self._stream.flush()
-            self._width = 0
-
     def _write(self, text: str) -> None:
-        self._stream.write(f"\r{text:{self._width}}", ending="")
+        self._stream.write(text, style_func=str, ending="")
         self._stream.flush()
-        self._width = max(self._width, len(text))

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from django.template.defaultfilters import filesizeformat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.core.management.base import BaseCommand
 
     from django_minio_backend.bulk import Unfinished
     from django_minio_backend.comparison import Findings, Tally
     from django_minio_backend.orphans import Batch, Missing
     from django_minio_backend.places import Place
+    from django_minio_backend.progress import Progress
 
 PROBLEMS = 1_000  # told again in the error at the end
-SECONDS = 0.2  # between two updates of the progress
 
 
 @dataclass
@@ -169,32 +170,12 @@ class Report:
             self.command.stdout.write(text)
 
 
-class Progress:
-    """One line on a terminal that tells how far a comparison is; nothing anywhere else."""
+def progress_shown_by(progress: Progress) -> Callable[[Place, Tally], None]:
+    """What tells, while a comparison goes on, how much of a place was looked at."""
+    begin = time.monotonic()
 
-    def __init__(self) -> None:
-        self._is_shown = sys.stderr.isatty()
-        self._begin = self._last = time.monotonic()
-        self._written = 0
+    def tell(place: Place, tally: Tally) -> None:
+        rate = (tally.rows + tally.objects) / (time.monotonic() - begin)
+        progress.show(f"{place}: {tally.rows:,} references, {tally.objects:,} objects, {rate:,.0f} a second")
 
-    def __call__(self, place: Place, tally: Tally) -> None:
-        """Show what was looked at so far."""
-        now = time.monotonic()
-        if not self._is_shown or now - self._last < SECONDS:
-            return
-        self._last = now
-        rate = (tally.rows + tally.objects) / (now - self._begin)
-        self._show(f"{place}: {tally.rows:,} references, {tally.objects:,} objects, {rate:,.0f} a second")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._written:
-            self._show("")
-            sys.stderr.write("\r")
-
-    def _show(self, text: str) -> None:
-        sys.stderr.write(f"\r{text.ljust(self._written)}")
-        sys.stderr.flush()
-        self._written = len(text)
+    return tell

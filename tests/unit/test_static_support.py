@@ -125,14 +125,22 @@ def test_folders_are_there_while_something_is_in_them(names: list[str], data: st
         assert sorted(subfolders) == sorted({name.partition("/")[0] for name in below if "/" in name})
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_progress_writes_over_its_line_and_is_gone_at_the_end() -> None:
-    stream = io.StringIO()
-    with Progress(OutputWrapper(stream), "Uploaded", shown=True) as progress:
-        progress.show(1, 2)
-        progress.show(1, 2)  # too soon for another change
-        progress.show(2, 2)
-    assert stream.getvalue() == f"\rUploaded 1 of 2\rUploaded 2 of 2\r{' ' * 15}\r"
-    silent = io.StringIO()
-    with Progress(OutputWrapper(silent), "Uploaded", shown=False) as progress:
-        progress.show(2, 2)
-    assert silent.getvalue() == ""
+    stream = Terminal()
+    with Progress(OutputWrapper(stream)) as progress:
+        progress.show("1 of 10")
+        progress.show("2 of 10")  # too soon for another change
+        progress.show("done", at_once=True)
+    assert stream.getvalue() == f"\r1 of 10\rdone   \r{' ' * 7}\r"
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal(), False), (io.StringIO(), True)])
+def test_progress_is_silent_where_nobody_wants_it_or_reads_it(stream: io.StringIO, *, shown: bool) -> None:
+    with Progress(OutputWrapper(stream), shown=shown) as progress:
+        progress.show("done", at_once=True)
+    assert stream.getvalue() == ""

@@ -16,8 +16,9 @@ from django_minio_backend import orphans
 from django_minio_backend.comparison import Rules, compare
 from django_minio_backend.difference import Difference
 from django_minio_backend.errors import CleaningError
-from django_minio_backend.management.cleaning_report import Progress, Report
+from django_minio_backend.management.cleaning_report import Report, progress_shown_by
 from django_minio_backend.places import places
+from django_minio_backend.progress import Progress
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -97,8 +98,8 @@ class Command(BaseCommand):
         found = []
         for place in places(options["bucket"]):
             difference = opened.enter_context(closing(Difference()))
-            with Progress() as progress:
-                found.append(compare(place, rules, difference, progress))
+            with Progress(self.stderr) as progress:
+                found.append(compare(place, rules, difference, progress_shown_by(progress)))
         if options["interactive"] and not options["dry_run"]:
             self._ask(found)
         for findings in found:

@@ -63,12 +63,11 @@ class Command(collectstatic.Command):
             return super().collect()
         if self.symlink:
             return super().collect()  # says that there are no links at a remote destination
-        shows = self.verbosity == 1 and self.stdout.isatty()
-        self.progress = Progress(self.stdout, "Uploaded", shown=shows)
+        self.progress = Progress(self.stdout, shown=self.verbosity == 1)
         with (
             _one_run,
             self.storage.collection(
-                dry_run=self.dry_run, force=self.force_upload, progress=self.progress.show
+                dry_run=self.dry_run, force=self.force_upload, progress=self._show_progress
             ) as self.collection,
             self._manifest_last(self.collection),
             self._hashed_names_noted(self.collection),
@@ -103,6 +102,10 @@ class Command(collectstatic.Command):
         else:
             self.log(f"Copying '{source_path}'", level=2)
         self.copied_files.append(prefixed_path)
+
+    def _show_progress(self, done: int, known: int) -> None:
+        if self.progress is not None:
+            self.progress.show(f"Uploaded {done} of {known}", at_once=done == known)
 
     def log(self, msg: str, level: int = 2) -> None:
         """Write a message, on a line of its own where the progress is shown."""

@@ -6,14 +6,13 @@ import io
 import json
 import logging
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from django_minio_backend import bulk
+from django_minio_backend import bulk, progress
 from django_minio_backend.management import cleaning_report
 from tests import settings as site
 from tests.app.models import Document
@@ -150,22 +149,20 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_is_shown_on_a_terminal(run: Run, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning_report, "SECONDS", 0)
+def test_progress_is_shown_on_a_terminal(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "INTERVAL", 0)
     put(site.PRIVATE_BUCKET, "orphan.txt")
     terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
+    call_command(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW, stdout=io.StringIO(), stderr=terminal)
     lines = [line for line in terminal.getvalue().split("\r") if line.strip()]
     assert re.fullmatch(rf".*/{site.PRIVATE_BUCKET}: 1 references, 2 objects, [\d,]+ a second *", lines[-1])
     assert terminal.getvalue().endswith(" \r")  # and taken away
 
 
-def test_no_progress_is_shown_elsewhere(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning_report, "SECONDS", 0)
+def test_no_progress_is_shown_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "INTERVAL", 0)
     log = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", log)
-    run(COMMAND, *NOW)
+    call_command(COMMAND, *NOW, stdout=io.StringIO(), stderr=log)
     assert log.getvalue() == ""
 
 
