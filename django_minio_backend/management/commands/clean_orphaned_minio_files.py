@@ -71,6 +71,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run the command."""
+        options |= _checked(options)
         rules = Rules(
             min_age=options["min_age"],
             prefixes=options["prefix"],
@@ -150,6 +151,27 @@ class Command(BaseCommand):
         """Write to the terminal, past what standard output may be redirected to."""
         self.stderr.write(text, style_func=str, ending="")
         self.stderr.flush()
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as ``call_command`` may give them, which asks argparse about none: one name, an age as text or in hours.
+
+    Raises:
+        CommandError: one of them cannot be.
+    """
+    checked: dict[str, Any] = {}
+    for name in ("bucket", "prefix", "exclude"):  # a text is one of them, and not as many as it has letters
+        given = options[name]
+        checked[name] = [given] if isinstance(given, str) else list(given or ())
+    try:
+        checked["workers"] = _workers(str(options["workers"]))
+        for name in ("min_age", "unfinished_uploads"):
+            given = options[name]
+            is_read = isinstance(given, dt.timedelta) or (given is None and name == "unfinished_uploads")
+            checked[name] = given if is_read else _age(str(given))
+    except ArgumentTypeError as error:
+        raise CommandError(str(error)) from error
+    return checked
 
 
 def _age(text: str) -> dt.timedelta:

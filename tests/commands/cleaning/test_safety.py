@@ -476,3 +476,38 @@ def test_a_place_that_fails_does_not_keep_the_others_from_being_cleaned(
     for bucket in (site.PRIVATE_BUCKET, site.PUBLIC_BUCKET):
         assert f"{bucket}/orphan.txt: AccessDenied" in str(failed.value)
         assert keys(bucket) == [KEPT, "orphan.txt"]
+
+
+# Options from code, which argparse does not read
+
+
+def test_one_name_from_code_is_not_as_many_as_it_has_letters(put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "exports/a.txt", "exports/b.txt", "each.txt", "s.txt")
+    put(site.PUBLIC_BUCKET, "exports/b.txt")
+    call_command(
+        COMMAND,
+        bucket=site.PRIVATE_BUCKET,
+        prefix="exports/",
+        exclude="exports/a.txt",
+        min_age="0",
+        stdout=io.StringIO(),
+    )
+    assert keys(site.PRIVATE_BUCKET) == ["each.txt", "exports/a.txt", KEPT, "s.txt"]
+    assert keys(site.PUBLIC_BUCKET) == ["exports/b.txt", KEPT]
+
+
+@pytest.mark.parametrize("age", ["90s", "2h", 2, 0.5, dt.timedelta(minutes=10)])
+def test_an_age_from_code_is_read(put: Put, keys: Keys, age: object) -> None:
+    put(site.PRIVATE_BUCKET, "young.txt")
+    told = io.StringIO()
+    call_command(COMMAND, min_age=age, unfinished_uploads=age, workers="2", stdout=told)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "young.txt"]
+    assert "2 objects are too young" in told.getvalue()
+
+
+@pytest.mark.parametrize("options", [{"min_age": None}, {"min_age": "soon"}, {"workers": 0}])
+def test_an_option_from_code_that_cannot_be_is_refused(put: Put, keys: Keys, options: dict[str, Any]) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with pytest.raises(CommandError):
+        call_command(COMMAND, stdout=io.StringIO(), **options)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
