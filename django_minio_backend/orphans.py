@@ -10,7 +10,7 @@ from django.db import DatabaseError, connections
 
 from . import bulk
 from .errors import CleaningError
-from .references import keys_of_other_apps
+from .references import has_keys_of_its_own, keys_of_other_apps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -132,8 +132,8 @@ def missing(findings: Findings) -> Iterator[Missing]:
 
 def _missing(place: Place, referred: Referred) -> Missing:
     field = place.fields[referred.source]
-    before = f"{field.storage.options.location}/".lstrip("/")
-    return Missing(field, referred.row, referred.key.removeprefix(before) if referred.name is None else referred.name)
+    name = referred.key.removeprefix(field.before) if referred.name is None else referred.name
+    return Missing(field, referred.row, name)
 
 
 def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
@@ -143,16 +143,22 @@ def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
     for alias in {one.database for one in fields}:  # which may have closed a connection that was idle for long
         connections[alias].close_if_unusable_or_obsolete()
     for one in fields:
-        found = one.still_referred(_names(one.storage.options.location, keys))
-        referred.update(one.storage.key(name) for name in found)
+        if has_keys_of_its_own(one.storage):
+            wanted = set(keys)
+            for rows in one.rows():
+                referred.update(wanted.intersection(one.key(*row) for row in rows))
+            continue
+        for name in one.still_referred(_names(one.before, keys)):
+            referred.update({one.storage.key(name), one.before + name})
     for storage in place.protecting_storages:
-        if names := _names(storage.options.location, keys):
-            referred.update(keys_of_other_apps(storage, among=names))
+        names = _names(f"{storage.options.location}/".lstrip("/"), keys)
+        if names:
+            among = None if has_keys_of_its_own(storage) else names
+            referred.update(keys_of_other_apps(storage, among))
     return referred
 
 
-def _names(location: str, keys: Sequence[str]) -> list[str]:
-    before = f"{location}/".lstrip("/")
+def _names(before: str, keys: Sequence[str]) -> list[str]:
     return [key.removeprefix(before) for key in keys if key.startswith(before)]
 
 

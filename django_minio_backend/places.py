@@ -43,14 +43,15 @@ class Place:
 
     @property
     def storages(self) -> list[MinioBackend]:
-        """One storage for each MINIO_LOCATION in the bucket."""
+        """One storage for each MINIO_LOCATION in the bucket, and for each way to make keys there."""
         every = [*(one.storage for one in self.fields), *self.named]
-        return list({one.options.location: one for one in reversed(every)}.values())
+        return list({(one.options.location, one.__class__.key): one for one in reversed(every)}.values())
 
     @property
     def protecting_storages(self) -> list[MinioBackend]:
         """Those, and those of the bucket's namesakes."""
-        elsewhere = {(one.storage.base_url, one.storage.options.location): one.storage for one in self.namesakes}
+        every = [one.storage for one in self.namesakes]
+        elsewhere = {(one.base_url, one.options.location, one.__class__.key): one for one in every}
         return [*self.storages, *elsewhere.values()]
 
     @property

@@ -13,6 +13,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from django_minio_backend import bulk
+from django_minio_backend.models import MinioBackend
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from django_minio_backend.models import MinioBackend
     from tests.commands.cleaning.conftest import Keys, Put
     from tests.commands.conftest import Run
 
@@ -104,6 +104,21 @@ def test_what_another_app_names_late_stays(run: Run, put: Put, keys: Keys, monke
     with received(named):
         run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.png"]
+
+
+def test_the_sender_is_the_class_of_the_storage(run: Run, put: Put, keys: Keys) -> None:
+    """Also where a field has Django's default_storage, which is a LazyObject."""
+
+    def named(**_: object) -> list[str]:
+        return ["named.png"]
+
+    put(site.PRIVATE_BUCKET, "named.png", "orphan.png")
+    collect_references.connect(named, sender=MinioBackend)
+    try:
+        run(COMMAND, *NOW)
+    finally:
+        collect_references.disconnect(named, sender=MinioBackend)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "named.png"]
 
 
 def test_another_app_that_fails_stops_the_run(run: Run, put: Put, keys: Keys) -> None:
