@@ -11,13 +11,13 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseProblem
 
 from . import bulk
 from .difference import PROTECTS, Referred
 from .errors import CleaningError
 from .parallel_listing import list_in_parallel
-from .references import ROWS_AT_ONCE, keys_of_other_apps
+from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -112,7 +112,7 @@ def compare(
     comparing = _Comparing(findings, rules, watch)
     try:
         comparing.read_references()
-    except DatabaseError as error:
+    except DatabaseProblem as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
     try:
         comparing.list_objects()
@@ -137,6 +137,7 @@ class _Comparing:
     def read_references(self) -> None:
         """Read every row of every field, and what other apps name."""
         place = self._place
+        renew_connections([*place.fields, *place.namesakes])
         for source, one in [*enumerate(place.fields), *((PROTECTS, one) for one in place.namesakes)]:
             for rows in one.rows():
                 self._add_references(_referred(one, source, rows))
@@ -218,9 +219,10 @@ def _refuse_empty_tables(place: Place, tally: Tally) -> None:
         CleaningError: it is so.
     """
     try:
+        renew_connections(place.fields)
         if not place.fields or any(one.has_rows() for one in place.fields):
             return
-    except DatabaseError as error:
+    except DatabaseProblem as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
     raise CleaningError(
         f"{place} has {tally.objects} objects, but the table of every FileField on it is empty: "

@@ -6,11 +6,11 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseProblem
 
 from . import bulk
 from .errors import CleaningError
-from .references import has_keys_of_its_own, keys_of_other_apps
+from .references import has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
             spared = _referred_by_now(place, keys)
             keys = [key for key in keys if key not in spared]
             result = bulk.Deletion(set(keys), {}, 0) if dry_run else bulk.delete(place.storage.s3, place.bucket, keys)
-        except (DatabaseError, *FAILURES) as error:
+        except (DatabaseProblem, *FAILURES) as error:
             raise CleaningError(f"Cleaning of {place} stopped: {error}. What is listed above is deleted.") from error
         going = set(keys)
         outcomes = [Outcome(one, result.failed.get(one.key, "")) for one in orphans if one.key in going]
@@ -113,6 +113,7 @@ def missing(findings: Findings) -> Iterator[Missing]:
         CleaningError: the database cannot be read.
     """
     place = findings.place
+    renew_connections(place.fields)
     for batch in findings.difference.missing(BATCH):
         by_field: dict[int, list[Missing]] = {}
         for referred in batch:
@@ -122,7 +123,7 @@ def missing(findings: Findings) -> Iterator[Missing]:
                 source: place.fields[source].still_referred([one.name for one in some])
                 for source, some in by_field.items()
             }
-        except DatabaseError as error:
+        except DatabaseProblem as error:
             raise CleaningError(f"The database cannot be read: {error}.") from error
         for referred in batch:
             one = _missing(place, referred)
@@ -140,8 +141,7 @@ def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
     """Those of the keys that rows or other apps refer to at this moment, and perhaps others."""
     referred: set[str] = set()
     fields = [*place.fields, *place.namesakes]
-    for alias in {one.database for one in fields}:  # which may have closed a connection that was idle for long
-        connections[alias].close_if_unusable_or_obsolete()
+    renew_connections(fields)
     for one in fields:
         if has_keys_of_its_own(one.storage):
             wanted = set(keys)

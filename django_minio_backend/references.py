@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.apps import apps
 from django.core.exceptions import SuspiciousOperation
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import Error as DatabaseProblem
 from django.db.models import FileField, Model, QuerySet
 
 from . import names
@@ -54,7 +55,7 @@ class ReferringField:
 
         Raises:
             CleaningError: the database does not sort this kind of key, so the rows cannot be read in pages.
-            DatabaseError: it cannot be read.
+            django.db.Error: it cannot be read.
         """
         name = self.field.name
         found = self._rows().filter(**{f"{name}__isnull": False}).exclude(**{name: ""})
@@ -127,6 +128,12 @@ def referring_fields() -> list[ReferringField]:
     return found
 
 
+def renew_connections(fields: Iterable[ReferringField]) -> None:
+    """Open connections again that a database may have closed, which were idle for as long as a listing took."""
+    for alias in {one.database for one in fields}:
+        connections[alias].close_if_unusable_or_obsolete()
+
+
 def keys_of_other_apps(storage: MinioBackend, among: Sequence[str] | None = None) -> Iterator[str]:
     """Keys of the objects that receivers of ``collect_references`` name; of all, or of those names that matter.
 
@@ -181,7 +188,7 @@ def _databases_of(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
 def _tables(alias: str) -> set[str]:
     try:
         names = connections[alias].introspection.table_names(include_views=True)
-    except DatabaseError as error:
+    except DatabaseProblem as error:
         raise CleaningError(f"Database '{alias}' cannot be read: {error}. Nothing was deleted.") from error
     return {_identifier(alias, name) for name in names}
 

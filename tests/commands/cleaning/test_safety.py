@@ -11,7 +11,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from django_minio_backend import bulk, listings, orphans
 from django_minio_backend.models import MinioBackend
@@ -22,7 +22,7 @@ from tests.support.buckets import remove_bucket
 from tests.support.meddler import meddling, s3_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -134,6 +134,19 @@ def test_rows_without_files_tell_a_right_database(run: Run, put: Put, keys: Keys
     put(site.PRIVATE_BUCKET, "orphan.txt")
     run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == []
+
+
+def test_a_database_that_fails_when_asked_for_any_row_deletes_nothing(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+
+    def failing(execute: Any, sql: str, *arguments: Any) -> Any:
+        if "LIMIT 1" in sql:
+            raise OperationalError("the disk is on fire")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(failing), pytest.raises(CommandError, match=r"on fire.*Nothing was deleted"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
 
 
 class Terminal(io.StringIO):
@@ -302,37 +315,52 @@ def wait_for_the_clock(*, seconds: int) -> None:
     time.sleep(seconds)
 
 
-def test_a_connection_that_was_idle_for_long_is_renewed_before_the_last_question(
-    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("rows", ["with a file", "without"])
+def test_connections_that_a_listing_has_left_idle_are_renewed(
+    run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, rows: str
 ) -> None:
     """A listing can take longer than a database keeps idle connections."""
-    done: list[str] = []
-
-    def noted(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        def called(*arguments: Any) -> Any:
-            done.append(what)
-            return original(*arguments)
-
-        return called
-
-    for owner, name in ((connection, "close_if_unusable_or_obsolete"), (bulk, "delete")):
-        monkeypatch.setattr(owner, name, noted(name, getattr(owner, name)))
+    if rows == "without":
+        Document.objects.update(plain="", public="")  # so that it is asked whether there is any row
     put(site.PRIVATE_BUCKET, "orphan.txt")
-    run(COMMAND, *NOW)
-    assert done == ["close_if_unusable_or_obsolete", "delete"]
-    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+    Document.objects.create(plain="missing.txt")
+    idle: list[str] = []
+    pages, renew = bulk.pages, connection.close_if_unusable_or_obsolete
+
+    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(*arguments, **more)
+        idle.append("closed by the server")
+
+    def renewed() -> None:
+        idle.clear()
+        renew()
+
+    def asked(execute: Any, sql: str, *arguments: Any) -> Any:
+        if idle:
+            raise OperationalError(idle[0])
+        return execute(sql, *arguments)
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", renewed)
+    with connection.execute_wrapper(asked):
+        told = run(COMMAND, "--check-missing", *NOW)
+    assert "1 orphaned objects deleted" in told
+    assert "plain: missing.txt" in told
+    with connection.execute_wrapper(asked):
+        assert "1 references to missing objects" in run(COMMAND, "--check-missing", *NOW)  # without any orphan
 
 
 # Failures
 
 
-def test_a_database_error_deletes_nothing_and_fails(run: Run, put: Put, keys: Keys) -> None:
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_a_database_error_deletes_nothing_and_fails(run: Run, put: Put, keys: Keys, kind: type[Exception]) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
     put(site.PUBLIC_BUCKET, "orphan.txt")
 
     def failing(execute: Any, sql: str, *arguments: Any) -> Any:
         if '"image"' in sql:  # the last field that is read
-            raise OperationalError("the disk is on fire")
+            raise kind("the disk is on fire")
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(failing), pytest.raises(CommandError, match=r"on fire.*Nothing was deleted"):
@@ -365,13 +393,16 @@ def test_a_table_that_is_in_no_database_deletes_nothing_and_fails(
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
 
 
-def test_a_database_that_fails_right_before_the_deletion_deletes_nothing(run: Run, put: Put, keys: Keys) -> None:
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_a_database_that_fails_right_before_the_deletion_deletes_nothing(
+    run: Run, put: Put, keys: Keys, kind: type[Exception]
+) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
     put(site.PUBLIC_BUCKET, "orphan.txt")
 
     def failing(execute: Any, sql: str, *arguments: Any) -> Any:
         if " IN (" in sql:
-            raise OperationalError("the disk is on fire")
+            raise kind("the disk is on fire")
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(failing), pytest.raises(CommandError, match="on fire"):
