@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
+from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from django.core.management.base import BaseCommand
 
     from django_minio_backend.bulk import Unfinished
@@ -20,6 +24,18 @@ if TYPE_CHECKING:
 
 PROBLEMS = 1_000  # told again in the error at the end
 SECONDS = 0.2  # between two updates of the progress
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def legible(key: str) -> str:
+    """A key in one line, without what steers a terminal: anyone who uploads may have chosen it."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), key)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody sits there; a stream that was closed from the start is None."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 @dataclass
@@ -101,7 +117,7 @@ class Report:
             row = {"model": model, "primary_key": missing.primary_key, "field": missing.field.field.name}
             self._json(findings.place, "missing", database=missing.field.database, name=missing.name, **row)
         else:
-            self._line(self.command.style.WARNING(f"Missing in {findings.place}: {missing}"))
+            self._line(self.command.style.WARNING(f"Missing in {findings.place}: {legible(str(missing))}"))
 
     def place(self, findings: Findings) -> None:
         """Tell the totals of a place."""
@@ -143,7 +159,7 @@ class Report:
             }
             for findings in self.findings
         ]
-        self.command.stdout.write(
+        self._write(
             json.dumps({"event": "summary", "dry_run": self.dry_run, "places": places, "problems": self.problems})
         )
 
@@ -151,29 +167,46 @@ class Report:
         if self.as_json:
             self._json(place, event, key=key, **more)
         else:
-            self._line(f"{words} {place}/{key}")
+            self._line(f"{words} {place}/{legible(key)}")
 
     def _failed(self, place: Place, event: str, words: str, key: str, problem: str, **more: Any) -> None:
         self._done(place, event, words, key, problem=problem, **more)
         if len(self.problems) < PROBLEMS:
-            self.problems.append(f"{words}: {place}/{key}: {problem}")
+            self.problems.append(f"{words}: {place}/{legible(key)}: {problem}")
         elif len(self.problems) == PROBLEMS:
             self.problems.append("and more, which the output tells.")
 
     def _json(self, place: Place, event: str, **more: Any) -> None:
         line = {"event": event, "endpoint": place.storage.base_url, "bucket": place.bucket, **more}
-        self.command.stdout.write(json.dumps(line))
+        self._write(json.dumps(line))
 
     def _line(self, text: str) -> None:
         if self.verbosity > 0:
-            self.command.stdout.write(text)
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        """Write a line, whatever letters the output can carry.
+
+        Raises:
+            CommandError: it cannot be written.
+        """
+        stream = self.command.stdout
+        if cast("TextIO | None", stream._out) is None:  # noqa: SLF001 - Django's wrapper of what was closed from the start
+            return
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        try:
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        except OSError as error:  # nobody reads it any more, or the disk is full
+            raise CommandError(
+                f"The output cannot be written: {error}. The run stopped; another one goes on with the rest."
+            ) from error
 
 
 class Progress:
     """One line on a terminal that tells how far a comparison is; nothing anywhere else."""
 
     def __init__(self) -> None:
-        self._is_shown = sys.stderr.isatty()
+        self._is_shown = is_terminal(sys.stderr)
         self._begin = self._last = time.monotonic()
         self._written = 0
 

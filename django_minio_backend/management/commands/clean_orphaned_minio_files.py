@@ -16,7 +16,7 @@ from django_minio_backend import orphans
 from django_minio_backend.comparison import Rules, compare
 from django_minio_backend.difference import Difference
 from django_minio_backend.errors import CleaningError
-from django_minio_backend.management.cleaning_report import Progress, Report
+from django_minio_backend.management.cleaning_report import Progress, Report, is_terminal
 from django_minio_backend.places import places
 
 if TYPE_CHECKING:
@@ -138,13 +138,17 @@ class Command(BaseCommand):
             CommandError: the answer is not "yes".
         """
         full = [one for one in found if one.orphans or one.uploads]
-        if not full or not sys.stdin.isatty():
+        if not full or not is_terminal(sys.stdin):
             return
         for one in full:
             more = f", and {len(one.uploads)} unfinished uploads" if one.uploads else ""
             self._prompt(f"{one.place}: {one.orphans} orphaned objects ({filesizeformat(one.size)}){more}\n")
         self._prompt("Delete them? They cannot be brought back. --dry-run lists them. Type 'yes' to delete: ")
-        if input() != "yes":
+        try:
+            answer = input()
+        except EOFError:  # Ctrl-D
+            answer = ""
+        if answer != "yes":
             raise CommandError("Nothing was deleted.")
 
     def _prompt(self, text: str) -> None:

@@ -174,6 +174,15 @@ def test_on_a_terminal_it_asks_first(put: Put, keys: Keys, monkeypatch: pytest.M
     assert "Deleted " in told
 
 
+def test_the_end_of_the_input_is_no_answer(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Ctrl-D is."""
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    monkeypatch.setattr("sys.stdin", Terminal())
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
 @pytest.mark.parametrize("answer", ["no", "", "y", "yes please"])
 def test_any_other_answer_deletes_nothing(put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
