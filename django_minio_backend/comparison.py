@@ -209,7 +209,7 @@ def _referred(field: ReferringField, source: int, rows: Iterable[tuple[Any, str]
 
 def _is_young(time: dt.datetime, now: dt.datetime, age: dt.timedelta) -> bool:
     """Whether less than ``age`` has passed; ``now`` is in whole seconds, rounded down, so it errs on the safe side."""
-    return bool(age) and time >= now - age
+    return bool(age) and now - time <= age
 
 
 def _refuse_empty_tables(place: Place, tally: Tally) -> None:

@@ -10,6 +10,7 @@ from django.db import Error as DatabaseProblem
 
 from . import bulk
 from .errors import CleaningError
+from .names import legible
 from .references import has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
@@ -69,19 +70,26 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
     Raises:
         CleaningError: the database or the server failed; what came before is deleted.
     """
-    from .s3 import FAILURES
+    from .s3 import FAILURES, status_of
 
     place = findings.place
     for orphans in findings.difference.orphans(BATCH):
         keys = [orphan.key for orphan in orphans]
+        unsure = ""
         try:
             if place.replaces:
                 keys = _not_replaced(findings, keys)
             spared = _referred_by_now(place, keys)
             keys = [key for key in keys if key not in spared]
+            if keys and not dry_run:
+                unsure = f", and perhaps some of {len(keys)} more from {keys[0]!r} to {keys[-1]!r}"
             result = bulk.Deletion(set(keys), {}, 0) if dry_run else bulk.delete(place.storage.s3, place.bucket, keys)
         except (DatabaseProblem, *FAILURES) as error:
-            raise CleaningError(f"Cleaning of {place} stopped: {error}. What is listed above is deleted.") from error
+            if status_of(error) is not None:  # the server has said no
+                unsure = ""
+            raise CleaningError(
+                f"Cleaning of {place} stopped: {error}. What is listed above is deleted{unsure}."
+            ) from error
         going = set(keys)
         outcomes = [Outcome(one, result.failed.get(one.key, "")) for one in orphans if one.key in going]
         if not dry_run:
@@ -100,9 +108,9 @@ def abort_uploads(findings: Findings) -> Iterator[tuple[bulk.Unfinished, str]]:
             bulk.abort(place.storage.s3, place.bucket, upload)
         except FAILURES as error:
             problem = str(error)
-            logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)
+            logger.warning("An unfinished upload of %s/%s stays: %s", place, legible(upload.key), problem)
         else:
-            logger.info("Aborted an unfinished upload of %s/%s", place, upload.key)
+            logger.info("Aborted an unfinished upload of %s/%s", place, legible(upload.key))
         yield upload, problem
 
 
@@ -185,8 +193,8 @@ def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
 def _log(place: Place, outcomes: Sequence[Outcome]) -> None:
     for orphan, problem in outcomes:
         if problem:
-            logger.warning("Not deleted: %s/%s: %s", place, orphan.key, problem)
+            logger.warning("Not deleted: %s/%s: %s", place, legible(orphan.key), problem)
         else:
-            logger.debug("Deleted %s/%s", place, orphan.key)
+            logger.debug("Deleted %s/%s", place, legible(orphan.key))
     if gone := [orphan for orphan, problem in outcomes if not problem]:
         logger.info("Deleted %d objects of %s, from %r to %r", len(gone), place, gone[0].key, gone[-1].key)

@@ -75,9 +75,11 @@ def places(buckets: Sequence[str] = ()) -> list[Place]:
     Raises:
         CleaningError: a database cannot be read, or a given name is no bucket that may be cleaned.
     """
-    storages = list(minio_storages().values())
+    aliases = minio_storages()
+    storages = list(aliases.values())
     fields = referring_fields()
-    static = {one.options.static_files_bucket or "" for one in storages}
+    static = {one.options.static_files_bucket for one in storages if one.options.static_files_bucket}
+    static.update(one.bucket for alias, one in aliases.items() if alias == "staticfiles")  # whatever its class
     static.update(bucket for one in [*storages, *(one.storage for one in fields)] for bucket in one.static_buckets)
     if refused := sorted(static.intersection(buckets)):
         raise CleaningError(f"Buckets of static files are never cleaned: {', '.join(refused)}.")

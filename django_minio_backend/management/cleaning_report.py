@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
+
+from django_minio_backend.names import legible
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 
 PROBLEMS = 1_000  # told again in the error at the end
 SECONDS = 0.2  # between two updates of the progress
-
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def legible(key: str) -> str:
-    """A key in one line, without what steers a terminal: anyone who uploads may have chosen it."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), key)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -130,7 +124,10 @@ class Report:
         told += f"; {tally.young} objects are too young and {tally.excluded} excluded."
         self._line(self.command.style.SUCCESS(told))
         if totals.spared:
-            self._line(f"{place}: {totals.spared} more were orphaned at first, and something refers to them by now.")
+            self._line(
+                f"{place}: {totals.spared} more were orphaned at first, and something refers to them or has replaced "
+                "them by now."
+            )
         if totals.delete_markers:
             self._line(
                 f"{place}: the bucket keeps versions. {totals.delete_markers} of the deleted objects live on as older "

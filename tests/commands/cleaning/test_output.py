@@ -132,16 +132,16 @@ def test_many_failures_do_not_make_an_endless_error(put: Put, monkeypatch: pytes
 def test_the_log_tells_deletions_and_failures(
     run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, server: Server
 ) -> None:
-    put(site.PRIVATE_BUCKET, "a.txt", "b.txt", "locked.txt")
+    put(site.PRIVATE_BUCKET, "a.txt", "b\n.txt", "locked.txt")
     monkeypatch.setattr(bulk, "delete", refuse("locked.txt"))
     with caplog.at_level(logging.DEBUG, "django_minio_backend"), pytest.raises(CommandError):
         run(COMMAND, "--verbosity", "0", "--bucket", site.PRIVATE_BUCKET, *NOW)
     place = f"http://{server.endpoint}/{site.PRIVATE_BUCKET}"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("DEBUG", f"Deleted {place}/a.txt"),
-        ("DEBUG", f"Deleted {place}/b.txt"),
+        ("DEBUG", f"Deleted {place}/b\\n.txt"),
         ("WARNING", f"Not deleted: {place}/locked.txt: AccessDenied It is locked"),
-        ("INFO", f"Deleted 2 objects of {place}, from 'a.txt' to 'b.txt'"),
+        ("INFO", f"Deleted 2 objects of {place}, from 'a.txt' to 'b\\n.txt'"),
     ]
 
 
