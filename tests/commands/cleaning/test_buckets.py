@@ -223,3 +223,14 @@ def test_a_bucket_without_a_name_is_told_as_unknown(run: Run, put: Put, keys: Ke
     with pytest.raises(CommandError, match="has a bucket ''"):
         run(COMMAND, "--bucket", "", *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_a_named_bucket_that_fields_use_is_cleaned_where_they_keep_files(
+    run: Run, put: Put, keys: Keys, archive: ModuleType, settings: Settings
+) -> None:
+    """An alias without the location knows the bucket as well."""
+    with_another_bucket(settings, archive.LOCATED_BUCKET)
+    saved(archive.Located, file="kept.txt")
+    put(archive.LOCATED_BUCKET, "media/kept.txt", "media/orphan.txt", "other/x.txt")
+    run(COMMAND, "--bucket", archive.LOCATED_BUCKET, *NOW)
+    assert keys(archive.LOCATED_BUCKET) == ["media/kept.txt", "other/x.txt"]

@@ -245,6 +245,20 @@ def test_a_row_that_comes_to_refer_to_an_object_after_the_listing_saves_it(
     assert "late.txt" not in told
 
 
+def test_every_batch_is_asked_for_again(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "BATCH", 2)
+    put(site.PRIVATE_BUCKET, *"abcd")
+    delete = bulk.delete
+
+    def slow(*arguments: Any) -> bulk.Deletion:
+        Document.objects.get_or_create(plain="d")
+        return delete(*arguments)
+
+    monkeypatch.setattr(bulk, "delete", slow)
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["d", KEPT]
+
+
 def test_a_late_row_of_a_namesake_saves_its_object(
     run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,26 +311,46 @@ def test_a_row_that_changes_its_name_while_rows_are_read_keeps_its_object(
     assert "after.txt" in keys(site.PRIVATE_BUCKET)
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("by_another_name", [False, True])
 def test_a_replaced_object_is_not_the_orphan_that_was_listed(
-    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    put: Put,
+    keys: Keys,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    dry_run: bool,
+    by_another_name: bool,
 ) -> None:
     """Its row is committed after the deletion: only the object itself tells that it is in use again."""
-    storage = MinioBackend(site.PRIVATE_BUCKET, "default", replace_existing=True)
+    options: dict[str, Any] = {**site.STORAGES["default"]["OPTIONS"], "replace_existing": True}
+    if by_another_name:
+        options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
+    storage = MinioBackend(**options)
     monkeypatch.setattr(Document._meta.get_field("private"), "storage", storage)
-    put(site.PRIVATE_BUCKET, "avatar.txt", "orphan.txt")
+    monkeypatch.setattr(listings, "PAGE", 1)
+    put(site.PRIVATE_BUCKET, "avatar.txt", "gone.txt", "orphan.txt")
     pages = bulk.pages
+    to_list = [site.PRIVATE_BUCKET] * (1 + by_another_name)
 
     def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
-        for page in pages(client, bucket, *arguments, **more):
-            yield page._replace(served_at=page.served_at + dt.timedelta(seconds=2))
-        if bucket == site.PRIVATE_BUCKET:
+        for number, page in enumerate(pages(client, bucket, *arguments, **more)):
+            yield page._replace(served_at=page.served_at + dt.timedelta(seconds=2 + 60 * number))
+        if bucket in to_list:
+            to_list.remove(bucket)
+            if to_list:
+                return
             wait_for_the_clock(seconds=2)
             storage.save("avatar.txt", ContentFile(b"new"))
+            storage.delete("gone.txt")
 
     monkeypatch.setattr(bulk, "pages", slow)
-    told = run(COMMAND, *NOW)
-    assert keys(site.PRIVATE_BUCKET) == ["avatar.txt", KEPT]
-    assert "1 more were orphaned at first, and something refers to them or has replaced them by now" in told
+    told = run(COMMAND, *(["--dry-run"] if dry_run else []), *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["avatar.txt", KEPT, *(["orphan.txt"] if dry_run else [])]
+    assert "avatar.txt" not in told
+    assert by_another_name or "gone.txt" not in told
+    assert "2 more were orphaned at first, and something refers to them or has replaced them by now" in told
 
 
 def wait_for_the_clock(*, seconds: int) -> None:
