@@ -145,13 +145,22 @@ def delete(client: S3Client, bucket: str, keys: Sequence[str]) -> Deletion:
     Raises:
         urllib3.exceptions.ProtocolError: the answer is not whole; nobody knows what was deleted.
     """
+    from .failures import FAILURES, status_of
+
     result = Deletion(set(), {}, 0)
     plain = [key for key in keys if not _NOT_FOR_XML.search(key)]
     if plain:
         result = _delete_by_xml(client, bucket, plain)
-    for key in keys:
-        if _NOT_FOR_XML.search(key):
+    others = [key for key in keys if _NOT_FOR_XML.search(key)]
+    for number, key in enumerate(others):
+        try:
             client.delete(bucket, key)
+        except FAILURES as error:  # not raised: then nobody would hear of what is deleted already
+            is_answer = status_of(error) is not None
+            result.failed.update(dict.fromkeys([key] if is_answer else others[number:], str(error)))
+            if not is_answer:
+                break
+        else:
             result.deleted.add(key)
     return result
 

@@ -9,21 +9,22 @@ import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseProblem
 
 from . import bulk
-from .difference import Referred
+from .difference import PROTECTS, Referred
 from .errors import CleaningError
 from .parallel_listing import list_in_parallel
-from .references import ROWS_AT_ONCE, keys_of_other_apps
+from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .difference import Difference
     from .places import Place
+    from .references import ReferringField
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def compare(
     comparing = _Comparing(findings, rules, watch)
     try:
         comparing.read_references()
-    except DatabaseError as error:
+    except DatabaseProblem as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
     try:
         comparing.list_objects()
@@ -136,18 +137,10 @@ class _Comparing:
     def read_references(self) -> None:
         """Read every row of every field, and what other apps name."""
         place = self._place
-        for source, one in enumerate(place.fields):
-            before = f"{one.storage.options.location}/".lstrip("/")
+        renew_connections([*place.fields, *place.namesakes])
+        for source, one in [*enumerate(place.fields), *((PROTECTS, one) for one in place.namesakes)]:
             for rows in one.rows():
-                found = ((one.key(primary_key, name), primary_key, name) for primary_key, name in rows)
-                self._add_references(
-                    Referred(key, source, str(primary_key), None if key == before + name else name)
-                    for key, primary_key, name in found
-                )
-                self._count(rows=len(rows))
-        for one in place.namesakes:
-            for rows in one.rows():
-                self._add_references(Referred(one.key(*row)) for row in rows)
+                self._add_references(_referred(one, source, rows))
                 self._count(rows=len(rows))
         for storage in place.protecting_storages:
             keys = keys_of_other_apps(storage)
@@ -203,9 +196,20 @@ class _Comparing:
             self._watch(self._place, self._tally)
 
 
+def _referred(field: ReferringField, source: int, rows: Iterable[tuple[Any, str]]) -> Iterator[Referred]:
+    """What rows of a field refer to."""
+    before = field.before
+    for primary_key, name in rows:
+        key = field.key(primary_key, name)
+        is_literal = key == before + name
+        yield Referred(key, source, str(primary_key), None if is_literal else name)
+        if not is_literal and (literal := field.literal_key(name)) is not None:
+            yield Referred(literal)
+
+
 def _is_young(time: dt.datetime, now: dt.datetime, age: dt.timedelta) -> bool:
     """Whether less than ``age`` has passed; ``now`` is in whole seconds, rounded down, so it errs on the safe side."""
-    return bool(age) and time >= now - age
+    return bool(age) and now - time <= age
 
 
 def _refuse_empty_tables(place: Place, tally: Tally) -> None:
@@ -215,9 +219,10 @@ def _refuse_empty_tables(place: Place, tally: Tally) -> None:
         CleaningError: it is so.
     """
     try:
+        renew_connections(place.fields)
         if not place.fields or any(one.has_rows() for one in place.fields):
             return
-    except DatabaseError as error:
+    except DatabaseProblem as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
     raise CleaningError(
         f"{place} has {tally.objects} objects, but the table of every FileField on it is empty: "

@@ -6,11 +6,12 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseProblem
 
 from . import bulk
 from .errors import CleaningError
-from .references import keys_of_other_apps
+from .names import legible
+from .references import has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,19 +70,26 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
     Raises:
         CleaningError: the database or the server failed; what came before is deleted.
     """
-    from .failures import FAILURES
+    from .failures import FAILURES, status_of
 
     place = findings.place
     for orphans in findings.difference.orphans(BATCH):
         keys = [orphan.key for orphan in orphans]
+        unsure = ""
         try:
             if place.replaces:
                 keys = _not_replaced(findings, keys)
             spared = _referred_by_now(place, keys)
             keys = [key for key in keys if key not in spared]
+            if keys and not dry_run:
+                unsure = f", and perhaps some of {len(keys)} more from {keys[0]!r} to {keys[-1]!r}"
             result = bulk.Deletion(set(keys), {}, 0) if dry_run else bulk.delete(place.storage.s3, place.bucket, keys)
-        except (DatabaseError, *FAILURES) as error:
-            raise CleaningError(f"Cleaning of {place} stopped: {error}. What is listed above is deleted.") from error
+        except (DatabaseProblem, *FAILURES) as error:
+            if status_of(error) is not None:  # the server has said no
+                unsure = ""
+            raise CleaningError(
+                f"Cleaning of {place} stopped: {error}. What is listed above is deleted{unsure}."
+            ) from error
         going = set(keys)
         outcomes = [Outcome(one, result.failed.get(one.key, "")) for one in orphans if one.key in going]
         if not dry_run:
@@ -100,9 +108,9 @@ def abort_uploads(findings: Findings) -> Iterator[tuple[bulk.Unfinished, str]]:
             bulk.abort(place.storage.s3, place.bucket, upload)
         except FAILURES as error:
             problem = str(error)
-            logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)
+            logger.warning("An unfinished upload of %s/%s stays: %s", place, legible(upload.key), problem)
         else:
-            logger.info("Aborted an unfinished upload of %s/%s", place, upload.key)
+            logger.info("Aborted an unfinished upload of %s/%s", place, legible(upload.key))
         yield upload, problem
 
 
@@ -113,6 +121,7 @@ def missing(findings: Findings) -> Iterator[Missing]:
         CleaningError: the database cannot be read.
     """
     place = findings.place
+    renew_connections(place.fields)
     for batch in findings.difference.missing(BATCH):
         by_field: dict[int, list[Missing]] = {}
         for referred in batch:
@@ -122,7 +131,7 @@ def missing(findings: Findings) -> Iterator[Missing]:
                 source: place.fields[source].still_referred([one.name for one in some])
                 for source, some in by_field.items()
             }
-        except DatabaseError as error:
+        except DatabaseProblem as error:
             raise CleaningError(f"The database cannot be read: {error}.") from error
         for referred in batch:
             one = _missing(place, referred)
@@ -132,27 +141,32 @@ def missing(findings: Findings) -> Iterator[Missing]:
 
 def _missing(place: Place, referred: Referred) -> Missing:
     field = place.fields[referred.source]
-    before = f"{field.storage.options.location}/".lstrip("/")
-    return Missing(field, referred.row, referred.key.removeprefix(before) if referred.name is None else referred.name)
+    name = referred.key.removeprefix(field.before) if referred.name is None else referred.name
+    return Missing(field, referred.row, name)
 
 
 def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
     """Those of the keys that rows or other apps refer to at this moment, and perhaps others."""
     referred: set[str] = set()
     fields = [*place.fields, *place.namesakes]
-    for alias in {one.database for one in fields}:  # which may have closed a connection that was idle for long
-        connections[alias].close_if_unusable_or_obsolete()
+    renew_connections(fields)
     for one in fields:
-        found = one.still_referred(_names(one.storage.options.location, keys))
-        referred.update(one.storage.key(name) for name in found)
+        if has_keys_of_its_own(one.storage):
+            wanted = set(keys)
+            for rows in one.rows():
+                referred.update(wanted.intersection(one.key(*row) for row in rows))
+            continue
+        for name in one.still_referred(_names(one.before, keys)):
+            referred.update({one.storage.key(name), one.before + name})
     for storage in place.protecting_storages:
-        if names := _names(storage.options.location, keys):
-            referred.update(keys_of_other_apps(storage, among=names))
+        names = _names(f"{storage.options.location}/".lstrip("/"), keys)
+        if names:
+            among = None if has_keys_of_its_own(storage) else names
+            referred.update(keys_of_other_apps(storage, among))
     return referred
 
 
-def _names(location: str, keys: Sequence[str]) -> list[str]:
-    before = f"{location}/".lstrip("/")
+def _names(before: str, keys: Sequence[str]) -> list[str]:
     return [key.removeprefix(before) for key in keys if key.startswith(before)]
 
 
@@ -179,8 +193,8 @@ def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
 def _log(place: Place, outcomes: Sequence[Outcome]) -> None:
     for orphan, problem in outcomes:
         if problem:
-            logger.warning("Not deleted: %s/%s: %s", place, orphan.key, problem)
+            logger.warning("Not deleted: %s/%s: %s", place, legible(orphan.key), problem)
         else:
-            logger.debug("Deleted %s/%s", place, orphan.key)
+            logger.debug("Deleted %s/%s", place, legible(orphan.key))
     if gone := [orphan for orphan, problem in outcomes if not problem]:
         logger.info("Deleted %d objects of %s, from %r to %r", len(gone), place, gone[0].key, gone[-1].key)

@@ -36,8 +36,13 @@ def list_in_parallel(
 
     parts = cut(client, bucket, prefixes, 4 * workers)
     with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work, prefix) for prefix in parts]:
-            done.result()
+        try:
+            for done in [pool.submit(work, prefix) for prefix in parts]:
+                done.result()
+        except BaseException:  # Ctrl-C as well, which the other threads do not hear of
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def cut(client: S3Client, bucket: str, prefixes: Sequence[str], parts: int) -> list[str]:

@@ -43,14 +43,15 @@ class Place:
 
     @property
     def storages(self) -> list[MinioBackend]:
-        """One storage for each MINIO_LOCATION in the bucket."""
+        """One storage for each MINIO_LOCATION in the bucket, and for each way to make keys there."""
         every = [*(one.storage for one in self.fields), *self.named]
-        return list({one.options.location: one for one in reversed(every)}.values())
+        return list({(one.options.location, one.__class__.key): one for one in reversed(every)}.values())
 
     @property
     def protecting_storages(self) -> list[MinioBackend]:
         """Those, and those of the bucket's namesakes."""
-        elsewhere = {(one.storage.base_url, one.storage.options.location): one.storage for one in self.namesakes}
+        every = [one.storage for one in self.namesakes]
+        elsewhere = {(one.base_url, one.options.location, one.__class__.key): one for one in every}
         return [*self.storages, *elsewhere.values()]
 
     @property
@@ -74,9 +75,11 @@ def places(buckets: Sequence[str] = ()) -> list[Place]:
     Raises:
         CleaningError: a database cannot be read, or a given name is no bucket that may be cleaned.
     """
-    storages = list(minio_storages().values())
+    aliases = minio_storages()
+    storages = list(aliases.values())
     fields = referring_fields()
-    static = {one.options.static_files_bucket or "" for one in storages}
+    static = {one.options.static_files_bucket for one in storages if one.options.static_files_bucket}
+    static.update(one.bucket for alias, one in aliases.items() if alias == "staticfiles")  # whatever its class
     static.update(bucket for one in [*storages, *(one.storage for one in fields)] for bucket in one.static_buckets)
     if refused := sorted(static.intersection(buckets)):
         raise CleaningError(f"Buckets of static files are never cleaned: {', '.join(refused)}.")

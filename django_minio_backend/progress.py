@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
     from django.core.management.base import OutputWrapper
 
 INTERVAL = 0.1  # seconds between two changes of the line
+
+
+def is_terminal(stream: TextIO | OutputWrapper | None) -> bool:
+    """Whether somebody sits there; a stream that was closed before Python started is None."""
+    return stream is not None and not getattr(stream, "closed", False) and stream.isatty()
 
 
 class Progress:
@@ -21,7 +26,7 @@ class Progress:
 
     def __init__(self, stream: OutputWrapper, *, shown: bool = True) -> None:
         self._stream = stream
-        self._shown = shown and stream.isatty()
+        self._shown = shown and is_terminal(stream)
         self._last = 0.0
         self._width = 0
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from django.apps import apps
 from django.core.exceptions import SuspiciousOperation
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db import Error as DatabaseProblem
 from django.db.models import FileField, Model, QuerySet
 
+from . import names
 from .errors import CleaningError
 from .signals import collect_references
 from .storage import MinioBackend
@@ -43,12 +45,17 @@ class ReferringField:
     def _where(self) -> str:
         return "" if self.database == DEFAULT_DB_ALIAS else f" in database '{self.database}'"
 
+    @property
+    def before(self) -> str:
+        """What stands before the names in the keys."""
+        return f"{self.storage.options.location}/".lstrip("/")
+
     def rows(self) -> Iterator[list[tuple[Any, str]]]:
         """Primary key and file name of every row with a file, some thousand at a time in the order of primary keys.
 
         Raises:
             CleaningError: the database does not sort this kind of key, so the rows cannot be read in pages.
-            DatabaseError: it cannot be read.
+            django.db.Error: it cannot be read.
         """
         name = self.field.name
         found = self._rows().filter(**{f"{name}__isnull": False}).exclude(**{name: ""})
@@ -92,6 +99,13 @@ class ReferringField:
                 f"{self.of_row(primary_key)}: {error} Correct that row first. Nothing was deleted."
             ) from error
 
+    def literal_key(self, name: str) -> str | None:
+        """The key that is a name as it stands, where that is not normalised; None where it is.
+
+        Such an object was not stored by this version, which does not find it either, but it is what the row means.
+        """
+        return None if names.clean(name) == name else self.before + name
+
     def _rows(self) -> QuerySet[Model]:
         """All rows: a plain QuerySet, since a model's managers may hide some."""
         return QuerySet(model=self.model, using=self.database)
@@ -114,25 +128,36 @@ def referring_fields() -> list[ReferringField]:
     return found
 
 
+def renew_connections(fields: Iterable[ReferringField]) -> None:
+    """Open connections again that a database may have closed, which were idle for as long as a listing took."""
+    for alias in {one.database for one in fields}:
+        connections[alias].close_if_unusable_or_obsolete()
+
+
 def keys_of_other_apps(storage: MinioBackend, among: Sequence[str] | None = None) -> Iterator[str]:
     """Keys of the objects that receivers of ``collect_references`` name; of all, or of those names that matter.
 
     Raises:
         CleaningError: a receiver gives what is no name of an object. What it raises itself passes unchanged.
     """
-    for receiver, names in collect_references.send(sender=type(storage), storage=storage, among=among):
+    for receiver, given in collect_references.send(sender=storage.__class__, storage=storage, among=among):
         where = f"{getattr(receiver, '__module__', '')}.{getattr(receiver, '__qualname__', receiver)}"
-        if isinstance(names, str):
+        if isinstance(given, str):
             raise CleaningError(
                 f"{where} gave collect_references one string instead of names. Nothing more was deleted."
             )
-        for name in cast("Iterable[object] | None", names) or ():
+        for name in cast("Iterable[object] | None", given) or ():
             try:
                 yield storage.key(name)
             except (SuspiciousOperation, ValueError) as error:
                 raise CleaningError(
                     f"{where} gave collect_references {name!r}: {error} Nothing more was deleted."
                 ) from error
+
+
+def has_keys_of_its_own(storage: MinioBackend) -> bool:
+    """Whether a subclass makes the keys, so that a key does not tell which names lead to it."""
+    return storage.__class__.key is not MinioBackend.key  # a LazyObject's type is its own
 
 
 def _our_storage(field: FileField) -> MinioBackend | None:
@@ -163,7 +188,7 @@ def _databases_of(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
 def _tables(alias: str) -> set[str]:
     try:
         names = connections[alias].introspection.table_names(include_views=True)
-    except DatabaseError as error:
+    except DatabaseProblem as error:
         raise CleaningError(f"Database '{alias}' cannot be read: {error}. Nothing was deleted.") from error
     return {_identifier(alias, name) for name in names}
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
+
+from django_minio_backend.names import legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
     from django.core.management.base import BaseCommand
 
@@ -102,7 +106,7 @@ class Report:
             row = {"model": model, "primary_key": missing.primary_key, "field": missing.field.field.name}
             self._json(findings.place, "missing", database=missing.field.database, name=missing.name, **row)
         else:
-            self._line(self.command.style.WARNING(f"Missing in {findings.place}: {missing}"))
+            self._line(self.command.style.WARNING(f"Missing in {findings.place}: {legible(str(missing))}"))
 
     def place(self, findings: Findings) -> None:
         """Tell the totals of a place."""
@@ -115,7 +119,10 @@ class Report:
         told += f"; {tally.young} objects are too young and {tally.excluded} excluded."
         self._line(self.command.style.SUCCESS(told))
         if totals.spared:
-            self._line(f"{place}: {totals.spared} more were orphaned at first, and something refers to them by now.")
+            self._line(
+                f"{place}: {totals.spared} more were orphaned at first, and something refers to them or has replaced "
+                "them by now."
+            )
         if totals.delete_markers:
             self._line(
                 f"{place}: the bucket keeps versions. {totals.delete_markers} of the deleted objects live on as older "
@@ -144,7 +151,7 @@ class Report:
             }
             for findings in self.findings
         ]
-        self.command.stdout.write(
+        self._write(
             json.dumps({"event": "summary", "dry_run": self.dry_run, "places": places, "problems": self.problems})
         )
 
@@ -152,22 +159,39 @@ class Report:
         if self.as_json:
             self._json(place, event, key=key, **more)
         else:
-            self._line(f"{words} {place}/{key}")
+            self._line(f"{words} {place}/{legible(key)}")
 
     def _failed(self, place: Place, event: str, words: str, key: str, problem: str, **more: Any) -> None:
         self._done(place, event, words, key, problem=problem, **more)
         if len(self.problems) < PROBLEMS:
-            self.problems.append(f"{words}: {place}/{key}: {problem}")
+            self.problems.append(f"{words}: {place}/{legible(key)}: {problem}")
         elif len(self.problems) == PROBLEMS:
             self.problems.append("and more, which the output tells.")
 
     def _json(self, place: Place, event: str, **more: Any) -> None:
         line = {"event": event, "endpoint": place.storage.base_url, "bucket": place.bucket, **more}
-        self.command.stdout.write(json.dumps(line))
+        self._write(json.dumps(line))
 
     def _line(self, text: str) -> None:
         if self.verbosity > 0:
-            self.command.stdout.write(text)
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        """Write a line, whatever letters the output can carry.
+
+        Raises:
+            CommandError: it cannot be written.
+        """
+        stream = self.command.stdout
+        if cast("TextIO | None", stream._out) is None:  # noqa: SLF001 - Django's wrapper of what was closed from the start
+            return
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        try:
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        except OSError as error:  # nobody reads it any more, or the disk is full
+            raise CommandError(
+                f"The output cannot be written: {error}. The run stopped; another one goes on with the rest."
+            ) from error
 
 
 def progress_shown_by(progress: Progress) -> Callable[[Place, Tally], None]:

@@ -18,7 +18,7 @@ from django_minio_backend.difference import Difference
 from django_minio_backend.errors import CleaningError
 from django_minio_backend.management.cleaning_report import Report, progress_shown_by
 from django_minio_backend.places import places
-from django_minio_backend.progress import Progress
+from django_minio_backend.progress import Progress, is_terminal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -72,6 +72,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run the command."""
+        options |= _checked(options)
         rules = Rules(
             min_age=options["min_age"],
             prefixes=options["prefix"],
@@ -138,19 +139,44 @@ class Command(BaseCommand):
             CommandError: the answer is not "yes".
         """
         full = [one for one in found if one.orphans or one.uploads]
-        if not full or not sys.stdin.isatty():
+        if not full or not is_terminal(sys.stdin):
             return
         for one in full:
             more = f", and {len(one.uploads)} unfinished uploads" if one.uploads else ""
             self._prompt(f"{one.place}: {one.orphans} orphaned objects ({filesizeformat(one.size)}){more}\n")
         self._prompt("Delete them? They cannot be brought back. --dry-run lists them. Type 'yes' to delete: ")
-        if input() != "yes":
+        try:
+            answer = input()
+        except EOFError:  # Ctrl-D
+            answer = ""
+        if answer != "yes":
             raise CommandError("Nothing was deleted.")
 
     def _prompt(self, text: str) -> None:
         """Write to the terminal, past what standard output may be redirected to."""
         self.stderr.write(text, style_func=str, ending="")
         self.stderr.flush()
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as ``call_command`` may give them, which asks argparse about none: one name, an age as text or in hours.
+
+    Raises:
+        CommandError: one of them cannot be.
+    """
+    checked: dict[str, Any] = {}
+    for name in ("bucket", "prefix", "exclude"):  # a text is one of them, and not as many as it has letters
+        given = options[name]
+        checked[name] = [given] if isinstance(given, str) else list(given or ())
+    try:
+        checked["workers"] = _workers(str(options["workers"]))
+        for name in ("min_age", "unfinished_uploads"):
+            given = options[name]
+            is_read = isinstance(given, dt.timedelta) or (given is None and name == "unfinished_uploads")
+            checked[name] = given if is_read else _age(str(given))
+    except ArgumentTypeError as error:
+        raise CommandError(str(error)) from error
+    return checked
 
 
 def _age(text: str) -> dt.timedelta:

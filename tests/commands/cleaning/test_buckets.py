@@ -201,3 +201,36 @@ def test_machines_that_share_a_bucket_by_prefixes_clean_all_of_it(run: Run, put:
     for letters in ("ab", "cd", "ef"):
         run(COMMAND, *(argument for letter in letters for argument in ("--prefix", letter)), *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+def test_the_bucket_of_the_static_alias_is_never_cleaned_whatever_its_class(
+    run: Run, put: Put, keys: Keys, settings: Settings
+) -> None:
+    """Such as a class of the user's that is a MinioBackend with a manifest."""
+    options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_DEFAULT_BUCKET": site.PUBLIC_BUCKET}
+    settings.STORAGES = {**site.STORAGES, "staticfiles": {**site.STORAGES["default"], "OPTIONS": options}}
+    put(site.PUBLIC_BUCKET, "style.css")
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    told = run(COMMAND, *NOW)
+    assert keys(site.PUBLIC_BUCKET) == [KEPT, "style.css"]
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+    assert site.PUBLIC_BUCKET not in told
+
+
+def test_a_bucket_without_a_name_is_told_as_unknown(run: Run, put: Put, keys: Keys) -> None:
+    """As an unset variable of a script gives it."""
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with pytest.raises(CommandError, match="has a bucket ''"):
+        run(COMMAND, "--bucket", "", *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
+def test_a_named_bucket_that_fields_use_is_cleaned_where_they_keep_files(
+    run: Run, put: Put, keys: Keys, archive: ModuleType, settings: Settings
+) -> None:
+    """An alias without the location knows the bucket as well."""
+    with_another_bucket(settings, archive.LOCATED_BUCKET)
+    saved(archive.Located, file="kept.txt")
+    put(archive.LOCATED_BUCKET, "media/kept.txt", "media/orphan.txt", "other/x.txt")
+    run(COMMAND, "--bucket", archive.LOCATED_BUCKET, *NOW)
+    assert keys(archive.LOCATED_BUCKET) == ["media/kept.txt", "other/x.txt"]

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from django_minio_backend import listings
+from django_minio_backend import bulk, listings, parallel_listing
+from django_minio_backend.models import MinioBackend
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
 from tests.support.wire import requests_made
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from minio import Minio
 
     from tests.commands.cleaning.conftest import Keys, Put
@@ -79,3 +85,24 @@ def test_parts_that_are_listed_at_once_miss_nothing(
     parts = 4 * 3
     assert sorted(made)[-1:] == ["POST"]
     assert 17 <= len(made) - 1 <= 17 + parts
+
+
+def test_ctrl_c_ends_all_parts_of_a_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads do not hear of it, and waiting for them would take as long as the listing."""
+    prefixes = [f"{number}/" for number in range(20)]
+    listed: list[str] = []
+
+    def slow(_: object, __: str, prefix: str) -> Iterator[bulk.Page]:
+        for number in range(20):
+            listed.append(prefix)
+            if len(listed) == 10:
+                signal.raise_signal(signal.SIGINT)
+            time.sleep(0.02)
+            yield bulk.Page(dt.datetime.now(dt.UTC), [bulk.Listed(f"{prefix}{number}", 1, dt.datetime.now(dt.UTC))])
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(parallel_listing, "cut", lambda *_: prefixes)
+    client = MinioBackend(site.PRIVATE_BUCKET, "default").s3
+    with pytest.raises(KeyboardInterrupt):
+        parallel_listing.list_in_parallel(client, "bucket", [""], lambda _: None, workers=2)
+    assert len(listed) < 100

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.management import call_command
 from django.core.management.base import CommandError
 from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
+from urllib3.exceptions import ProtocolError
 
 from django_minio_backend import bulk
 from django_minio_backend.models import MinioBackend
@@ -151,3 +154,65 @@ def test_a_server_that_fails_between_two_batches_tells_what_is_deleted(
     assert keys(site.PRIVATE_BUCKET) == ["c", "d", "e", KEPT]
     run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_names_that_are_deleted_one_by_one_and_fail_do_not_hide_what_is_deleted(
+    put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch, *, answers: bool
+) -> None:
+    """XML cannot carry them. A server that does not answer once is not asked for the others."""
+    put(site.PRIVATE_BUCKET, "a.txt", "b\n.txt", "c\n.txt")
+    told = io.StringIO()
+    asked: list[str] = []
+    with meddling(server) as meddler:
+        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
+        for name in ("plain", "private"):
+            monkeypatch.setattr(Document._meta.get_field(name), "storage", MinioBackend(**options))
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
+        if not answers:
+            monkeypatch.setattr("django_minio_backend.s3.S3Client.delete", cut_off(asked))
+        with pytest.raises(CommandError, match=r"Not deleted: .*/b\\n\.txt: .*\nNot deleted: .*/c\\n\.txt: ") as failed:
+            call_command(COMMAND, *NOW, stdout=told)
+    assert "1 orphaned objects deleted" in told.getvalue()
+    assert "/a.txt\n" in told.getvalue()
+    assert str(failed.value).count("AccessDenied" if answers else "cut off") == 2
+    assert answers or len(asked) == 1
+    assert keys(site.PRIVATE_BUCKET) == ["b\n.txt", "c\n.txt", KEPT]
+
+
+def cut_off(asked: list[str]) -> Callable[..., None]:
+    def delete(_: S3Client, __: str, key: str) -> None:
+        asked.append(key)
+        raise ConnectionResetError("cut off")
+
+    return delete
+
+
+def test_what_may_be_deleted_is_told_where_the_answer_is_lost(
+    put: Put, keys: Keys, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site.PRIVATE_BUCKET, "a.txt", "b.txt")
+    delete = bulk.delete
+
+    def lost(*arguments: Any) -> bulk.Deletion:
+        delete(*arguments)
+        raise ProtocolError("The answer broke off.")
+
+    monkeypatch.setattr(bulk, "delete", lost)
+    with pytest.raises(CommandError, match=r"deleted, and perhaps some of 2 more from 'a\.txt' to 'b\.txt'\."):
+        run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+def test_a_server_that_refuses_a_deletion_has_deleted_nothing(
+    put: Put, keys: Keys, run: Run, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site.PRIVATE_BUCKET, "a.txt")
+    with meddling(server) as meddler:
+        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
+        for name in ("plain", "private"):
+            monkeypatch.setattr(Document._meta.get_field(name), "storage", MinioBackend(**options))
+        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "POST" else None
+        with pytest.raises(CommandError, match=r"AccessDenied.*What is listed above is deleted\.$"):
+            run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["a.txt", KEPT]

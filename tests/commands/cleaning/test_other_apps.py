@@ -13,6 +13,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from django_minio_backend import bulk
+from django_minio_backend.models import MinioBackend
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from django_minio_backend.models import MinioBackend
     from tests.commands.cleaning.conftest import Keys, Put
     from tests.commands.conftest import Run
+    from tools.servers import Server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("site_buckets", "kept")]
 
@@ -104,6 +105,39 @@ def test_what_another_app_names_late_stays(run: Run, put: Put, keys: Keys, monke
     with received(named):
         run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.png"]
+
+
+def test_the_sender_is_the_class_of_the_storage(run: Run, put: Put, keys: Keys) -> None:
+    """Also where a field has Django's default_storage, which is a LazyObject."""
+
+    def named(**_: object) -> list[str]:
+        return ["named.png"]
+
+    put(site.PRIVATE_BUCKET, "named.png", "orphan.png")
+    collect_references.connect(named, sender=MinioBackend)
+    try:
+        run(COMMAND, *NOW)
+    finally:
+        collect_references.disconnect(named, sender=MinioBackend)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "named.png"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_another_app_names_for_a_namesake_stays(
+    run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """Its storage reaches the bucket at localhost, and the one that cleans at 127.0.0.1."""
+    options = {**site.STORAGES["default"]["OPTIONS"]}
+    options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
+    monkeypatch.setattr(Document._meta.get_field("private"), "storage", MinioBackend(**options))
+    put(site.PRIVATE_BUCKET, "named.png", "orphan.png")
+
+    def named(storage: MinioBackend, among: Sequence[str] | None, **_: object) -> list[str]:
+        return ["named.png"] if "localhost" in storage.base_url and not (late and among is None) else []
+
+    with received(named):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "named.png"]
 
 
 def test_another_app_that_fails_stops_the_run(run: Run, put: Put, keys: Keys) -> None:

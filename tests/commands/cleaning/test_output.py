@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,16 +132,16 @@ def test_many_failures_do_not_make_an_endless_error(put: Put, monkeypatch: pytes
 def test_the_log_tells_deletions_and_failures(
     run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, server: Server
 ) -> None:
-    put(site.PRIVATE_BUCKET, "a.txt", "b.txt", "locked.txt")
+    put(site.PRIVATE_BUCKET, "a.txt", "b\n.txt", "locked.txt")
     monkeypatch.setattr(bulk, "delete", refuse("locked.txt"))
     with caplog.at_level(logging.DEBUG, "django_minio_backend"), pytest.raises(CommandError):
         run(COMMAND, "--verbosity", "0", "--bucket", site.PRIVATE_BUCKET, *NOW)
     place = f"http://{server.endpoint}/{site.PRIVATE_BUCKET}"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("DEBUG", f"Deleted {place}/a.txt"),
-        ("DEBUG", f"Deleted {place}/b.txt"),
+        ("DEBUG", f"Deleted {place}/b\\n.txt"),
         ("WARNING", f"Not deleted: {place}/locked.txt: AccessDenied It is locked"),
-        ("INFO", f"Deleted 2 objects of {place}, from 'a.txt' to 'b.txt'"),
+        ("INFO", f"Deleted 2 objects of {place}, from 'a.txt' to 'b\\n.txt'"),
     ]
 
 
@@ -170,3 +171,56 @@ def test_help_tells_what_an_age_is(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         call_command(COMMAND, "--help")
     assert "90s, 30m, 2h or 7d" in " ".join(capsys.readouterr().out.split())
+
+
+# Where the output goes
+
+
+@pytest.mark.parametrize("name", ["two\nDeleted lines.txt", "\x1b[2Jclear.txt", "\u2028.txt"])
+def test_a_name_cannot_break_lines_or_steer_a_terminal(
+    run: Run, put: Put, keys: Keys, server: Server, name: str
+) -> None:
+    """Anyone who uploads may have chosen it."""
+    Document.objects.create(plain=f"no {name}")
+    put(site.PRIVATE_BUCKET, name)
+    assert len(keys(site.PRIVATE_BUCKET)) == 2
+    told = run(COMMAND, "--check-missing", "--bucket", site.PRIVATE_BUCKET, *NOW)
+    shown = name.encode("unicode_escape").decode()
+    deleted, _, missing, _ = told.splitlines()
+    assert deleted == f"Deleted http://{server.endpoint}/{site.PRIVATE_BUCKET}/{shown}"
+    assert missing.endswith(f"plain: no {shown}")
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+def test_an_output_that_cannot_carry_a_name_does_not_stop_the_run(put: Put, keys: Keys) -> None:
+    """As a file has on Windows, or in a cron job with an old locale."""
+    put(site.PRIVATE_BUCKET, "\u65e5.txt")
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
+    call_command(COMMAND, *NOW, stdout=out)
+    assert b"/\\u65e5.txt\n" in raw.getvalue()
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+
+
+class Closed(io.StringIO):
+    """What ``head`` leaves behind."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError("Broken pipe")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_an_output_that_nobody_reads_any_more_stops_the_run(put: Put, arguments: list[str]) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with pytest.raises(CommandError, match=r"output cannot be written: Broken pipe\. The run stopped"):
+        call_command(COMMAND, "--dry-run", *arguments, *NOW, stdout=Closed())
+
+
+def test_no_stream_need_be_open(put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after ``<&- >&- 2>&-``."""
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with monkeypatch.context() as patched:
+        for name in ("stdin", "stdout", "stderr"):
+            patched.setattr(sys, name, None)
+        call_command(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT]

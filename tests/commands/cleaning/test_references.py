@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
@@ -10,14 +10,17 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
-from django_minio_backend import references
+from django_minio_backend import bulk, references
+from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document, private_storage
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
+    from django_minio_backend.models import MinioBackend
     from tests.commands.cleaning.conftest import Keys, Put
     from tests.commands.conftest import Run
 
@@ -206,3 +209,56 @@ def test_a_model_is_asked_by_a_plain_queryset() -> None:
     assert isinstance(Paper._base_manager, Visible)
     assert issubclass(Visible, models.Manager)
     assert issubclass(OperationalError, DatabaseError)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_object_that_a_row_names_as_it_stands_is_no_orphan(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """Another program has stored it, and this version looks for it under a normalised name."""
+    name = "folder\\odd.txt"
+    put(site.PRIVATE_BUCKET, name)
+    there = keys(site.PRIVATE_BUCKET)  # some servers have a normalised key for it
+    put(site.PRIVATE_BUCKET, "folder/orphan.txt")
+    pages = bulk.pages
+
+    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(*arguments, **more)
+        Document.objects.get_or_create(plain=name)
+
+    if late:
+        monkeypatch.setattr(bulk, "pages", slow)
+    else:
+        Document.objects.create(plain=name)
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == there
+
+
+@pytest.mark.parametrize("by_signal", [False, True])
+def test_a_late_row_of_a_storage_with_keys_of_its_own_saves_its_object(
+    run: Run, put: Put, keys: Keys, archive: ModuleType, monkeypatch: pytest.MonkeyPatch, *, by_signal: bool
+) -> None:
+    """A key does not tell which name leads to it, so every name is asked for again."""
+    saved(archive.Shelf, special="a.txt")
+    put(site.PRIVATE_BUCKET, "special/a.txt", "special/late.txt", "special/orphan.txt")
+    pages = bulk.pages
+    late: list[str] = []
+
+    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(*arguments, **more)
+        if not late:
+            late.append("late.txt")
+            if not by_signal:
+                saved(archive.Shelf, special="late.txt")
+
+    def named(storage: MinioBackend, among: Sequence[str] | None, **_: object) -> list[str]:
+        known = late if by_signal and isinstance(storage, archive.SpecialStorage) else []
+        return [name for name in known if among is None or name in among]
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    collect_references.connect(named)
+    try:
+        run(COMMAND, *NOW)
+    finally:
+        collect_references.disconnect(named)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "special/a.txt", "special/late.txt"]

@@ -11,7 +11,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from django_minio_backend import bulk, listings, orphans
 from django_minio_backend.models import MinioBackend
@@ -22,7 +22,7 @@ from tests.support.buckets import remove_bucket
 from tests.support.meddler import meddling, s3_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("site_buckets", "kept")]
 
 
-@pytest.mark.parametrize("age", ["", "1", "0.5", "90s", "30m", "2h", "7d", "1.5d"])
+@pytest.mark.parametrize("age", ["", "1", "0.5", "90s", "30m", "2h", "7d", "1.5d", "900000d"])
 def test_young_objects_stay(run: Run, put: Put, keys: Keys, age: str) -> None:
     """Their rows may be yet to come: an upload comes before the commit."""
     put(site.PRIVATE_BUCKET, "young.txt")
@@ -136,6 +136,19 @@ def test_rows_without_files_tell_a_right_database(run: Run, put: Put, keys: Keys
     assert keys(site.PRIVATE_BUCKET) == []
 
 
+def test_a_database_that_fails_when_asked_for_any_row_deletes_nothing(run: Run, put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+
+    def failing(execute: Any, sql: str, *arguments: Any) -> Any:
+        if "LIMIT 1" in sql:
+            raise OperationalError("the disk is on fire")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(failing), pytest.raises(CommandError, match=r"on fire.*Nothing was deleted"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+
+
 class Terminal(io.StringIO):
     """Standard input of somebody who answers."""
 
@@ -159,6 +172,15 @@ def test_on_a_terminal_it_asks_first(put: Put, keys: Keys, monkeypatch: pytest.M
     assert f"{site.PUBLIC_BUCKET}: " not in asked
     assert asked.endswith("Type 'yes' to delete: ")
     assert "Deleted " in told
+
+
+def test_the_end_of_the_input_is_no_answer(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Ctrl-D is."""
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    monkeypatch.setattr("sys.stdin", Terminal())
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
 
 
 @pytest.mark.parametrize("answer", ["no", "", "y", "yes please"])
@@ -223,6 +245,20 @@ def test_a_row_that_comes_to_refer_to_an_object_after_the_listing_saves_it(
     assert "late.txt" not in told
 
 
+def test_every_batch_is_asked_for_again(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "BATCH", 2)
+    put(site.PRIVATE_BUCKET, *"abcd")
+    delete = bulk.delete
+
+    def slow(*arguments: Any) -> bulk.Deletion:
+        Document.objects.get_or_create(plain="d")
+        return delete(*arguments)
+
+    monkeypatch.setattr(bulk, "delete", slow)
+    run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["d", KEPT]
+
+
 def test_a_late_row_of_a_namesake_saves_its_object(
     run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,26 +311,46 @@ def test_a_row_that_changes_its_name_while_rows_are_read_keeps_its_object(
     assert "after.txt" in keys(site.PRIVATE_BUCKET)
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("by_another_name", [False, True])
 def test_a_replaced_object_is_not_the_orphan_that_was_listed(
-    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    put: Put,
+    keys: Keys,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    dry_run: bool,
+    by_another_name: bool,
 ) -> None:
     """Its row is committed after the deletion: only the object itself tells that it is in use again."""
-    storage = MinioBackend(site.PRIVATE_BUCKET, "default", replace_existing=True)
+    options: dict[str, Any] = {**site.STORAGES["default"]["OPTIONS"], "replace_existing": True}
+    if by_another_name:
+        options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
+    storage = MinioBackend(**options)
     monkeypatch.setattr(Document._meta.get_field("private"), "storage", storage)
-    put(site.PRIVATE_BUCKET, "avatar.txt", "orphan.txt")
+    monkeypatch.setattr(listings, "PAGE", 1)
+    put(site.PRIVATE_BUCKET, "avatar.txt", "gone.txt", "orphan.txt")
     pages = bulk.pages
+    to_list = [site.PRIVATE_BUCKET] * (1 + by_another_name)
 
     def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
-        for page in pages(client, bucket, *arguments, **more):
-            yield page._replace(served_at=page.served_at + dt.timedelta(seconds=2))
-        if bucket == site.PRIVATE_BUCKET:
+        for number, page in enumerate(pages(client, bucket, *arguments, **more)):
+            yield page._replace(served_at=page.served_at + dt.timedelta(seconds=2 + 60 * number))
+        if bucket in to_list:
+            to_list.remove(bucket)
+            if to_list:
+                return
             wait_for_the_clock(seconds=2)
             storage.save("avatar.txt", ContentFile(b"new"))
+            storage.delete("gone.txt")
 
     monkeypatch.setattr(bulk, "pages", slow)
-    told = run(COMMAND, *NOW)
-    assert keys(site.PRIVATE_BUCKET) == ["avatar.txt", KEPT]
-    assert "1 more were orphaned at first" in told
+    told = run(COMMAND, *(["--dry-run"] if dry_run else []), *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["avatar.txt", KEPT, *(["orphan.txt"] if dry_run else [])]
+    assert "avatar.txt" not in told
+    assert by_another_name or "gone.txt" not in told
+    assert "2 more were orphaned at first, and something refers to them or has replaced them by now" in told
 
 
 def wait_for_the_clock(*, seconds: int) -> None:
@@ -302,37 +358,52 @@ def wait_for_the_clock(*, seconds: int) -> None:
     time.sleep(seconds)
 
 
-def test_a_connection_that_was_idle_for_long_is_renewed_before_the_last_question(
-    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("rows", ["with a file", "without"])
+def test_connections_that_a_listing_has_left_idle_are_renewed(
+    run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, rows: str
 ) -> None:
     """A listing can take longer than a database keeps idle connections."""
-    done: list[str] = []
-
-    def noted(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        def called(*arguments: Any) -> Any:
-            done.append(what)
-            return original(*arguments)
-
-        return called
-
-    for owner, name in ((connection, "close_if_unusable_or_obsolete"), (bulk, "delete")):
-        monkeypatch.setattr(owner, name, noted(name, getattr(owner, name)))
+    if rows == "without":
+        Document.objects.update(plain="", public="")  # so that it is asked whether there is any row
     put(site.PRIVATE_BUCKET, "orphan.txt")
-    run(COMMAND, *NOW)
-    assert done == ["close_if_unusable_or_obsolete", "delete"]
-    assert keys(site.PRIVATE_BUCKET) == [KEPT]
+    Document.objects.create(plain="missing.txt")
+    idle: list[str] = []
+    pages, renew = bulk.pages, connection.close_if_unusable_or_obsolete
+
+    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(*arguments, **more)
+        idle.append("closed by the server")
+
+    def renewed() -> None:
+        idle.clear()
+        renew()
+
+    def asked(execute: Any, sql: str, *arguments: Any) -> Any:
+        if idle:
+            raise OperationalError(idle[0])
+        return execute(sql, *arguments)
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", renewed)
+    with connection.execute_wrapper(asked):
+        told = run(COMMAND, "--check-missing", *NOW)
+    assert "1 orphaned objects deleted" in told
+    assert "plain: missing.txt" in told
+    with connection.execute_wrapper(asked):
+        assert "1 references to missing objects" in run(COMMAND, "--check-missing", *NOW)  # without any orphan
 
 
 # Failures
 
 
-def test_a_database_error_deletes_nothing_and_fails(run: Run, put: Put, keys: Keys) -> None:
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_a_database_error_deletes_nothing_and_fails(run: Run, put: Put, keys: Keys, kind: type[Exception]) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
     put(site.PUBLIC_BUCKET, "orphan.txt")
 
     def failing(execute: Any, sql: str, *arguments: Any) -> Any:
         if '"image"' in sql:  # the last field that is read
-            raise OperationalError("the disk is on fire")
+            raise kind("the disk is on fire")
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(failing), pytest.raises(CommandError, match=r"on fire.*Nothing was deleted"):
@@ -365,13 +436,16 @@ def test_a_table_that_is_in_no_database_deletes_nothing_and_fails(
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
 
 
-def test_a_database_that_fails_right_before_the_deletion_deletes_nothing(run: Run, put: Put, keys: Keys) -> None:
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_a_database_that_fails_right_before_the_deletion_deletes_nothing(
+    run: Run, put: Put, keys: Keys, kind: type[Exception]
+) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
     put(site.PUBLIC_BUCKET, "orphan.txt")
 
     def failing(execute: Any, sql: str, *arguments: Any) -> Any:
         if " IN (" in sql:
-            raise OperationalError("the disk is on fire")
+            raise kind("the disk is on fire")
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(failing), pytest.raises(CommandError, match="on fire"):
@@ -476,3 +550,38 @@ def test_a_place_that_fails_does_not_keep_the_others_from_being_cleaned(
     for bucket in (site.PRIVATE_BUCKET, site.PUBLIC_BUCKET):
         assert f"{bucket}/orphan.txt: AccessDenied" in str(failed.value)
         assert keys(bucket) == [KEPT, "orphan.txt"]
+
+
+# Options from code, which argparse does not read
+
+
+def test_one_name_from_code_is_not_as_many_as_it_has_letters(put: Put, keys: Keys) -> None:
+    put(site.PRIVATE_BUCKET, "exports/a.txt", "exports/b.txt", "each.txt", "s.txt")
+    put(site.PUBLIC_BUCKET, "exports/b.txt")
+    call_command(
+        COMMAND,
+        bucket=site.PRIVATE_BUCKET,
+        prefix="exports/",
+        exclude="exports/a.txt",
+        min_age="0",
+        stdout=io.StringIO(),
+    )
+    assert keys(site.PRIVATE_BUCKET) == ["each.txt", "exports/a.txt", KEPT, "s.txt"]
+    assert keys(site.PUBLIC_BUCKET) == ["exports/b.txt", KEPT]
+
+
+@pytest.mark.parametrize("age", ["90s", "2h", 2, 0.5, dt.timedelta(minutes=10)])
+def test_an_age_from_code_is_read(put: Put, keys: Keys, age: object) -> None:
+    put(site.PRIVATE_BUCKET, "young.txt")
+    told = io.StringIO()
+    call_command(COMMAND, min_age=age, unfinished_uploads=age, workers="2", stdout=told)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "young.txt"]
+    assert "2 objects are too young" in told.getvalue()
+
+
+@pytest.mark.parametrize("options", [{"min_age": None}, {"min_age": "soon"}, {"workers": 0}])
+def test_an_option_from_code_that_cannot_be_is_refused(put: Put, keys: Keys, options: dict[str, Any]) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with pytest.raises(CommandError):
+        call_command(COMMAND, stdout=io.StringIO(), **options)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
