@@ -87,6 +87,22 @@ def test_unfinished_uploads_are_aborted_where_that_is_asked_for(
     assert unfinished_uploads(sdk, site.PRIVATE_BUCKET) == []
 
 
+def test_on_a_terminal_it_asks_before_uploads_are_aborted(
+    run: Run, upload: Callable[[str], None], sdk: Minio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no object is orphaned."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    upload("large.bin")
+    monkeypatch.setattr("sys.stdin", Terminal("no\n"))
+    with pytest.raises(CommandError, match="Nothing was deleted"):
+        run(COMMAND, "--unfinished-uploads", "0", *NOW)
+    assert len(unfinished_uploads(sdk, site.PRIVATE_BUCKET)) == 1
+
+
 @pytest.mark.needs("signatures")  # the stand-in says of every upload that it is of 2010
 def test_young_uploads_stay(run: Run, upload: Callable[[str], None], sdk: Minio) -> None:
     upload("large.bin")

@@ -230,7 +230,8 @@ def test_an_object_that_a_row_names_as_it_stands_is_no_orphan(
         monkeypatch.setattr(bulk, "pages", slow)
     else:
         Document.objects.create(plain=name)
-    run(COMMAND, *NOW)
+    told = run(COMMAND, *NOW)
+    assert ("orphaned at first" in told) == late
     assert keys(site.PRIVATE_BUCKET) == there
 
 

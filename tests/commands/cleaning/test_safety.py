@@ -259,6 +259,30 @@ def test_every_batch_is_asked_for_again(run: Run, put: Put, keys: Keys, monkeypa
     assert keys(site.PRIVATE_BUCKET) == ["d", KEPT]
 
 
+def test_a_database_that_takes_few_parameters_is_asked_for_all_names(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(connection.features), "max_query_params", 2)
+    put(site.PRIVATE_BUCKET, *"abcde")
+    pages = bulk.pages
+    asked: list[int] = []
+
+    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+        yield from pages(*arguments, **more)
+        Document.objects.get_or_create(plain="e")
+
+    def counted(execute: Any, sql: str, parameters: Sequence[Any], *arguments: Any) -> Any:
+        if " IN (" in sql:
+            asked.append(len(parameters))
+        return execute(sql, parameters, *arguments)
+
+    monkeypatch.setattr(bulk, "pages", slow)
+    with connection.execute_wrapper(counted):
+        run(COMMAND, *NOW)
+    assert max(asked) == 2
+    assert keys(site.PRIVATE_BUCKET) == ["e", KEPT]
+
+
 def test_a_late_row_of_a_namesake_saves_its_object(
     run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
