@@ -136,9 +136,26 @@ def test_what_could_not_be_deleted_has_its_reason(answering: Answering) -> None:
     assert done.markers == 1
 
 
+def test_a_key_that_is_both_deleted_and_not_counts_as_not(answering: Answering) -> None:
+    told = "<Deleted><Key>a</Key></Deleted><Error><Key>a</Key><Code>InternalError</Code></Error>"
+    done = bulk.delete(answering(listing(told, "", root="DeleteResult")), "bucket", ["a"])
+    assert done.deleted == set()
+    assert done.failed == {"a": "InternalError"}
+
+
 def test_a_deletion_whose_answer_broke_off_is_an_error(answering: Answering) -> None:
     with pytest.raises(ProtocolError, match="broke off"):
         bulk.delete(answering("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
+
+
+def test_an_upload_that_has_ended_meanwhile_is_no_error(server: Server, minio_options: dict[str, Any]) -> None:
+    """MinIO says nothing of it, and other servers do."""
+    with meddling(server) as meddler:
+        storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint})
+        storage.s3.create_upload(storage.bucket, "a.bin", {})
+        (page,) = bulk.unfinished_uploads(storage.s3, storage.bucket)
+        meddler.rule = lambda asked: s3_error(404, "NoSuchUpload") if asked.method == "DELETE" else None
+        bulk.abort(storage.s3, storage.bucket, page.uploads[0])
 
 
 def test_an_upload_that_cannot_be_aborted_is_an_error(server: Server, minio_options: dict[str, Any]) -> None:

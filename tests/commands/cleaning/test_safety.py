@@ -576,6 +576,26 @@ def test_a_place_that_fails_does_not_keep_the_others_from_being_cleaned(
         assert keys(bucket) == [KEPT, "orphan.txt"]
 
 
+def test_a_place_that_stops_does_not_keep_the_others_from_being_cleaned(
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that is cleaned first."""
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    put(site.PUBLIC_BUCKET, "orphan.txt")
+    delete = bulk.delete
+
+    def failing(client: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:
+        if bucket == site.PRIVATE_BUCKET:
+            raise ConnectionResetError("cut off")
+        return delete(client, bucket, names)
+
+    monkeypatch.setattr(bulk, "delete", failing)
+    with pytest.raises(CommandError, match=f"{site.PRIVATE_BUCKET} stopped: cut off"):
+        run(COMMAND, *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
+    assert keys(site.PUBLIC_BUCKET) == [KEPT]
+
+
 # Options from code, which argparse does not read
 
 
