@@ -168,6 +168,8 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("bucket", "prefix", "exclude"):  # a text is one of them, and not as many as it has letters
         given = options[name]
         checked[name] = [given] if isinstance(given, str) else list(given or ())
+        if "" in checked[name]:  # as an unset variable of a script gives it; an empty prefix would be the whole bucket
+            raise CommandError(f"--{name} is empty. Nothing was deleted.")
     try:
         checked["workers"] = _workers(str(options["workers"]))
         for name in ("min_age", "unfinished_uploads"):

@@ -217,14 +217,6 @@ def test_the_bucket_of_the_static_alias_is_never_cleaned_whatever_its_class(
     assert site.PUBLIC_BUCKET not in told
 
 
-def test_a_bucket_without_a_name_is_told_as_unknown(run: Run, put: Put, keys: Keys) -> None:
-    """As an unset variable of a script gives it."""
-    put(site.PRIVATE_BUCKET, "orphan.txt")
-    with pytest.raises(CommandError, match="has a bucket ''"):
-        run(COMMAND, "--bucket", "", *NOW)
-    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
-
-
 def test_a_named_bucket_that_fields_use_is_cleaned_where_they_keep_files(
     run: Run, put: Put, keys: Keys, archive: ModuleType, settings: Settings
 ) -> None:
@@ -234,3 +226,11 @@ def test_a_named_bucket_that_fields_use_is_cleaned_where_they_keep_files(
     put(archive.LOCATED_BUCKET, "media/kept.txt", "media/orphan.txt", "other/x.txt")
     run(COMMAND, "--bucket", archive.LOCATED_BUCKET, *NOW)
     assert keys(archive.LOCATED_BUCKET) == ["media/kept.txt", "other/x.txt"]
+
+
+@pytest.mark.parametrize("option", ["--bucket", "--prefix", "--exclude"])
+def test_an_unset_variable_of_a_script_does_not_widen_the_run(run: Run, put: Put, keys: Keys, option: str) -> None:
+    put(site.PRIVATE_BUCKET, "orphan.txt")
+    with pytest.raises(CommandError, match=f"{option} is empty"):
+        run(COMMAND, option, "", *NOW)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]

@@ -176,7 +176,7 @@ def test_help_tells_what_an_age_is(capsys: pytest.CaptureFixture[str]) -> None:
 # Where the output goes
 
 
-@pytest.mark.parametrize("name", ["two\nDeleted lines.txt", "\x1b[2Jclear.txt", "\u2028.txt"])
+@pytest.mark.parametrize("name", ["two\nDeleted lines.txt", "\x9b2Jclear.txt", "\u2028.txt"])
 def test_a_name_cannot_break_lines_or_steer_a_terminal(
     run: Run, put: Put, keys: Keys, server: Server, name: str
 ) -> None:

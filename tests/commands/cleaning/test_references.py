@@ -218,7 +218,9 @@ def test_an_object_that_a_row_names_as_it_stands_is_no_orphan(
     """Another program has stored it, and this version looks for it under a normalised name."""
     name = "folder\\odd.txt"
     put(site.PRIVATE_BUCKET, name)
-    there = keys(site.PRIVATE_BUCKET)  # some servers have a normalised key for it
+    there = keys(site.PRIVATE_BUCKET)
+    if late and name not in there:
+        pytest.skip("this server has normalised the key, and the last question is for names as they are listed")
     put(site.PRIVATE_BUCKET, "folder/orphan.txt")
     pages = bulk.pages
 
