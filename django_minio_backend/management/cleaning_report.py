@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend.names import legible
+from django_minio_backend.progress import INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,7 +200,8 @@ def progress_shown_by(progress: Progress) -> Callable[[Place, Tally], None]:
     begin = time.monotonic()
 
     def tell(place: Place, tally: Tally) -> None:
-        rate = (tally.rows + tally.objects) / (time.monotonic() - begin)
+        seconds = max(time.monotonic() - begin, INTERVAL)  # some systems' clocks stand still for a while
+        rate = (tally.rows + tally.objects) / seconds
         progress.show(f"{place}: {tally.rows:,} references, {tally.objects:,} objects, {rate:,.0f} a second")
 
     return tell
