@@ -37,14 +37,14 @@ class AddressedStorage(ConfiguredStorage):
                 never outlives temporary credentials.
             response_headers: what the server is to answer with, by S3's six ``response-*`` parameters. A
                 ``response-content-disposition`` may name a file in any script.
-            http_method: GET, HEAD or PUT: what the address is for. A PUT replaces the object.
+            http_method: GET or HEAD: what the address is for. For uploads there is ``presigned_upload``.
 
-        With any of the last three, the URL of a public object is presigned as well.
+        With an expiry or response headers, the URL of a public object is presigned as well.
 
         Raises:
             ValueError: an argument cannot be.
         """
-        if expires is None and not response_headers and http_method in ("GET", "HEAD") and self._public_start:
+        if expires is None and not response_headers and http_method in object_urls.METHODS and self._public_start:
             return self._public_start + quoted_path(self._public_path(name))
         return self._signed_urls.url(self.key(name), self._wanted(expires, response_headers, http_method))
 

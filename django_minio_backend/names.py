@@ -8,6 +8,8 @@ import re
 
 from django.core.exceptions import SuspiciousFileOperation
 
+from . import headers
+
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 # What browsers have to be told right: they refuse modules, styles and WebAssembly of another type, and what mimetypes
@@ -114,7 +116,7 @@ def legible(key: str) -> str:
 def content_type(name: str, content: object) -> str:
     """Media type of an upload: what the content says of itself, else by its name, else application/octet-stream."""
     told = getattr(content, "content_type", None)
-    if isinstance(told, str) and "/" in told and told.isascii() and told.isprintable():
+    if isinstance(told, str) and "/" in told and headers.is_value(told):
         return told
     known = WEB_TYPES.get(posixpath.splitext(name)[1].lower())
     if known is not None:

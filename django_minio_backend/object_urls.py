@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-METHODS = ("GET", "HEAD", "PUT")
+METHODS = ("GET", "HEAD")
 HEADS_AT_ONCE = 16
 CACHED_SHARE = 0.8  # of its life in which a URL is given again, unless MINIO_URL_CACHE_TIMEOUT says less
 
@@ -114,12 +114,12 @@ class Wanted:
         """What url() was asked for.
 
         Raises:
-            ValueError: another method than GET, HEAD or PUT, or wrong response headers.
+            ValueError: another method than GET or HEAD, or wrong response headers.
         """
         if http_method not in METHODS:
-            raise ValueError(f"http_method is {http_method!r}, but must be one of {', '.join(METHODS)}.")
-        if headers and http_method == "PUT":
-            raise ValueError("response_headers are for GET and HEAD: a PUT is answered without them.")
+            raise ValueError(
+                f"http_method is {http_method!r}, but must be GET or HEAD. For uploads there is presigned_upload()."
+            )
         return cls(str(http_method), expires, response_headers.checked(headers))
 
 
@@ -158,13 +158,13 @@ class SignedUrls:
 
     def url(self, key: str, wanted: Wanted) -> str:
         """The URL of one object."""
-        if self._cache is None or wanted.method == "PUT":
+        if self._cache is None:
             return self._signed(key, wanted)
         return self._from_cache(self._cache, [key], wanted)[key]
 
     def urls(self, keys: Iterable[str], wanted: Wanted) -> dict[str, str]:
         """URLs by key; two round trips to the cache while it is warm, one more for what it did not know."""
-        if self._cache is None or wanted.method == "PUT":
+        if self._cache is None:
             return {key: self._signed(key, wanted) for key in keys}
         return self._from_cache(self._cache, list(dict.fromkeys(keys)), wanted)
 

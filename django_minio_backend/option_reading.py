@@ -46,7 +46,8 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
         try:
             found[spec.name] = spec.metadata["parse"](value)
         except WrongValueError as wrong:
-            shown = "a secret value" if spec.metadata["secret"] else _PASSWORD.sub(r"\1***@", repr(value))
+            shown = wrong.shown or _PASSWORD.sub(r"\1***@", repr(value))
+            shown = "a secret value" if spec.metadata["secret"] else shown
             problems.append(f"{where}: {name} is {shown}, but must be {wrong}.")
     problems += _contradictions(found, where, keys_needed=keys_needed)
     mixed = _mixed_buckets(found, where)

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from . import headers
+
 MIN_PART_SIZE = (
     5 * 1024**2
 )  # S3: every part but the last, https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -24,7 +26,15 @@ _REGION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 
 
 class WrongValueError(ValueError):
-    """A value that an option cannot take; the message tells what it must be."""
+    """A value that an option cannot take; the message tells what it must be.
+
+    Attributes:
+        shown: what errors show instead of the value, where that is nobody's business.
+    """
+
+    def __init__(self, wanted: str, *, shown: str | None = None) -> None:
+        super().__init__(wanted)
+        self.shown = shown
 
 
 def text(value: object) -> str:
@@ -187,7 +197,7 @@ def conditional_writes(value: object) -> bool | Literal["auto"]:
 def mapping(value: object) -> Mapping[str, Any]:
     """A mapping with string keys."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise WrongValueError("a mapping with string keys")
+        raise WrongValueError("a mapping with string keys", shown=f"a {type(value).__name__}")
     return value
 
 
@@ -197,7 +207,10 @@ def object_headers(value: object) -> Mapping[str, str] | Callable[[str], Mapping
         return header_mapping(value)
     if callable(value) or (isinstance(value, str) and "." in value):
         return value
-    raise WrongValueError("a mapping of headers, a function name -> mapping, or a dotted path to such a function")
+    raise WrongValueError(
+        "a mapping of headers, a function name -> mapping, or a dotted path to such a function",
+        shown=None if isinstance(value, str) else f"a {type(value).__name__}",
+    )
 
 
 def public_base_url(value: object) -> str | dict[str, str]:
@@ -235,11 +248,21 @@ def http_client(value: object) -> urllib3.PoolManager:
 
 
 def header_mapping(value: object) -> Mapping[str, str]:
-    """A mapping of header names to strings."""
-    found = mapping(value)
-    if not all(isinstance(content, str) for content in found.values()):
-        raise WrongValueError("a mapping of header names to strings")
-    return found
+    """A mapping of header names to strings that headers can have."""
+    try:
+        return headers.checked(value)
+    except headers.HeaderError as error:
+        raise WrongValueError("a mapping of header names to printable ASCII text", shown=f"wrong ({error})") from None
+
+
+def metadata(value: object) -> Mapping[str, str | list[str]]:
+    """User metadata, whose names and values headers can have."""
+    try:
+        return headers.checked_metadata(value)
+    except headers.HeaderError as error:
+        raise WrongValueError(
+            "a mapping of names that headers can have to printable ASCII text", shown=f"wrong ({error})"
+        ) from None
 
 
 def with_methods(*names: str, wanted: str) -> Callable[[Any], Any]:

@@ -195,7 +195,7 @@ class StorageOptions:
     replace_existing: bool = _option(
         "replace_existing", values.flag, False, "save() replaces an object of the same name"
     )
-    metadata: Mapping[str, Any] | None = _option("metadata", values.mapping, None, "user metadata of every upload")
+    metadata: Mapping[str, Any] | None = _option("metadata", values.metadata, None, "user metadata of every upload")
     headers: Mapping[str, str] | None = _option(
         "headers", values.header_mapping, None, "request headers of every upload"
     )

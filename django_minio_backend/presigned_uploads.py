@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
-from . import names
+from . import headers, names
 from .option_values import MAX_PART_SIZE
 from .signing import ALGORITHM, Moment, Presigner, life_of
 
@@ -26,7 +26,25 @@ if TYPE_CHECKING:
 
 RANDOM_BYTES = 16  # nobody guesses the name, and none comes twice
 CONTENT_TYPE = "Content-Type"
+FILE_NAME_VARIABLE = "${filename}"
+"""What S3 servers replace in the key of a form by the name that the browser gives the file."""
+
 _RANDOM_PART = re.compile(r"_[0-9a-f]{32}\Z")
+
+NO_COPY = {"x-amz-copy-source-if-match": "never", "x-amz-copy-source-if-none-match": "never"}
+"""Headers with which every copy fails, and which mean nothing to an upload: no ETag is "never" and is not.
+
+MinIO takes x-amz-* headers into account that nobody has signed, and x-amz-copy-source makes a copy of an upload
+(CopyObject, and UploadPartCopy for a part): of any object that the signer may read. The first of the two would do, if
+MinIO did not let whoever uploads choose the ETag as well.
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+"""
+
+NO_POWERS = {"x-amz-tagging": "", "x-minio-source-etag": "", "x-minio-source-mtime": ""}
+"""Headers by which MinIO lets whoever uploads choose more than the bytes; empty, they mean nothing.
+
+Tags can switch policies and lifecycle rules, an ETag decides about caches, and a time about what is cleaned.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,23 +144,27 @@ def check_sizes(max_size: object, size: object, method: str) -> None:
         raise ValueError(f"size must be a number of bytes from 0 to max_size ({max_size}).")
 
 
-def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """The headers as they are.
+def checked_type(content_type: object) -> str:
+    """The media type as it is.
 
     Raises:
-        ValueError: a value cannot be that of a header.
+        ValueError: it cannot be one.
     """
-    for name, value in headers.items():
-        if not value or not value.isascii() or not value.isprintable():
-            raise ValueError(f"{name} is {value!r}, but must be printable ASCII text.")
-    return headers
+    if not headers.is_value(content_type) or "/" not in str(content_type):
+        raise ValueError("content_type must be a media type such as 'text/plain', in printable ASCII text.")
+    return str(content_type)
 
 
 def form(address: str, bucket: str, region: str, credentials: Credentials, rules: UploadRules) -> PresignedUpload:
     """A form that uploads to exactly one key.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
+
+    Raises:
+        ValueError: a browser could choose a part of the key.
     """
+    if FILE_NAME_VARIABLE in rules.key:
+        raise ValueError(f"{rules.key!r} has {FILE_NAME_VARIABLE}, which S3 servers replace in a form.")
     now = int(time.time())
     moment = Moment.of(credentials, now, region)
     end = datetime.fromtimestamp(now + life_of(credentials, now, rules.expires), tz=UTC)
@@ -178,21 +200,21 @@ def put(address: str, region: str, credentials: Credentials, rules: UploadRules)
     """The URL of one PUT, which the server refuses where the key is taken."""
     now = int(time.time())
     life = life_of(credentials, now, rules.expires)
-    headers = {**rules.headers, "If-None-Match": "*"}
+    sent = headers.merged(NO_POWERS, rules.headers, NO_COPY, {"If-None-Match": "*"})
     url = Presigner(address, region).url(
         "PUT",
         rules.key,
         credentials,
         second=now,
         expires=life,
-        headers={**headers, "Content-Length": str(rules.size)},
+        headers={**sent, "Content-Length": str(rules.size)},
     )
     return PresignedUpload(
         name=rules.name,
         method="PUT",
         url=url,
         fields={},
-        headers=headers,
+        headers=sent,
         content_type=rules.content_type,
         max_size=rules.max_size,
         expires_at=datetime.fromtimestamp(now + life, tz=UTC),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from . import compression, listings, names, uploads
+from . import compression, headers, listings, names
 from .collecting import Collection, collection_of
 from .configured_storage import DefaultAlias
 from .options import DEFAULT_STATIC_FILES_BUCKET
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from minio.datatypes import Object
 
+    from . import uploads
     from .files import ObjectFile
     from .options import StorageOptions
 
@@ -83,10 +84,9 @@ class MinioBackendStatic(MinioBackend):
 
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> uploads.Target:
         target = super()._target(name, condition=condition, content=content)
-        added = {**self.own_headers(name)}
-        if isinstance(content, compression.Compressed):
-            added["Content-Encoding"] = "gzip"
-        return dataclasses.replace(target, headers=uploads.merged_headers(added, target.headers))
+        gzip = {"Content-Encoding": "gzip"} if isinstance(content, compression.Compressed) else {}
+        own = headers.checked_for(target.key, self.own_headers(name), gzip, target.headers)
+        return dataclasses.replace(target, headers=own)
 
     def own_headers(self, name: str) -> dict[str, str]:  # noqa: ARG002 - subclasses look at it
         """Headers of a file unless the options say otherwise: none."""

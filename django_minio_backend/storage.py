@@ -14,7 +14,7 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import files, listings, names, object_urls, presigned_uploads, uploads
+from . import files, headers, listings, names, object_urls, presigned_uploads, uploads
 from .addressed_storage import AddressedStorage
 from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
@@ -288,16 +288,17 @@ class MinioBackend(AddressedStorage, BucketStorage):
         from .s3 import upload_headers
 
         options = self.options
-        headers = uploads.merged_headers(
-            {"Content-Type": names.content_type(name, content)},
-            self._object_headers(name) or {},
-            options.headers or {},
-            upload_headers(options),
-        )
+        key = self.key(name)
         return uploads.Target(
             bucket=self.bucket,
-            key=self.key(name),
-            headers=headers,
+            key=key,
+            headers=headers.checked_for(
+                key,
+                {"Content-Type": names.content_type(name, content)},
+                self._object_headers(name) or {},
+                options.headers or {},
+                upload_headers(options),
+            ),
             condition=condition,
             checksum=options.checksum,
             ssec=self.ssec,
@@ -318,8 +319,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
             )
         if options.tags or options.retention or options.legal_hold or options.checksum:
             raise ValueError(f"{self!r}: tags, retention, legal_hold and checksum cannot go with a direct upload.")
-        given = {} if content_type is None else {"Content-Type": content_type}
-        return uploads.merged_headers(target.headers, presigned_uploads.checked_headers(given))
+        given = {} if content_type is None else {"Content-Type": presigned_uploads.checked_type(content_type)}
+        return headers.merged(target.headers, given)
 
     def _reader(self, key: str) -> BufferedReader:
         reader = ObjectReader(self.s3, self.bucket, key, self.ssec)

@@ -72,12 +72,6 @@ def cut(length: int | None, options: StorageOptions) -> Blocks:
     return Blocks(first=part, part=part, grows=False)
 
 
-def merged_headers(*mappings: Mapping[str, str]) -> dict[str, str]:
-    """Headers of all mappings; a later one wins, whatever the case of its name (RFC 9110, 5.1)."""
-    by_name = {name.lower(): (name, value) for mapping in mappings for name, value in mapping.items()}
-    return dict(by_name.values())
-
-
 @dataclass(frozen=True)
 class Target:
     """Where an upload goes and under which condition.
