@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
+    from django_minio_backend import MinioBackend
     from tools.demo_check import Answer
     from tools.demo_site import Site
 
@@ -150,6 +151,25 @@ def test_the_server_refuses_another_type_than_agreed(chrome: Chrome, site: Site,
     upload(chrome, site, file, title="A lie", script=CHANGE_THE_TYPE)
     assert error_of(chrome).startswith("The server refused this file: it is not of the kind")
     assert objects(site) == before
+
+
+SEND_BY_PUT = """
+const [url, headers, done] = arguments;
+fetch(url, {method: "PUT", headers, body: new Blob(["content"])}).then((answer) => done(answer.status), done);
+"""
+
+
+@pytest.mark.parametrize("left_out", [None, "x-amz-copy-source-if-match", "x-amz-tagging"])
+def test_a_page_uploads_by_a_signed_put_with_all_of_its_headers(
+    chrome: Chrome, site: Site, storage: MinioBackend, left_out: str | None
+) -> None:
+    """Browsers ask first whether they may send these headers (CORS), and send the empty ones too."""
+    upload = storage.presigned_upload("a b.txt", max_size=7, size=7, method="PUT")
+    headers = {name: value for name, value in upload.headers.items() if name != left_out}
+    chrome.get(f"{site.address}direct/")
+    status = chrome.execute_async_script(SEND_BY_PUT, upload.url, headers)
+    assert status == (200 if left_out is None else 400)
+    assert storage.exists(upload.name) is (left_out is None)
 
 
 def test_what_is_missing_is_told(chrome: Chrome, site: Site) -> None:
