@@ -39,7 +39,7 @@ def checked(headers: object) -> dict[str, str]:
             Content-Disposition is not ASCII.
     """
     if not isinstance(headers, Mapping):
-        raise HeaderError(f"headers are {type(headers).__name__}, but must be a mapping of header names to strings")
+        raise HeaderError(f"the headers are no mapping but a {type(headers).__name__}")
     return {_checked_name(name): checked_value(name, value) for name, value in headers.items()}
 
 
@@ -62,7 +62,7 @@ def checked_metadata(metadata: object) -> dict[str, str | list[str]]:
         HeaderError: as ``checked``.
     """
     if not isinstance(metadata, Mapping):
-        raise HeaderError(f"metadata is {type(metadata).__name__}, but must be a mapping of names to strings")
+        raise HeaderError(f"the metadata is no mapping but a {type(metadata).__name__}")
     return {
         _checked_name(name): [checked_value(name, str(one)) for one in value]
         if isinstance(value, (list, tuple))
@@ -83,7 +83,7 @@ def checked_value(name: str, value: object) -> str:
         HeaderError: as ``checked``.
     """
     if not isinstance(value, str):
-        raise HeaderError(f"{name!r} is {type(value).__name__}, but the value of a header is a string")
+        raise HeaderError(f"{name!r} is no string but a {type(value).__name__}")
     if name.lower() in _DISPOSITIONS:
         return encoded_disposition(name, value)
     return _plain(name, value)
@@ -98,7 +98,7 @@ def encoded_disposition(name: str, value: str) -> str:
     if _CONTROL.search(value):
         raise _control_characters(name)
     found = _file_name(value)
-    if found is None:
+    if found is None or _NO_TEXT.search(value):
         return _plain(name, value)
     kind, filename = found
     if value.isascii() and filename == _without_path(filename):

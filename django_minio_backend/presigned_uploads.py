@@ -40,10 +40,22 @@ MinIO did not let whoever uploads choose the ETag as well.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 """
 
-NO_POWERS = {"x-amz-tagging": "", "x-minio-source-etag": "", "x-minio-source-mtime": ""}
+NO_POWERS = {"x-minio-source-etag": "", "x-minio-source-mtime": ""}
 """Headers by which MinIO lets whoever uploads choose more than the bytes; empty, they mean nothing.
 
-Tags can switch policies and lifecycle rules, an ETag decides about caches, and a time about what is cleaned.
+An ETag decides about caches, and a time about what is cleaned.
+"""
+
+NO_TAGS = {"x-amz-tagging": ""}
+"""The same for tags, which can switch policies and lifecycle rules."""
+
+_KNOWS_NO_EMPTY_TAGS = re.compile(
+    r"//([^/]+\.)?(amazonaws\.com(\.cn)?|r2\.cloudflarestorage\.com|backblazeb2\.com)(:\d+)?(/|\Z)", re.IGNORECASE
+)
+"""Services that refuse the header even where it is empty, or want a permission for it, and have no need of it: one takes
+it only where it is signed, the other two have no tags.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html (Permissions)
 """
 
 
@@ -200,7 +212,8 @@ def put(address: str, region: str, credentials: Credentials, rules: UploadRules)
     """The URL of one PUT, which the server refuses where the key is taken."""
     now = int(time.time())
     life = life_of(credentials, now, rules.expires)
-    sent = headers.merged(NO_POWERS, rules.headers, NO_COPY, {"If-None-Match": "*"})
+    no_tags = {} if _KNOWS_NO_EMPTY_TAGS.search(address) else NO_TAGS
+    sent = headers.merged(no_tags, NO_POWERS, rules.headers, NO_COPY, {"If-None-Match": "*"})
     url = Presigner(address, region).url(
         "PUT",
         rules.key,

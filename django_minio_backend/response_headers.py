@@ -41,4 +41,7 @@ def _checked_value(name: object, value: object) -> str:
         raise ValueError(f"{name!r} is not a response header of S3; there are {', '.join(sorted(RESPONSE_HEADERS))}.")
     if not value:
         raise HeaderError(f"{name} must be a string that is not empty.")
-    return checked_value(str(name), value)
+    try:
+        return checked_value(str(name), value)
+    except HeaderError as error:
+        raise HeaderError(f"{error}.") from None

@@ -226,6 +226,35 @@ def test_browsers_go_to_the_external_endpoint(
     assert storage.exists(request.name)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("minio.test:9000", True),
+        ("backblazeb2.com.minio.test", True),
+        ("notbackblazeb2.com", True),
+        ("s3.us-west-004.backblazeb2.com", False),
+        ("account.r2.cloudflarestorage.com", False),
+        ("s3.eu-central-1.amazonaws.com", False),
+    ],
+)
+def test_only_services_without_need_of_it_are_sent_no_empty_tags(
+    minio_options: dict[str, Any], endpoint: str, expected: bool
+) -> None:
+    storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": endpoint})
+    upload = storage.presigned_upload("a.txt", max_size=1, size=1, method="PUT")
+    assert ("x-amz-tagging" in upload.headers) is expected
+    assert ("x-amz-tagging" in upload.url) is expected
+    assert "x-amz-copy-source-if-match" in upload.headers
+
+
+@signed
+def test_tags_of_the_storages_own_are_kept(minio_options: dict[str, Any], http: urllib3.PoolManager) -> None:
+    storage = MinioBackend(**minio_options, headers={"X-Amz-Tagging": "a=b"})
+    upload = storage.presigned_upload("a.txt", max_size=7, size=7, method="PUT")
+    assert [upload.headers[name] for name in upload.headers if name.lower() == "x-amz-tagging"] == ["a=b"]
+    assert put(http, upload, b"content").status == 200
+
+
 def test_a_host_of_its_own_is_the_address_of_a_form(minio_options: dict[str, Any]) -> None:
     storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": "minio.test"}, MINIO_VIRTUAL_HOST_STYLE=True)
     assert storage.presigned_upload("a.txt", max_size=1).url == f"http://{storage.bucket}.minio.test/"
