@@ -52,8 +52,9 @@ NO_TAGS = {"x-amz-tagging": ""}
 _KNOWS_NO_EMPTY_TAGS = re.compile(
     r"//([^/]+\.)?(amazonaws\.com(\.cn)?|r2\.cloudflarestorage\.com|backblazeb2\.com)(:\d+)?(/|\Z)", re.IGNORECASE
 )
-"""Services that refuse the header even where it is empty, or want a permission for it, and have no need of it: one takes
-it only where it is signed, the other two have no tags.
+"""Services that refuse the header even where it is empty, or want a permission for it, and have no need of it.
+
+The first takes it only where it is signed, the others have no tags.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html (Permissions)
 """

@@ -217,8 +217,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
             max_size: bytes that the file may have, at most 5 GiB.
             expires: a timedelta or seconds in which the upload has to begin.
             content_type: that it has to have; guessed from the name if not given.
-            method: "POST" for a form with a limit of size; "PUT" for a request with the bytes alone, which the server
-                refuses once the object is there.
+            method: "POST" for a form with a limit of size; "PUT" for a request with the bytes alone and all of the
+                ``headers``, which the server refuses once the object is there.
             size: bytes that the file has, which are then required; "PUT" needs it.
             max_length: of the name, in characters, as the model's field has it.
 
@@ -226,8 +226,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
         Raises:
             SuspiciousFileOperation: the name is absolute or leaves the storage.
-            ValueError: an argument cannot be, or the upload would need a secret of the server's side (``sse`` with a
-                customer's key), or what a form cannot carry (``tags``, ``retention``, ``legal_hold``).
+            ValueError: an argument or a header cannot be, a form's name has ``${filename}``, the upload would need a
+                secret of the server's side (``sse`` with a customer's key), or what a form cannot carry (``tags``, ``retention``, ``legal_hold``).
         """
         if method not in ("POST", "PUT"):
             raise ValueError(f"method is {method!r}, but must be POST or PUT.")

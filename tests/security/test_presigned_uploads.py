@@ -237,12 +237,8 @@ class TestAccountOfTheReadme:
         if server.kind != "minio":
             pytest.skip(f"{server.kind} has no users to make by MinIO's administration")
         bucket = minio_options["MINIO_DEFAULT_BUCKET"]
-        text = (
-            README.read_text(encoding="utf-8")
-            .partition("#### Direct uploads on MinIO")[2]
-            .partition("```json\n")[2]
-            .partition("```")[0]
-        )
+        section = README.read_text(encoding="utf-8").partition("#### Direct uploads on MinIO")[2]
+        text = section.partition("```json\n")[2].partition("```")[0]
         user, password = uuid.uuid4().hex[:16], uuid.uuid4().hex
         keys = StaticProvider(server.access_key, server.secret_key)
         admin = MinioAdmin(endpoint=server.endpoint, credentials=keys, secure=server.secure)

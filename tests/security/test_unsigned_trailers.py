@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tools.servers import Server
 
+pytestmark = pytest.mark.needs("signatures")
+
 ROOT = Path(__file__).resolve().parents[2]
 TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 

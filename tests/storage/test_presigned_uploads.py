@@ -238,7 +238,7 @@ def test_browsers_go_to_the_external_endpoint(
     ],
 )
 def test_only_services_without_need_of_it_are_sent_no_empty_tags(
-    minio_options: dict[str, Any], endpoint: str, expected: bool
+    minio_options: dict[str, Any], endpoint: str, *, expected: bool
 ) -> None:
     storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": endpoint})
     upload = storage.presigned_upload("a.txt", max_size=1, size=1, method="PUT")
