@@ -226,8 +226,9 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
         Raises:
             SuspiciousFileOperation: the name is absolute or leaves the storage.
-            ValueError: an argument or a header cannot be, a form's name has ``${filename}``, the upload would need a
-                secret of the server's side (``sse`` with a customer's key), or what a form cannot carry (``tags``, ``retention``, ``legal_hold``).
+            ValueError: an argument or a header cannot be, a form's name has ``${filename}``, or the upload would need a
+                secret of the server's side (``sse`` with a customer's key), or what a form cannot carry (``tags``,
+                ``retention``, ``legal_hold``).
         """
         if method not in ("POST", "PUT"):
             raise ValueError(f"method is {method!r}, but must be POST or PUT.")
