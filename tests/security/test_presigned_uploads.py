@@ -228,8 +228,15 @@ def test_no_form_lets_the_browser_name_the_file(storage: MinioBackend, folder: s
     assert "filename" in storage.presigned_upload("${filename}", max_size=7, size=7, method="PUT").name
 
 
+@pytest.mark.needs("object-lock")
 class TestAccountOfTheReadme:
-    """The policy that the README recommends for MinIO."""
+    """The policy that the README recommends for MinIO, with a bucket whose objects can be locked."""
+
+    @pytest.fixture
+    def bucket(self, sdk: Minio, bucket_name: Callable[[], str]) -> str:
+        name = bucket_name()
+        sdk.make_bucket(bucket_name=name, object_lock=True)
+        return name
 
     @pytest.fixture
     def storage(self, server: Server, minio_options: dict[str, Any]) -> MinioBackend:
