@@ -196,7 +196,7 @@ class Presigner:
 
     def _with_more(self, prepared: _Prepared, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str]:
         """The query as it is sent, and the canonical request from its query on."""
-        signed = {"host": self._host, **{name.lower(): value.strip() for name, value in headers.items()}}
+        signed = {"host": self._host, **{name.lower(): " ".join(value.split()) for name, value in headers.items()}}
         names = ";".join(sorted(signed))
         parameters = _parameters(prepared.moment, prepared.expires, names) if headers else prepared.parameters
         further = [(quoted_parameter(name), quoted_parameter(value)) for name, value in sorted(query.items())]
