@@ -46,7 +46,7 @@ def covers(test: str, node: str) -> bool:
 
 
 @cache
-def tests_in(path: Path) -> frozenset[str]:
+def functions_in(path: Path) -> frozenset[str]:
     """The test functions of a file, those of a class as Class::function."""
     names: set[str] = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -62,10 +62,10 @@ def problems(promises: list[Promise], root: Path) -> list[str]:
     """What is wrong between the promises and the tests below `root`."""
     wrong = [f"twice: {text}" for text, count in Counter(promise.text for promise in promises).items() if count > 1]
     files = {file.relative_to(root).as_posix(): file for file in (root / ROOM).rglob("test_*.py")}
-    nodes = {f"{name}::{test}" for name, file in files.items() for test in tests_in(file)}
+    nodes = {f"{name}::{test}" for name, file in files.items() for test in functions_in(file)}
     for promise in promises:
         path = promise.test.partition("::")[0]
-        known = {f"{path}::{test}" for test in tests_in(root / path)} if (root / path).is_file() else set()
+        known = {f"{path}::{test}" for test in functions_in(root / path)} if (root / path).is_file() else set()
         if not any(covers(promise.test, node) for node in known):
             wrong.append(f"no such test: {promise.test}")
     for node in sorted(nodes):
