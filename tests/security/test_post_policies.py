@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from minio.credentials.credentials import Credentials
 from minio.error import S3Error
 
 from django_minio_backend.models import MinioBackend
@@ -38,13 +39,14 @@ class Sent(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What an attacker has: a form that is alive, one that is not, and what anybody knows."""
+    """A form, and what there is around it."""
 
     form: PresignedUpload
     fields: dict[str, str]
     bucket: str
     other_bucket: str
     key: str
+    server: Server
 
     def send(self, *, url: str = "", content: bytes | None = CONTENT, **changed: str | None) -> Sent:
         """The form with other fields (a double underscore is a hyphen; None takes one away)."""
@@ -54,24 +56,22 @@ class Setting(NamedTuple):
         return Sent(url or self.form.url, [*fields, *file])
 
     def policy(self, change: Callable[[dict[str, Any]], object]) -> str:
-        """The form's policy, changed, and signed with the old signature, as nobody else can sign."""
+        """The form's policy, changed."""
         policy = json.loads(base64.b64decode(self.fields["policy"]))
         change(policy)
         return base64.b64encode(json.dumps(policy).encode()).decode()
 
+    def sign(self, access_key: str, secret_key: str, policy: str) -> Sent:
+        """The form with this policy, signed by this account at the form's own time."""
+        second = int(datetime.strptime(self.fields["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp())
+        moment = Moment.of(Credentials(access_key, secret_key), second, self.server.region)
+        return self.send(policy=policy, x__amz__credential=moment.credential, x__amz__signature=moment.sign(policy))
 
-def signed_by(key: str | None, secret: str) -> Callable[[Setting], Sent]:
-    """Sign the form anew with another secret, and where `key` is given as another account."""
 
-    def variant(given: Setting) -> Sent:
-        from minio.credentials.credentials import Credentials
-
-        second = int(datetime.strptime(given.fields["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp())
-        account = key or given.fields["x-amz-credential"].partition("/")[0]
-        moment = Moment.of(Credentials(account, secret), second, "us-east-1")
-        return given.send(x__amz__credential=moment.credential, x__amz__signature=moment.sign(given.fields["policy"]))
-
-    return variant
+def expired(given: Setting) -> Sent:
+    """A form as the storage has made it, long ago."""
+    policy = given.policy(lambda policy: policy.update(expiration="2020-01-01T00:00:00.000Z"))
+    return given.sign(given.server.access_key, given.server.secret_key, policy)
 
 
 def in_order(order: Callable[[list[Field]], list[Field]]) -> Callable[[Setting], Sent]:
@@ -141,9 +141,7 @@ VARIANTS: dict[str, Callable[[Setting], Sent]] = {
     "disposition": lambda given: given.send(Content__Disposition="attachment"),
     "storage-class": lambda given: given.send(x__amz__storage__class="REDUCED_REDUNDANCY"),
     # Another signature
-    "expired": lambda given: given.send(
-        policy=given.policy(lambda policy: policy.update(expiration="2020-01-01T00:00:00.000Z"))
-    ),
+    "expired": expired,
     "longer-life": lambda given: given.send(
         policy=given.policy(lambda policy: policy.update(expiration="2099-01-01T00:00:00.000Z"))
     ),
@@ -152,8 +150,8 @@ VARIANTS: dict[str, Callable[[Setting], Sent]] = {
     "no-signature": lambda given: given.send(x__amz__signature=None),
     "another-signature": lambda given: given.send(x__amz__signature="0" * 64),
     "no-credential": lambda given: given.send(x__amz__credential=None),
-    "another-secret": signed_by(None, "guessed-secret"),
-    "another-account": signed_by("someone-else", "guessed-secret"),
+    "another-secret": lambda given: given.sign(given.server.access_key, "guessed-secret", given.fields["policy"]),
+    "another-account": lambda given: given.sign("someone-else", "guessed-secret", given.fields["policy"]),
     "another-date": lambda given: given.send(x__amz__date=next_day(given)),
     "old-algorithm": lambda given: given.send(
         x__amz__algorithm=None,
@@ -174,10 +172,10 @@ def other_bucket(sdk: Minio, bucket_name: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def given(minio_options: dict[str, Any], other_bucket: str) -> Setting:
+def given(server: Server, minio_options: dict[str, Any], other_bucket: str) -> Setting:
     storage = MinioBackend(**minio_options, MINIO_LOCATION="inbox")
     form = storage.presigned_upload("a.txt", max_size=LARGEST, size=SMALLEST)
-    return Setting(form, form.fields, storage.bucket, other_bucket, form.fields["key"])
+    return Setting(form, form.fields, storage.bucket, other_bucket, form.fields["key"], server)
 
 
 def stored(sdk: Minio, bucket: str) -> list[str]:
@@ -193,6 +191,8 @@ def test_there_are_56_variants() -> None:
 
 
 def test_the_form_as_it_is_stores_the_file(given: Setting, sdk: Minio, http: urllib3.PoolManager) -> None:
+    unchanged = given.sign(given.server.access_key, given.server.secret_key, given.fields["policy"])
+    assert unchanged == given.send()
     assert post(http, given.send()).status == 204
     assert stored(sdk, given.bucket) == [given.key]
 
