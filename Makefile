@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-sdks lint format demo demo-check bench constraints clean
+.PHONY: help install test test-sdks lint audit format demo demo-check bench constraints clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
@@ -41,6 +41,9 @@ lint: $(READY)  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+audit: $(READY)  ## Look for known vulnerabilities and for weak workflows; AUDIT=--strict fails where nobody can be asked
+	$(BIN)/python -m tools.audit $(AUDIT)
+
 format: $(READY)  ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -54,12 +57,19 @@ demo-check: $(READY)  ## Visit the example site and check what it shows
 bench: $(READY)  ## Measure speed and memory; BENCH="--rounds 7 --only saves" measures some of it, more often
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
-constraints:  ## Write constraints-dev.txt anew with the newest versions
+# Tools that touch what is published: no newer than two weeks, in which most malicious releases are found and withdrawn.
+RELEASE_TOOLS := build hatchling twine
+
+constraints:  ## Write constraints-dev.txt and requirements-release.txt anew with the newest versions
 	$(PYTHON) -m venv --clear .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement requirements-dev.txt --editable .
 	{ head -n 1 constraints-dev.txt; .venv-constraints/bin/python -m pip freeze --exclude-editable; } > constraints-new.txt
 	mv constraints-new.txt constraints-dev.txt
+	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check uv
+	printf '%s\n' $(RELEASE_TOOLS) | .venv-constraints/bin/uv pip compile - --quiet --upgrade --universal --python-version 3.11 \
+		--exclude-newer "14 days" --generate-hashes --no-annotate --custom-compile-command "make constraints" \
+		--output-file requirements-release.txt
 	rm -rf .venv-constraints
 
 clean:  ## Remove the environment and all results

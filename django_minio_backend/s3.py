@@ -38,6 +38,7 @@ from .failures import (
     was_repeated,
 )
 from .heads import check_head, cut_short, etag_of, http_date
+from .plain_xml import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -363,7 +364,7 @@ def _text_of(response: BaseHTTPResponse, name: str, bucket: str, key: str) -> st
     """Text of the first element of that name, whatever namespace the server puts it in."""
     if not response.data:
         raise cut_short(bucket, key)
-    for element in ET.fromstring(response.data).iter():  # noqa: S314 - the server's own answer, parsed as the SDK does
+    for element in parsed(response.data).iter():
         if element.tag.rpartition("}")[2] == name:
             return element.text or ""
     raise InvalidResponseError(response.status, response.headers.get("content-type"), f"no {name} in the answer")

@@ -95,7 +95,7 @@ class Browser:
         token = self.get(address).page.token
         content_type, body = encoded({"csrfmiddlewaretoken": token, **fields}, files or {})
         headers = {"Content-Type": content_type, "Referer": address}
-        return self._answer(Request(to or address, data=body, headers=headers))  # noqa: S310
+        return self._answer(Request(to or address, data=body, headers=headers))  # noqa: S310 - the same
 
     def _answer(self, request: Request) -> Answer:
         try:

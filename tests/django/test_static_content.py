@@ -281,7 +281,7 @@ def test_uploads_carry_the_checksum_of_their_source(stat: Callable[[str], Object
     collect()
     found = stat("script.js")
     assert metadata(found)[RECORD] == f"identity:{md5(b'void 0;').hexdigest()}"  # noqa: S324 - as the ETag
-    assert str(found.etag) == md5(b"void 0;").hexdigest()  # noqa: S324
+    assert str(found.etag) == md5(b"void 0;").hexdigest()  # noqa: S324 - as the ETag
 
 
 # Where the manifest is

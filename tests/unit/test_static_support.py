@@ -58,8 +58,8 @@ def test_a_listing_tells_whether_an_object_is_the_same(
 @given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=5))
 def test_an_etag_is_that_of_one_upload_or_of_its_parts(blocks: Sequence[bytes]) -> None:
     content = static_comparison.content_of(blocks, None)
-    whole = md5(b"".join(blocks)).hexdigest()  # noqa: S324
-    parts = md5(b"".join(md5(block).digest() for block in blocks)).hexdigest()  # noqa: S324
+    whole = md5(b"".join(blocks)).hexdigest()  # noqa: S324 - as S3 has it
+    parts = md5(b"".join(md5(block).digest() for block in blocks)).hexdigest()  # noqa: S324 - as S3 has it
     assert content.size == sum(map(len, blocks))
     assert content.etag == (whole if len(blocks) == 1 else f"{parts}-{len(blocks)}")
     assert content.record == f"identity:{whole}"
@@ -79,7 +79,7 @@ def test_content_is_compressed_only_where_that_makes_it_smaller() -> None:
     small = compression.compress(ContentFile(text, "style.css"))
     assert isinstance(small, compression.Compressed)
     assert zlib.decompress(small.read(), wbits=31) == text
-    assert (small.name, small.original_md5) == ("style.css", md5(text).hexdigest())  # noqa: S324
+    assert (small.name, small.original_md5) == ("style.css", md5(text).hexdigest())  # noqa: S324 - as S3 has it
     for unchanged in (b"a{}", bytes(range(256))):
         assert compression.compress(ContentFile(unchanged, "x.css")).read() == unchanged
     assert gzip.decompress(compression.compress(ContentFile("ä" * 500)).read()).decode() == "ä" * 500
