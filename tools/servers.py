@@ -154,6 +154,7 @@ def run_minio(
     folder: Path | None = None,
     access_key: str = "",
     secret_key: str = "",
+    pools: int = 1,
 ) -> Iterator[Server]:
     """Run MinIO for the length of the block.
 
@@ -163,17 +164,20 @@ def run_minio(
         folder: Where the data lies; it is kept. Without it a temporary folder is used and removed.
         access_key: Random if not given, as is the secret key.
         secret_key: See `access_key`.
+        pools: Server pools. With more than one, each has four drives, and conditional writes work only by chance.
     """
     program = _found("minio", binary or minio_binary())
     with _workplace("minio", port, access_key, secret_key) as (server, place):
         data = folder or place / "data"
-        command = ["server", str(data), "--quiet", "--address", server.endpoint]
+        drives = [str(data)] if pools == 1 else [f"{data}/{number}/{{1...4}}" for number in range(1, pools + 1)]
+        command = ["server", *drives, "--quiet", "--address", server.endpoint]
         command += ["--console-address", f"127.0.0.1:{free_port()}"]
         variables = {
             "MINIO_ROOT_USER": server.access_key,
             "MINIO_ROOT_PASSWORD": server.secret_key,
             "MINIO_BROWSER": "off",
             "MINIO_UPDATE": "off",  # no question to the outside
+            "MINIO_CI_CD": "1",  # drives of several pools may be on one disk
             "MINIO_DOMAIN": MINIO_DOMAIN,
             "MINIO_KMS_SECRET_KEY": MINIO_KMS,
         }
