@@ -140,12 +140,13 @@ def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence
     if found is None:
         outcome.remarks.append(f"Conditional writes at {storage.base_url} were not tried: every bucket has versions.")
         return
+    example = " (MinIO with several server pools does so)" if found is trials.ConditionalWrites.UNRELIABLE else ""
     by_setting: dict[bool | str, list[str]] = {}
     for one in concerned:
         by_setting.setdefault(one.options.conditional_writes, []).append(f"'{one.options.alias}'")
     for setting, aliases in by_setting.items():
         line = (
-            f"The server at {storage.base_url} {found.value} conditional writes. MINIO_CONDITIONAL_WRITES of "
-            f"{', '.join(aliases)} is {setting!r}: {trials.ADVICE[found, setting]}."
+            f"The server at {storage.base_url} {found.value} conditional writes{example}. "
+            f"MINIO_CONDITIONAL_WRITES of {', '.join(aliases)} is {setting!r}: {trials.ADVICE[found, setting]}."
         )
         (outcome.failures if trials.is_dangerous(found, setting) else outcome.remarks).append(line)

@@ -18,15 +18,30 @@ from .errors import ConfigurationError
 from .static import MinioBackendStatic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from django.core.files.storage import Storage
 
     from .options import StorageOptions
 
+
 CACHE_FOR_GOOD = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class _Reference:
+    """A reference found in a file, with another URL in it."""
+
+    def __init__(self, match: re.Match[str], url: str) -> None:
+        self._match = match
+        self._url = url
+
+    def groupdict(self) -> dict[str, str | Any]:
+        return {**self._match.groupdict(), "url": self._url}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._match, name)
 
 
 class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
@@ -70,7 +85,9 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
         """
         if expires is None and not response_headers and http_method == "GET":
             # Django's mixin has decoded it; a percent sign that is left there and begins no escape is the name's own.
-            return iri_to_uri(_STRAY_PERCENT.sub("%25", super().url(name or "", force))) or ""
+            # A class between Django's and this one may have Storage's own signature, as Debug Toolbar's has.
+            url = super().url(name or "", force) if force else super().url(name or "")
+            return iri_to_uri(_STRAY_PERCENT.sub("%25", url)) or ""
         served = name if settings.DEBUG and not force else self.stored_name(name or "")
         return MinioBackendStatic.url(
             self, served, expires=expires, response_headers=response_headers, http_method=http_method
@@ -85,6 +102,25 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
     ) -> dict[str, str]:
         """Addresses of many files under their hashed names, by name; see ``url``."""
         return {name: self.url(name, expires=expires, response_headers=response_headers) for name in names}
+
+    def url_converter(
+        self, name: str, hashed_files: dict[str, Any], *arguments: Any, **more: Any
+    ) -> Callable[[re.Match[str]], str]:
+        """Rewrite references in a file; one that starts with the path in STATIC_URL becomes relative to the file.
+
+        On the origin of the bucket that path leads elsewhere.
+        """
+        convert: Callable[[Any], str] = super().url_converter(name, hashed_files, *arguments, **more)
+
+        def converter(match: re.Match[str]) -> str:
+            url = match.groupdict()["url"]
+            if not (url.startswith("/") and url.startswith(settings.STATIC_URL)):
+                return convert(match)
+            depth = name.replace("\\", "/").count("/")
+            relative = f"{'../' * depth or './'}{url.removeprefix(settings.STATIC_URL)}"
+            return convert(_Reference(match, relative))
+
+        return converter
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
         """The name with a hash of the content in it."""

@@ -64,17 +64,18 @@ MINIO_KMS = f"tests:{b64encode(bytes(range(32))).decode()}"
 # missing bucket. regions: a request signed for another region is refused; clocks: so is one signed an hour off.
 # large-crowds: fifty uploads of 20 MiB at once are all answered in time. encryption: with keys of the server's, where a
 # request asks for it (SSE-S3, SSE-KMS). strict-forms: fields of an upload form that its policy does not name
-# are refused.
+# are refused. line-breaks: a key may have them.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
     for kind, words in {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
-        "versioning object-lock missing-buckets conditions clocks large-crowds encryption strict-forms",
+        "versioning object-lock missing-buckets conditions clocks large-crowds encryption line-breaks strict-forms",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
-        "missing-buckets conditions regions clocks large-crowds strict-forms",
-        "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks",
-        "garage": "signatures missing-buckets regions",
+        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms",
+        "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks "
+        "line-breaks",
+        "garage": "signatures missing-buckets regions line-breaks",
         "moto": "stored-policies tags versioning missing-buckets conditions",
         "external": "signatures missing-buckets",
     }.items()
@@ -154,6 +155,7 @@ def run_minio(
     folder: Path | None = None,
     access_key: str = "",
     secret_key: str = "",
+    pools: int = 1,
 ) -> Iterator[Server]:
     """Run MinIO for the length of the block.
 
@@ -163,17 +165,20 @@ def run_minio(
         folder: Where the data lies; it is kept. Without it a temporary folder is used and removed.
         access_key: Random if not given, as is the secret key.
         secret_key: See `access_key`.
+        pools: Server pools. With more than one, each has four drives, and conditional writes work only by chance.
     """
     program = _found("minio", binary or minio_binary())
     with _workplace("minio", port, access_key, secret_key) as (server, place):
         data = folder or place / "data"
-        command = ["server", str(data), "--quiet", "--address", server.endpoint]
+        drives = [str(data)] if pools == 1 else [f"{data}/{number}/{{1...4}}" for number in range(1, pools + 1)]
+        command = ["server", *drives, "--quiet", "--address", server.endpoint]
         command += ["--console-address", f"127.0.0.1:{free_port()}"]
         variables = {
             "MINIO_ROOT_USER": server.access_key,
             "MINIO_ROOT_PASSWORD": server.secret_key,
             "MINIO_BROWSER": "off",
             "MINIO_UPDATE": "off",  # no question to the outside
+            "MINIO_CI_CD": "1",  # drives of several pools may be on one disk
             "MINIO_DOMAIN": MINIO_DOMAIN,
             "MINIO_KMS_SECRET_KEY": MINIO_KMS,
         }

@@ -13,6 +13,7 @@ import zlib
 from hashlib import md5
 from typing import TYPE_CHECKING, Any
 from unittest import mock
+from urllib.parse import urljoin
 
 import pytest
 from django.core.files.base import ContentFile
@@ -387,3 +388,65 @@ def test_another_alias_is_a_static_storage_too(bucket: str, server: Server) -> N
         storage.hashed_files = {"a.css": "a.0123.css"}
         storage.save_manifest()
         assert MinioManifestStaticStorage(storage_name="docs").url("a.css").endswith(f"/{bucket}/docs/a.0123.css")
+
+
+@pytest.mark.parametrize("prefix", ["/static/", "/assets/v1/"])
+def test_references_by_static_url_lead_to_the_bucket(
+    folder: Path, static_storage: Using, settings: Any, http: urllib3.PoolManager, prefix: str
+) -> None:
+    """On the bucket's origin there is no such path, so they become relative; other absolute ones stay as they are."""
+    settings.STATIC_URL = prefix
+    style = f"""
+        @import "{prefix}base.css";
+        .a {{ background: url({prefix}images/red.png) }}
+        .b {{ background: url('{prefix}fonts/a.svg#one') }}
+        .c {{ background: url(/elsewhere/blue.png) }}
+    """
+    write(
+        folder,
+        {
+            "base.css": f".d {{ background: url({prefix}images/red.png) }}".encode(),
+            "deep/er/site.css": style.encode(),
+            "images/red.png": b"red",
+            "fonts/a.svg": b"<svg/>",
+        },
+    )
+    with static_storage(MANIFEST):
+        collect()
+        storage = storages["staticfiles"]
+        text = ""
+        for name, count in {"base.css": 1, "deep/er/site.css": 3}.items():
+            address = storage.url(name)
+            text = http.request("GET", address).data.decode()
+            references = [
+                url for url in re.findall(r"""(?:url\(|@import url\()["']?([^"')]+)""", text) if "else" not in url
+            ]
+            assert len(references) == count
+            for reference in references:
+                found = http.request("GET", urljoin(address, reference))
+                assert found.status == 200
+                assert re.search(r"\.[0-9a-f]{12}\.", reference)
+        assert "url(/elsewhere/blue.png)" in text
+
+
+def test_a_class_in_between_may_have_the_signature_of_a_plain_storage(folder: Path, static_storage: Using) -> None:
+    """As Debug Toolbar puts one among the bases of the static storage's class."""
+    seen = []
+
+    class Noting:
+        def url(self, path: str) -> str:
+            seen.append(path)
+            return super().url(path)  # type: ignore[misc,no-any-return]
+
+    write(folder, {"a.css": b"a { }"})
+    with static_storage(MANIFEST):
+        collect()
+        storage = storages["staticfiles"]
+        plain = storage.url("a.css")
+        bases = MinioManifestStaticStorage.__bases__
+        MinioManifestStaticStorage.__bases__ = (Noting, *bases)
+        try:
+            assert storage.url("a.css") == plain
+        finally:
+            MinioManifestStaticStorage.__bases__ = bases
+    assert seen == ["a.css"]

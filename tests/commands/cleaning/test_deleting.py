@@ -177,7 +177,7 @@ def test_names_that_are_deleted_one_by_one_and_fail_do_not_hide_what_is_deleted(
     put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch, *, answers: bool
 ) -> None:
     """XML cannot carry them. A server that does not answer once is not asked for the others."""
-    put(site.PRIVATE_BUCKET, "a.txt", "b\n.txt", "c\n.txt")
+    put(site.PRIVATE_BUCKET, "a.txt", "b\x9b.txt", "c\x9b.txt")
     told = io.StringIO()
     asked: list[str] = []
     with meddling(server) as meddler:
@@ -187,13 +187,15 @@ def test_names_that_are_deleted_one_by_one_and_fail_do_not_hide_what_is_deleted(
         meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
         if not answers:
             monkeypatch.setattr("django_minio_backend.s3.S3Client.delete", cut_off(asked))
-        with pytest.raises(CommandError, match=r"Not deleted: .*/b\\n\.txt: .*\nNot deleted: .*/c\\n\.txt: ") as failed:
+        with pytest.raises(
+            CommandError, match=r"Not deleted: .*/b\\x9b\.txt: .*\nNot deleted: .*/c\\x9b\.txt: "
+        ) as failed:
             call_command(COMMAND, *NOW, stdout=told)
     assert "1 orphaned objects deleted" in told.getvalue()
     assert "/a.txt\n" in told.getvalue()
     assert str(failed.value).count("AccessDenied" if answers else "cut off") == 2
     assert answers or len(asked) == 1
-    assert keys(site.PRIVATE_BUCKET) == ["b\n.txt", "c\n.txt", KEPT]
+    assert keys(site.PRIVATE_BUCKET) == ["b\x9b.txt", "c\x9b.txt", KEPT]
 
 
 def cut_off(asked: list[str]) -> Callable[..., None]:

@@ -133,16 +133,16 @@ def test_many_failures_do_not_make_an_endless_error(put: Put, monkeypatch: pytes
 def test_the_log_tells_deletions_and_failures(
     run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, server: Server
 ) -> None:
-    put(site.PRIVATE_BUCKET, "a.txt", "b\n.txt", "locked.txt")
+    put(site.PRIVATE_BUCKET, "a.txt", "b\x9b.txt", "locked.txt")
     monkeypatch.setattr(bulk, "delete", refuse("locked.txt"))
     with caplog.at_level(logging.DEBUG, "django_minio_backend"), pytest.raises(CommandError):
         run(COMMAND, "--verbosity", "0", "--bucket", site.PRIVATE_BUCKET, *NOW)
     place = f"http://{server.endpoint}/{site.PRIVATE_BUCKET}"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("DEBUG", f"Deleted {place}/a.txt"),
-        ("DEBUG", f"Deleted {place}/b\\n.txt"),
+        ("DEBUG", f"Deleted {place}/b\\x9b.txt"),
         ("WARNING", f"Not deleted: {place}/locked.txt: AccessDenied It is locked"),
-        ("INFO", f"Deleted 2 objects of {place}, from 'a.txt' to 'b\\n.txt'"),
+        ("INFO", f"Deleted 2 objects of {place}, from 'a.txt' to 'b\\x9b.txt'"),
     ]
 
 
@@ -183,7 +183,14 @@ def test_help_tells_what_an_age_is(capsys: pytest.CaptureFixture[str]) -> None:
 # Where the output goes
 
 
-@pytest.mark.parametrize("name", ["two\nDeleted lines.txt", "\x9b2Jclear.txt", "\u2028.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("two\nDeleted lines.txt", marks=pytest.mark.needs("line-breaks"), id="line feed"),
+        pytest.param("\x9b2Jclear.txt", id="control sequence"),
+        pytest.param("\u2028.txt", id="line separator"),
+    ],
+)
 def test_a_name_cannot_break_lines_or_steer_a_terminal(
     run: Run, put: Put, keys: Keys, server: Server, name: str
 ) -> None:
