@@ -51,9 +51,6 @@ def bucket_address(options: StorageOptions, bucket: str) -> str:
         from .clients import client_for
 
         return client_for(options, external=True).address(bucket)
-    default_port = ":443" if scheme == "https" else ":80"
-    if host.endswith(default_port):
-        host = host.removesuffix(default_port).lower()
     # A certificate for *.host does not cover the dots of such a name.
     covered = not (scheme == "https" and "." in bucket)
     if options.virtual_host_style and covered:
