@@ -140,6 +140,10 @@ def test_a_site_that_trusts_its_uploads_keeps_their_types(minio_options: dict[st
 
 
 def test_the_sites_own_headers_win(minio_options: dict[str, Any]) -> None:
-    for own in ({"MINIO_OBJECT_HEADERS": {"Content-Type": "text/x-own"}}, {"headers": {"content-type": "text/x-own"}}):
+    wanted: list[dict[str, Any]] = [
+        {"MINIO_OBJECT_HEADERS": {"Content-Type": "text/x-own"}},
+        {"headers": {"content-type": "text/x-own"}},
+    ]
+    for own in wanted:
         storage = MinioBackend(**minio_options, **own)
         assert storage.stat(storage.save("a.txt", uploaded("text/html"))).content_type == "text/x-own"
