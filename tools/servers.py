@@ -63,7 +63,7 @@ MINIO_KMS = f"tests:{b64encode(bytes(range(32))).decode()}"
 # conditions: If-None-Match is honoured by one request after the other. missing-buckets: an upload does not make a
 # missing bucket. regions: a request signed for another region is refused; clocks: so is one signed an hour off.
 # large-crowds: fifty uploads of 20 MiB at once are all answered in time. encryption: with keys of the server's, where a
-# request asks for it (SSE-S3, SSE-KMS).
+# request asks for it (SSE-S3, SSE-KMS). acls: a bucket's ACL can let everyone in.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
@@ -71,7 +71,7 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
         "versioning object-lock missing-buckets conditions clocks large-crowds encryption",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
-        "missing-buckets conditions regions clocks large-crowds",
+        "missing-buckets conditions regions clocks large-crowds acls",
         "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks",
         "garage": "signatures missing-buckets regions",
         "moto": "stored-policies tags versioning missing-buckets conditions",
