@@ -123,7 +123,7 @@ def unverified_certificates(**_: Any) -> Iterator[CheckMessage]:
             for reason in _unverified(pool):
                 yield Warning(
                     f"STORAGES['{alias}']: the connections of {name} do not verify who answers: {reason}.",
-                    hint="Anyone on the way can pretend to be the server and read and change all files. Leave this out. "
+                    hint="Anyone on the way can pretend to be the server, read files and change them. Leave this out. "
                     "If the server's certificate is from an authority of your own, name that in ca_certs, or in "
                     "SSL_CERT_FILE without MINIO_HTTP_CLIENT.",
                     id="minio.W009",
