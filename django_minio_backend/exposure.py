@@ -18,7 +18,11 @@ _OF_ANYBODY = frozenset(
     {"aws:currenttime", "aws:epochtime", "aws:securetransport", "s3:delimiter", "s3:max-keys", "s3:prefix"}
 )
 _SENT_BY_CHOICE = frozenset({"aws:referer", "aws:useragent"})  # anybody can send one, or none
-_OF_OBJECTS = ("s3:existingobjecttag", "s3:objectlock")  # what these select are objects, not people
+# What these say is the server's to tell: which objects are meant, or which of the cloud's own services ask.
+_OF_THE_SERVER = (
+    *("s3:existingobjecttag", "s3:objectlock", "s3:resource", "aws:resource", "aws:requestedregion"),
+    *("aws:viaawsservice", "aws:principalisawsservice"),
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def restricts(condition: object) -> bool:
 def _is_met_by_everyone(operator: str, key: str, values: list[object]) -> bool:
     """Whether one part of a condition surely keeps nobody out."""
     quantifier, _, name = operator.lower().rpartition(":")
-    if not key or quantifier or key.startswith(_OF_OBJECTS):
+    if not key or quantifier or key.startswith(_OF_THE_SERVER):
         return False
     if key in _OF_ANYBODY:
         return True

@@ -63,6 +63,8 @@ RESTRICTED: dict[str, Any] = {
     "page": {"StringLike": {"aws:Referer": "https://good.test/*"}},
     "tag": {"StringEquals": {"s3:ExistingObjectTag/public": "yes"}},
     "other-tag": {"StringNotEquals": {"s3:ExistingObjectTag/secret": "yes"}},
+    "services-of-the-cloud": {"BoolIfExists": {"aws:ViaAWSService": "true"}},
+    "other-owner": {"StringNotEquals": {"aws:ResourceAccount": "111122223333"}},
     "signed-in": {"Null": {"aws:PrincipalArn": "false"}},
     "each-of-many": {"ForAllValues:StringEquals": {"aws:PrincipalOrgPaths": "o-1/"}},
     "one-restricts": {"Bool": {"aws:SecureTransport": "true"}, "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
