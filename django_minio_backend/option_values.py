@@ -53,7 +53,7 @@ def endpoint(value: object) -> str:
         bare = re.sub(r"^[^/]*//", "", value).rpartition("@")[2]  # a password can hold a slash
         raise WrongValueError(
             f"host[:port] without scheme and path: write '{re.split('[/?#]', bare)[0]}' and set the _USE_HTTPS "
-            "option with it"
+            "option beside it"
         )
     found = _PORT.search(value)
     host = value[: found.start()] if found else value
