@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from . import exposure
 from .errors import PoliciesNotSupportedError
 
 if TYPE_CHECKING:
@@ -48,12 +49,16 @@ class BucketPlan:
         exists: whether the bucket is there.
         current: the policy that it has; None for none.
         policy: the policy that it should have; None for none.
+        acl: of a private bucket, where the server has ACLs and was asked.
+        acl_error: why the ACL of a private bucket could not be read.
     """
 
     wanted: WantedBucket
     exists: bool
     current: Policy | None
     policy: Policy | None
+    acl: exposure.Acl | None = None
+    acl_error: Exception | None = None
 
     @property
     def sets_policy(self) -> bool:
@@ -61,9 +66,19 @@ class BucketPlan:
         return not same_policy(self.policy, self.current)
 
     @property
+    def closes_acl(self) -> bool:
+        """Whether the ACL lets everyone in, and that can be taken back without taking anything from others."""
+        return self.acl is not None and bool(self.acl.everyone) and not self.acl.others
+
+    @property
     def is_right(self) -> bool:
         """Whether nothing is to be done."""
-        return self.exists and not self.sets_policy
+        return self.exists and not self.sets_policy and not self.closes_acl
+
+    @property
+    def open_acl(self) -> str:
+        """The ACL's grants to everyone that only its owner can take back; empty if there are none."""
+        return ", ".join(self.acl.everyone) if self.acl is not None and self.acl.others else ""
 
     def told(self, *, done: bool) -> str:
         """The difference in words: as what was done, or as what is to be done. Empty if there is none."""
@@ -73,6 +88,11 @@ class BucketPlan:
         if self.sets_policy:
             kind = "hook's" if self.wanted.hook is not None else "public" if self.wanted.public else "private"
             parts.append(f"{kind} policy {'set' if done else 'is not set'} (the policy was: {_shown(self.current)})")
+            if kind == "private" and _has_an_empty_condition(self.current):
+                parts.append(f"the policy {'let' if done else 'lets'} everyone in by a condition that everyone meets")
+        if self.acl is not None and self.closes_acl:
+            words = "its ACL's grants to everyone taken back" if done else "its ACL lets everyone in"
+            parts.append(f"{words} ({', '.join(self.acl.everyone)})")
         return "; ".join(parts)
 
 
@@ -127,8 +147,22 @@ def carry_out(client: S3Client, what: BucketPlan) -> BucketPlan:
         except PoliciesNotSupportedError:
             if what.wanted.needs_policy:
                 raise
-            return replace(what, policy=what.current)
+            what = replace(what, policy=what.current)
+    if what.closes_acl:
+        client.set_private_acl(what.wanted.name)
     return what
+
+
+def with_acl(client: S3Client, what: BucketPlan) -> BucketPlan:
+    """The plan, with the ACL where that could open a private bucket: by one more request."""
+    from .failures import FAILURES
+
+    if what.wanted.public or not what.exists:
+        return what
+    try:
+        return replace(what, acl=exposure.acl_of(client, what.wanted.name))
+    except FAILURES as error:
+        return replace(what, acl_error=error)
 
 
 def ensure(client: S3Client, wanted: WantedBucket) -> None:
@@ -144,7 +178,7 @@ def plan_all(
 
     def attempt(bucket: WantedBucket) -> BucketPlan | Exception:
         try:
-            made = plan(client, bucket)
+            made = with_acl(client, plan(client, bucket))
             return carry_out(client, made) if change else made
         except FAILURES as error:
             return error
@@ -172,11 +206,11 @@ def same_policy(one: Policy | None, other: Policy | None) -> bool:
 
 
 def _closed_to_everyone(statement: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The statement, less what lets everyone in without a condition; None if nothing is left of it.
+    """The statement, less what lets everyone in without a condition that restricts; None if nothing is left of it.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-bucket-user-policy-specifying-principal-intro.html
     """
-    if statement.get("Effect") != "Allow" or statement.get("Condition"):
+    if statement.get("Effect") != "Allow" or exposure.restricts(statement.get("Condition") or {}):
         return statement
     if "NotPrincipal" in statement:  # everyone but some
         return None
@@ -188,6 +222,12 @@ def _closed_to_everyone(statement: Mapping[str, Any]) -> Mapping[str, Any] | Non
         return statement
     left = {kind: found for kind, found in named.items() if found}
     return {**statement, "Principal": left} if left else None
+
+
+def _has_an_empty_condition(policy: Policy | None) -> bool:
+    """Whether a statement lets everyone in although it has a condition."""
+    statements = _list((policy or {}).get("Statement"))
+    return any(each.get("Condition") and _closed_to_everyone(each) != each for each in statements)
 
 
 def _comparable(policy: Policy | None) -> object:

@@ -7,10 +7,12 @@ alone. SILENCED_SYSTEM_CHECKS takes their ids.
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import urllib3
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.core.checks import CheckMessage
+    from urllib3 import PoolManager
 
     from .storage import MinioBackend
 
@@ -31,18 +34,39 @@ UNSHARED_CACHES = {
     "django.core.cache.backends.locmem.LocMemCache": "each process has a cache of its own",
     "django.core.cache.backends.dummy.DummyCache": "nothing is kept at all",
 }
-# Defaults and examples of servers, of their documentation and of this package's.
-WELL_KNOWN_KEYS = frozenset({"minioadmin", "ACCESS-KEY", "Q3AM3UQ867SPQQA43P2F", "AKIAIOSFODNN7EXAMPLE"})
-WELL_KNOWN_SECRETS = frozenset(
+# Defaults and examples of servers, of their documentation and of this package's, as they are spelled there. A word that
+# people may also give a user of their own, such as "test", is known as a secret key only.
+WELL_KNOWN_KEYS = frozenset(
     {
-        "minioadmin",
-        "minio123",
-        "password",
-        "SECRET-KEY",
-        "zuf+tfteSlswRu7BJ86wekitnifILbZam1KYY3TG",
-        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        *("ACCESS-KEY", "demonstration"),  # this package: 4.x, docker-compose.yml
+        *("minioadmin", "Q3AM3UQ867SPQQA43P2F"),  # MinIO and its playground
+        *("AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"),  # AWS
+        *("some_access_key1", "some_access_key2", "some_access_key3", "any"),  # SeaweedFS
+        *("testuser", "myaccess"),  # Versity
+        "GK31c2f218a2e44f485b94239e",  # Garage
+        "rustfsadmin",  # RustFS
+        *("0555b35654ad1656d804", "555b35654ad1656d804"),  # Ceph
+        *("accessKey1", "accessKey2"),  # Zenko CloudServer
+        "AKIAIOSFOLQUICKSTART",  # lakeFS
+        "foobar_key",  # moto
     }
 )
+WELL_KNOWN_SECRETS = frozenset(
+    {
+        *("SECRET-KEY", "demonstration-only"),
+        *("minioadmin", "minio123", "minio", "zuf+tfteSlswRu7BJ86wekitnifILbZam1KYY3TG"),
+        *("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"),
+        *("some_secret_key1", "some_secret_key2", "some_secret_key3", "any"),
+        *("secret", "mysecret"),
+        "b892c0665f0ada8a4755dae98baa3b133590e11dae3bcc1f9d769d67f16c3835",
+        "rustfsadmin",
+        "h7GhxuBLTrlhVUyxSPUKUV8r/2EI4ngqJxD7iBdBYLhwluN30JaT3Q==",
+        *("verySecretKey1", "verySecretKey2"),
+        *("test", "testing", "foobar_secret", "bar"),  # LocalStack, moto, S3Mock
+        *("password", "admin", "changeme"),  # as people try
+    }
+)
+UNVERIFIED = ("CERT_NONE", "NONE", ssl.CERT_NONE)  # as urllib3 takes it
 
 
 @register(TAG, Tags.security, deploy=True)
@@ -86,6 +110,24 @@ def well_known_credentials(**_: Any) -> Iterator[CheckMessage]:
                 "MINIO_ACCESS_KEY and MINIO_SECRET_KEY.",
                 id="minio.W003",
             )
+
+
+@register(TAG, Tags.security, deploy=True)
+def unverified_certificates(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W009: a connection pool of the project's own does not verify who answers."""
+    for alias, storage in minio_storages().items():
+        options = storage.options
+        pools = [("MINIO_HTTP_CLIENT", options.http_client)] if options.use_https else []
+        pools += [("MINIO_CREDENTIALS", pool) for pool in _pools_of(options.credentials)]
+        for name, pool in pools:
+            for reason in _unverified(pool):
+                yield Warning(
+                    f"STORAGES['{alias}']: the connections of {name} do not verify who answers: {reason}.",
+                    hint="Anyone on the way can pretend to be the server, read files and change them. Leave this out. "
+                    "If the server's certificate is from an authority of your own, name that in ca_certs, or in "
+                    "SSL_CERT_FILE without MINIO_HTTP_CLIENT.",
+                    id="minio.W009",
+                )
 
 
 @register(TAG, Tags.security, Tags.staticfiles)
@@ -181,6 +223,30 @@ def misspelt_setting(**_: Any) -> Iterator[CheckMessage]:
 def _caches_urls(storage: MinioBackend) -> bool:
     """Whether presigned URLs are cached; addresses of static files are not presigned."""
     return storage.url_caching_enabled and not isinstance(storage, MinioBackendStatic)
+
+
+def _pools_of(provider: object) -> list[PoolManager]:
+    """Connection pools inside a provider of credentials, and inside of those that it chains."""
+    own = getattr(provider, "_http_client", None)
+    chained = [pool for inner in getattr(provider, "_providers", None) or () for pool in _pools_of(inner)]
+    return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained
+
+
+def _unverified(pool: PoolManager | None) -> Iterator[str]:
+    """What a pool leaves unverified; a certificate whose fingerprint is known needs nothing else."""
+    given = {} if pool is None else pool.connection_pool_kw
+    if given.get("assert_fingerprint"):
+        return
+    context = given.get("ssl_context")
+    required = given.get("cert_reqs")
+    if required is None and isinstance(context, ssl.SSLContext):
+        required = context.verify_mode
+    if required in UNVERIFIED:
+        yield "any certificate will do (cert_reqs is CERT_NONE)"
+    elif given.get("assert_hostname") is False:
+        yield "a certificate for any host will do (assert_hostname is False)"
+    elif isinstance(context, ssl.SSLContext) and not context.check_hostname:
+        yield "its ssl_context does not compare host names (check_hostname is False)"
 
 
 def _is_near(address: str) -> bool:

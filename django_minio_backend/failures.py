@@ -32,6 +32,7 @@ CONDITION_REJECTED = frozenset(
 )
 
 HTTP_BAD_REQUEST, HTTP_CONFLICT, HTTP_PRECONDITION_FAILED, HTTP_NOT_IMPLEMENTED = 400, 409, 412, 501
+HTTP_METHOD_NOT_ALLOWED = 405
 
 
 class ObjectNotFound(S3Error, FileNotFoundError):  # noqa: N818 - named as the SDK and the S3 API name the condition

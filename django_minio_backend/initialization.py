@@ -14,11 +14,11 @@ from .refusals import explained
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from .buckets import WantedBucket
+    from .buckets import BucketPlan, WantedBucket
     from .storage import MinioBackend
 
 SERVERS = 16  # looked at in parallel
-NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy and s3:DeleteBucketPolicy"
+NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:DeleteBucketPolicy and s3:PutBucketAcl"
 
 
 @dataclass
@@ -99,6 +99,7 @@ def _one_server(
         outcome.failures.append(f"No server at {storage.base_url}: {status.details}")
         return outcome
     refused: dict[str, list[str]] = {}
+    unread: dict[str, list[str]] = {}
     there = []
     for name, result in buckets.plan_all(storage.s3, wanted, change=change).items():
         if isinstance(result, PoliciesNotSupportedError):
@@ -111,13 +112,31 @@ def _one_server(
             there.append(name)
             if not result.is_right:
                 outcome.changes.append(f"Bucket '{name}' at {storage.base_url}: {result.told(done=change)}")
+            _tell_of_acl(storage, result, outcome, unread)
     outcome.failures += [
         f"{'Bucket' if len(names) == 1 else 'Buckets'} {', '.join(names)} at {storage.base_url}: {reason}"
         for reason, names in refused.items()
     ]
+    outcome.remarks += [
+        f"The ACL of {', '.join(names)} at {storage.base_url} could not be read, so it may let everyone in: {reason}"
+        for reason, names in unread.items()
+    ]
     if change and try_conditional_writes and there:
         _tell_of_conditional_writes(sharing, there, outcome)
     return outcome
+
+
+def _tell_of_acl(storage: MinioBackend, plan: BucketPlan, outcome: _Outcome, unread: dict[str, list[str]]) -> None:
+    """Note an ACL that cannot be corrected, or not even be read."""
+    name = plan.wanted.name
+    if plan.open_acl:
+        outcome.failures.append(
+            f"Bucket '{name}' at {storage.base_url}: the bucket is private, but its ACL lets everyone in "
+            f"({plan.open_acl}). It names other accounts as well: take this grant back with the server's own tools."
+        )
+    if plan.acl_error is not None:
+        reason = explained(plan.acl_error, storage.options, needed="s3:GetBucketAcl")
+        unread.setdefault(reason, []).append(f"'{name}'")
 
 
 def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence[str], outcome: _Outcome) -> None:

@@ -54,6 +54,28 @@ _COMPRESSED = {
     "xz": "application/x-xz",
 }
 
+# What browsers run, or show as a document that runs scripts; the unknown types are those in which they look for HTML.
+# PDF is none of it: viewers keep its scripts to themselves. Source: https://mimesniff.spec.whatwg.org/, 4.6 and 7.
+_KINDS_OF_ACTIVE_TYPES = {
+    "text/html": "html",
+    "application/xhtml+xml": "xhtml",
+    "image/svg+xml": "svg",
+    **dict.fromkeys(("application/xml", "text/xml", "text/xsl"), "xml"),
+    **dict.fromkeys(("*/*", "application/unknown", "unknown/unknown"), "unknown"),
+    **dict.fromkeys(
+        (
+            f"{group}/{kind}"
+            for group in ("application", "text")
+            for kind in ("ecmascript", "javascript", "x-ecmascript", "x-javascript")
+        ),
+        "javascript",
+    ),
+    **dict.fromkeys((f"text/javascript1.{digit}" for digit in range(6)), "javascript"),
+    **dict.fromkeys(("text/jscript", "text/livescript"), "javascript"),
+    "message/rfc822": "archive",  # web pages in one file, as multipart/related
+}
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.*+-]+/[\w!#$&^.*+-]+\s*(?:;[^,]*)?", re.ASCII)  # RFC 9110, 8.3.1; a list is none
+
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -113,15 +135,44 @@ def legible(key: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), key)
 
 
-def content_type(name: str, content: object) -> str:
-    """Media type of an upload: what the content says of itself, else by its name, else application/octet-stream."""
+def content_type(name: str, content: object, *, trusted: bool = False) -> str:
+    """Media type of an upload: what the content says of itself, else by its name, else application/octet-stream.
+
+    Args:
+        name: of the file.
+        content: whose ``content_type`` counts. That of an upload is chosen by whoever sends it, so active content,
+            which browsers run, counts only where the name's extension stands for the same.
+        trusted: whether the content is believed anyway.
+    """
+    by_name = type_of_name(name)
     told = getattr(content, "content_type", None)
-    if isinstance(told, str) and "/" in told and headers.is_value(told):
-        return told
-    known = WEB_TYPES.get(posixpath.splitext(name)[1].lower())
+    if not isinstance(told, str) or not headers.is_value(told):
+        return by_name
+    told = told.strip()
+    if not _MEDIA_TYPE.fullmatch(told):
+        return by_name
+    kind = _kind_of_active(told)
+    return told if trusted or kind is None or kind == _kind_of_active(by_name) else by_name
+
+
+def type_of_name(name: str) -> str:
+    """Media type that the extension of a name stands for; application/octet-stream for any other."""
+    extension = posixpath.splitext(name)[1]
+    known = WEB_TYPES.get(extension.lower())
     if known is not None:
         return known
-    guessed, encoding = mimetypes.guess_type(name)
+    if ":" in extension:  # mimetypes reads names as URLs, of which this would be the scheme
+        return "application/octet-stream"
+    guessed, encoding = mimetypes.guess_type(f"name{extension}")
     if encoding is not None:
         return _COMPRESSED.get(encoding, "application/octet-stream")
     return guessed or "application/octet-stream"
+
+
+def _kind_of_active(media_type: str) -> str | None:
+    """What a browser makes of active content; None for any other."""
+    essence = media_type.partition(";")[0].strip().lower()
+    kind = _KINDS_OF_ACTIVE_TYPES.get(essence)
+    if kind is None and essence.endswith("+xml"):
+        return "xml"
+    return "archive" if kind is None and essence.startswith("multipart/") else kind

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import response_headers
 from .option_values import MAX_EXPIRY
-from .quoting import quoted_path
-from .signing import Presigner, life_of
+from .signing import Presigner, life_of, signed_at
 from .url_cache import GONE, Pause, UrlCache
 
 if TYPE_CHECKING:
@@ -51,9 +50,6 @@ def bucket_address(options: StorageOptions, bucket: str) -> str:
         from .clients import client_for
 
         return client_for(options, external=True).address(bucket)
-    default_port = ":443" if scheme == "https" else ":80"
-    if host.endswith(default_port):
-        host = host.removesuffix(default_port).lower()
     # A certificate for *.host does not cover the dots of such a name.
     covered = not (scheme == "https" and "." in bucket)
     if options.virtual_host_style and covered:
@@ -179,12 +175,18 @@ class SignedUrls:
             self._cache.set_etag(key, GONE)
 
     def _signed(
-        self, key: str, wanted: Wanted, credentials: Credentials | None = None, query: Mapping[str, str] | None = None
+        self,
+        key: str,
+        wanted: Wanted,
+        credentials: Credentials | None = None,
+        query: Mapping[str, str] | None = None,
+        second: int | None = None,
     ) -> str:
         credentials = credentials or self._signer.credentials()
-        second = int(time.time())
-        if self._stable_for:
-            second = span_start(second, self._stable_for, wanted.expires)
+        if second is None:
+            second = int(time.time())
+            if self._stable_for:
+                second = span_start(second, self._stable_for, wanted.expires)
         expires = life_of(credentials, second, wanted.expires)
         query = wanted.query if query is None else query
         return self._presigner.url(wanted.method, key, credentials, second=second, expires=expires, query=query)
@@ -200,27 +202,49 @@ class SignedUrls:
         variant = "\0".join(
             [credentials.access_key, wanted.method, str(wanted.expires), *map("\0".join, sorted(wanted.query.items()))]
         )
-        paths = {key: f"{self._address}/{quoted_path(key)}" for key in etags}
-        found = cache.urls(etags, variant, paths)
+        # S3 ignores parameters that start with x-. This one makes the URL of other content another URL at once.
+        queries = {key: {**wanted.query, "x-etag": etag} for key, etag in etags.items()}
+        found = {
+            key: url
+            for key, url in cache.urls(etags, variant).items()
+            if self._is_ours(url, key, wanted, credentials, queries[key])
+        }
         made = {
-            # S3 ignores parameters that start with x-. This one makes the URL of other content another URL at once.
-            key: self._signed(key, wanted, credentials, {**wanted.query, "x-etag": etag})
-            for key, etag in etags.items()
-            if key not in found
+            key: self._signed(key, wanted, credentials, query) for key, query in queries.items() if key not in found
         }
         if made:
             cache.set_urls(made, etags, variant, self._cache_timeout(credentials, wanted))
         return {key: found.get(key) or made.get(key) or self._signed(key, wanted, credentials) for key in keys}
 
+    def _is_ours(self, url: str, key: str, wanted: Wanted, credentials: Credentials, query: Mapping[str, str]) -> bool:
+        """Whether a URL from the cache may be given: others write there, too.
+
+        It is signed again for the second that it names. Nothing less tells that all of it is ours, as whoever can
+        write to the cache knows all but the secret key.
+        """
+        second = signed_at(url)
+        if second is None or int(time.time()) > self._given_until(second, credentials, wanted):
+            return False
+        return url == self._signed(key, wanted, credentials, query, second)
+
+    def _given_until(self, second: int, credentials: Credentials, wanted: Wanted) -> float:
+        """The second, since 1970, up to which a URL that is signed for ``second`` may be given again."""
+        life = life_of(credentials, second, wanted.expires)
+        span = min(self._stable_for, wanted.expires // 2)
+        return second + (min(span, life) if span else self._cached_part(life))
+
     def _cache_timeout(self, credentials: Credentials, wanted: Wanted) -> int:
         """Seconds that a URL signed now may be given again: not to its end, nor beyond the span it is stable for."""
         now = time.time()
         second = span_start(int(now), self._stable_for, wanted.expires)
-        life = second + life_of(credentials, second, wanted.expires) - now
-        given = self._options.url_cache_timeout
-        timeout = given if given is not None and given < life else life * CACHED_SHARE
+        timeout = self._cached_part(second + life_of(credentials, second, wanted.expires) - now)
         span = min(self._stable_for, wanted.expires // 2)
         return int(min(timeout, second + span - now)) if span else int(timeout)
+
+    def _cached_part(self, life: float) -> float:
+        """How much of its life a URL stays in the cache."""
+        given = self._options.url_cache_timeout
+        return given if given is not None and given < life else life * CACHED_SHARE
 
     def _ask(self, keys: list[str]) -> dict[str, str]:
         """ETags by HEAD, of the objects that are there; a URL without one is signed and not cached."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.conf import settings
 
 from .errors import ConfigurationError, PrivatePublicMixedError
-from .option_values import WrongValueError
+from .option_values import WrongValueError, without_default_port
 from .options import FIELDS, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WRONG = object()
 _PASSWORD = re.compile(r"""(//|['"][^/@'"\s]*:(?!//)).*@""")  # [user:]password@ before a host, whatever is in it
+_QUERY = re.compile(r"[?#].*")  # behind the path of a URL: a token, perhaps
 RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET"}  # names of earlier versions
 
 
@@ -46,8 +47,7 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
         try:
             found[spec.name] = spec.metadata["parse"](value)
         except WrongValueError as wrong:
-            shown = wrong.shown or _PASSWORD.sub(r"\1***@", repr(value))
-            shown = "a secret value" if spec.metadata["secret"] else shown
+            shown = "a secret value" if spec.metadata["secret"] else wrong.shown or _shown(value)
             problems.append(f"{where}: {name} is {shown}, but must be {wrong}.")
     problems += _contradictions(found, where, keys_needed=keys_needed)
     mixed = _mixed_buckets(found, where)
@@ -55,7 +55,21 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
         raise ConfigurationError(*problems, *mixed)
     if mixed:
         raise PrivatePublicMixedError(*mixed)
-    return StorageOptions(alias=alias, **found)
+    return StorageOptions(alias=alias, **_in_one_spelling(found))
+
+
+def _shown(value: object) -> str:
+    """A wrong value in an error, less what a URL may hold of secrets."""
+    return _QUERY.sub("***", _PASSWORD.sub(r"\1***@", repr(value)))
+
+
+def _in_one_spelling(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, less the ports that endpoints need not name: whoever compares or signs them finds one spelling."""
+    endpoint = without_default_port(found["endpoint"], https=found["use_https"])
+    external = found["external_endpoint"]
+    if external is not None:
+        external = without_default_port(external, https=found["external_use_https"])
+    return {**found, "endpoint": endpoint, "external_endpoint": external}
 
 
 def options_of_call(given: Mapping[str, Any], *, alias: str, alias_was_given: bool, backend: str) -> StorageOptions:

@@ -23,6 +23,9 @@ CHECKSUMS = ("CRC32", "SHA1", "SHA256")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+_PORT = re.compile(r":([0-9]{0,5})\Z")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NEVER_IN_A_URL = frozenset(" \"'<>\\^`{|}")
 
 
 class WrongValueError(ValueError):
@@ -52,31 +55,51 @@ def flag(value: object) -> bool:
 
 
 def endpoint(value: object) -> str:
-    """``host`` or ``host:port``."""
+    """``host`` or ``host:port``, as browsers spell it: host in lower case, no dot at its end."""
     wanted = "host[:port], such as 'minio.example.com' or '127.0.0.1:9000'"
     if not isinstance(value, str) or not value:
         raise WrongValueError(wanted)
     if "/" in value:
-        bare = re.sub(r"^[^/]*//", "", value).rpartition("@")[2].partition("/")[0]  # a password can hold a slash
+        bare = re.sub(r"^[^/]*//", "", value).rpartition("@")[2]  # a password can hold a slash
         raise WrongValueError(
-            f"host[:port] without scheme and path: write '{bare}' and set the _USE_HTTPS option beside it"
+            f"host[:port] without scheme and path: write '{re.split('[/?#]', bare)[0]}' and set the _USE_HTTPS "
+            "option beside it"
         )
-    host, colon, port = value.rpartition(":") if re.search(r":[0-9]*\Z", value) else (value, "", "")
-    if colon and not (port and 0 < int(port) < 65536):  # noqa: PLR2004 - the range of ports
+    found = _PORT.search(value)
+    host = value[: found.start()] if found else value
+    if found and not (found[1] and 0 < int(found[1]) < 65536):  # noqa: PLR2004 - the range of ports
         raise WrongValueError(wanted)
-    if not (_HOST.fullmatch(host) or _is_bracketed_ipv6(host)):
+    port = f":{int(found[1])}" if found else ""
+    if host.startswith("[") and host.endswith("]"):
+        return f"{_ipv6(host, wanted)}{port}"
+    if not _HOST.fullmatch(host):
         raise WrongValueError(wanted)
-    return value
+    return f"{host.lower().removesuffix('.')}{port}"
 
 
-def _is_bracketed_ipv6(host: str) -> bool:
-    if not (host.startswith("[") and host.endswith("]")):
-        return False
+def without_default_port(endpoint: str, *, https: bool) -> str:
+    """An endpoint as URLs and the Host header of browsers name it: without the port that the scheme implies.
+
+    Source: RFC 3986, 6.2.3, and https://url.spec.whatwg.org/#url-serializing
+    """
+    return endpoint.removesuffix(":443" if https else ":80")
+
+
+def _ipv6(host: str, wanted: str) -> str:
+    """An address in brackets as browsers spell it (RFC 5952, but an embedded IPv4 address in hexadecimal).
+
+    Source: https://url.spec.whatwg.org/#concept-ipv6-serializer
+    """
     try:
-        ipaddress.IPv6Address(host[1:-1])
-    except ValueError:
-        return False
-    return True
+        address = ipaddress.IPv6Address(host[1:-1])
+    except ValueError as error:
+        raise WrongValueError(wanted) from error
+    if address.scope_id is not None:  # of this machine's own; no URL can have one
+        raise WrongValueError(f"{wanted}; an IPv6 address has no zone here")
+    mapped = address.ipv4_mapped
+    if mapped is None:
+        return f"[{address.compressed}]"
+    return f"[::ffff:{int(mapped) >> 16:x}:{int(mapped) & 0xFFFF:x}]"
 
 
 def region(value: object) -> str:
@@ -115,6 +138,8 @@ def location(value: object) -> str:
     """A key prefix without slashes at its ends."""
     if not isinstance(value, str):
         raise WrongValueError("a key prefix such as 'media'")
+    if _CONTROL.search(value):
+        raise WrongValueError("a key prefix without control characters, such as 'media'")
     prefix = value.strip("/")
     if prefix and any(part in ("", ".", "..") for part in prefix.split("/")):
         raise WrongValueError("a key prefix without empty, '.' or '..' parts, such as 'media/2026'")
@@ -221,16 +246,29 @@ def public_base_url(value: object) -> str | dict[str, str]:
 
 
 def _base_url(value: object) -> str:
+    """A URL that names can be appended to, scheme and host in lower case.
+
+    Names behind a query or a fragment would not be part of the path, user info would be published with every URL, and
+    the other characters end a URL where a page has it (RFC 3986, 2 and 3).
+    """
     wanted = "a URL such as 'https://cdn.example.com', or a mapping of bucket name to such a URL"
     if not isinstance(value, str):
         raise WrongValueError(wanted)
+    # Before it is taken apart: urlsplit() drops some of these without a word.
+    if not value.isprintable() or not _NEVER_IN_A_URL.isdisjoint(value):
+        raise WrongValueError(f"{wanted}, without blanks, quotes, backslashes, angle brackets and control characters")
+    if "?" in value or "#" in value:
+        raise WrongValueError(f"{wanted}, without a query or fragment")
     try:
         parts = urlsplit(value)
+        has_host = bool(parts.hostname) and parts.port != 0
     except ValueError as error:
         raise WrongValueError(wanted) from error
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme not in ("http", "https") or not has_host:
         raise WrongValueError(wanted)
-    return value.rstrip("/")
+    if "@" in parts.netloc:
+        raise WrongValueError(f"{wanted}, without user name and password: every visitor would learn them")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
 
 
 def credentials(value: object) -> Any:

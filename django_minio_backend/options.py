@@ -163,6 +163,12 @@ class StorageOptions:
         None,
         "headers of uploads such as Cache-Control: a mapping, or a function (or dotted path to one) name -> mapping",
     )
+    trust_content_type: bool = _option(
+        "MINIO_TRUST_CONTENT_TYPE",
+        values.flag,
+        False,
+        "store uploads under the type that their sender gives, HTML and scripts included, whatever the name",
+    )
     public_base_url: str | Mapping[str, str] | None = _option(
         "MINIO_PUBLIC_BASE_URL",
         values.public_base_url,

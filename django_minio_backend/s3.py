@@ -287,6 +287,10 @@ class S3Client:
             else:
                 self.sdk.set_bucket_policy(bucket, json.dumps(policy))
 
+    def set_private_acl(self, bucket: str) -> None:
+        """Take back every grant of the bucket's ACL but the owner's (PutBucketAcl)."""
+        self._execute("PUT", bucket, None, headers={"x-amz-acl": "private"}, query_params={"acl": ""})
+
     def has_versions(self, bucket: str) -> bool:
         """Whether the bucket keeps old versions of its objects, or has kept some (GetBucketVersioning)."""
         try:

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-UsingHTTPPOST.html
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+SECONDS_KEPT = 256  # some 2 KiB each
+_DATE = re.compile(r"[?&]X-Amz-Date=([0-9]{8}T[0-9]{6}Z)&")
 _PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RFC 2104
 
 
@@ -60,6 +63,15 @@ def life_of(credentials: Credentials, second: int, expires: int) -> int:
     if not isinstance(end, datetime):
         return expires
     return max(1, min(expires, int(end.replace(tzinfo=UTC).timestamp()) - second))
+
+
+def signed_at(url: str) -> int | None:
+    """The second since 1970 that a presigned URL says it is signed for; None where it says none."""
+    found = _DATE.search(url)
+    try:
+        return int(datetime.fromisoformat(found[1]).timestamp()) if found else None
+    except ValueError:  # such as the 13th month
+        return None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -126,7 +138,7 @@ class _Prepared:
 class Presigner:
     """Signs URLs of one bucket's objects.
 
-    Safe to share between threads: what is remembered is replaced as a whole, and at worst made twice.
+    Safe to share between threads: what is remembered is never changed, and at worst made twice.
 
     Args:
         address: of the bucket, as ``scheme://host/bucket`` or ``scheme://bucket.host``.
@@ -139,7 +151,7 @@ class Presigner:
         self._origin = f"{scheme}://{self._host}"
         self._path = f"{slash}{bucket}/"
         self._region = region
-        self._last: _Prepared | None = None
+        self._prepared: dict[tuple[int, int], _Prepared] = {}
 
     def url(
         self,
@@ -164,20 +176,24 @@ class Presigner:
             headers: that the request has to carry with these very values.
         """
         path = f"{self._path}{quoted_path(key)}"
-        prepared = self._last
-        if not (
-            prepared is not None
-            and prepared.moment.second == second
-            and prepared.expires == expires
-            and (prepared.moment.credentials is credentials or prepared.moment.credentials == credentials)
+        prepared = self._prepared.get((second, expires))
+        if prepared is None or not (
+            prepared.moment.credentials is credentials or prepared.moment.credentials == credentials
         ):
-            prepared = self._last = self._prepare(credentials, second, expires)
+            prepared = self._prepare(credentials, second, expires)
+            self._remember(prepared)
         sent, end = prepared.query, prepared.end
         if query or headers:
             sent, end = self._with_more(prepared, query or {}, headers or {})
         request = sha256(f"{method}\n{path}\n{end}".encode()).hexdigest()
         signature = prepared.moment.sign(f"{prepared.begin}{request}")
         return f"{self._origin}{path}?{sent}&X-Amz-Signature={signature}"
+
+    def _remember(self, prepared: _Prepared) -> None:
+        """Keep it for the next URL of that second, and for those that the cache has from other seconds."""
+        if len(self._prepared) >= SECONDS_KEPT:
+            self._prepared = {}
+        self._prepared[prepared.moment.second, prepared.expires] = prepared
 
     def _prepare(self, credentials: Credentials, second: int, expires: int) -> _Prepared:
         moment = Moment.of(credentials, second, self._region)

@@ -97,7 +97,8 @@ class MinioBackendStatic(MinioBackend):
         if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
             return False
         given = {header.lower() for header in (*(self._object_headers(name) or {}), *(self.options.headers or {}))}
-        return "content-encoding" not in given and compression.is_text(names.content_type(name, content))
+        kind = names.content_type(name, content, trusted=self.options.trust_content_type)
+        return "content-encoding" not in given and compression.is_text(kind)
 
     def delete(self, name: str) -> None:
         """Delete a file; one that is not there is no error."""

@@ -216,7 +216,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
                 can touch an object that is there already.
             max_size: bytes that the file may have, at most 5 GiB.
             expires: a timedelta or seconds in which the upload has to begin.
-            content_type: that it has to have; guessed from the name if not given.
+            content_type: that it has to have; guessed from the name if not given. It counts as yours and is not
+                compared with the name: where a browser says it, compare it with what you accept.
             method: "POST" for a form with a limit of size; "PUT" for a request with the bytes alone and all of the
                 ``headers``, which the server refuses once the object is there.
             size: bytes that the file has, which are then required; "PUT" needs it.
@@ -295,7 +296,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
             key=key,
             headers=headers.checked_for(
                 key,
-                {"Content-Type": names.content_type(name, content)},
+                {"Content-Type": names.content_type(name, content, trusted=options.trust_content_type)},
                 self._object_headers(name) or {},
                 options.headers or {},
                 upload_headers(options),

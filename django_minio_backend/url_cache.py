@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 GONE = ""
 """Stands for the ETag of an object that was deleted: its URL is signed, not cached, and nobody asks for it again."""
 
+MAX_ETAG = 256  # characters; S3's have 32 or a few more
 PAUSE = 10.0  # seconds without questions to something that has just failed
 
 
@@ -72,30 +73,31 @@ class UrlCache:
 
     def etags(self, keys: Collection[str]) -> dict[str, str]:
         """The ETags last seen, of those keys whose ETag is known; ``GONE`` for a deleted object."""
-        return self._get_many({key: self._etag_key(key) for key in keys}, str)
+        found = self._get_many({key: self._etag_key(key) for key in keys})
+        return {key: etag for key, etag in found.items() if _is_etag(etag)}
 
     def add_etag(self, key: str, etag: str) -> str:
         """Keep what a HEAD has said, unless a save has said something since; return what counts."""
         cache_key = self._etag_key(key)
         if self._call("add", cache_key, etag, timeout=self._timeout) is False:
-            return self.etags([key]).get(key, etag)
+            known = self.etags([key]).get(key)
+            if known is not None:
+                return known
+            self.set_etag(key, etag)  # what is there is none of ours
         return etag
 
     def set_etag(self, key: str, etag: str) -> None:
         """Keep what a save or delete has said."""
         self._call("set", self._etag_key(key), etag, timeout=self._timeout)
 
-    def urls(self, etags: Mapping[str, str], variant: str, paths: Mapping[str, str]) -> dict[str, str]:
-        """Cached URLs of objects with these ETags; entries that are no URL of that very object are ignored.
+    def urls(self, etags: Mapping[str, str], variant: str) -> dict[str, str]:
+        """What the cache has for objects with these ETags; the caller sees to it that it is a URL of its own.
 
         Args:
             etags: by key.
             variant: access key, method, expiry and response headers of the URLs.
-            paths: by key, what each URL starts with.
         """
-        cache_keys = {key: self._url_key(key, etag, variant) for key, etag in etags.items()}
-        found = self._get_many(cache_keys, str)
-        return {key: url for key, url in found.items() if url.startswith(f"{paths[key]}?")}
+        return self._get_many({key: self._url_key(key, etag, variant) for key, etag in etags.items()})
 
     def set_urls(self, urls: Mapping[str, str], etags: Mapping[str, str], variant: str, timeout: int) -> None:
         """Keep URLs for so many seconds."""
@@ -109,13 +111,13 @@ class UrlCache:
     def _url_key(self, key: str, etag: str, variant: str) -> str:
         return f"{self._prefix}{_digest('url', self._urls, variant, key, etag)}"
 
-    def _get_many(self, cache_keys: Mapping[str, str], kind: type[str]) -> dict[str, str]:
-        """Entries by what they are about; whatever is not of the right type is no entry of ours."""
+    def _get_many(self, cache_keys: Mapping[str, str]) -> dict[str, str]:
+        """Entries by what they are about; whatever is no string is no entry of ours."""
         if self._pause or not cache_keys:
             return {}
         found = self._call("get_many", list(cache_keys.values())) or {}
         entries = {key: found.get(cache_key) for key, cache_key in cache_keys.items()}
-        return {key: entry for key, entry in entries.items() if isinstance(entry, kind)}
+        return {key: entry for key, entry in entries.items() if isinstance(entry, str)}
 
     def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call one method of the cache; None if it fails.
@@ -134,6 +136,11 @@ class UrlCache:
             # Only the kind of error: its text may hold the entry, and with it a signed URL.
             logger.warning("Django's cache failed in %s() with %s; URLs are signed anew.", method, type(error).__name__)
             return None
+
+
+def _is_etag(entry: str) -> bool:
+    """Whether an entry can be the ETag that a server gave: it becomes part of URLs."""
+    return len(entry) <= MAX_ETAG and entry.isascii() and entry.isprintable()
 
 
 def _digest(*parts: str) -> str:

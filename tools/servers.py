@@ -64,7 +64,7 @@ MINIO_KMS = f"tests:{b64encode(bytes(range(32))).decode()}"
 # missing bucket. regions: a request signed for another region is refused; clocks: so is one signed an hour off.
 # large-crowds: fifty uploads of 20 MiB at once are all answered in time. encryption: with keys of the server's, where a
 # request asks for it (SSE-S3, SSE-KMS). strict-forms: fields of an upload form that its policy does not name
-# are refused. line-breaks: a key may have them.
+# are refused. line-breaks: a key may have them. acls: a bucket's ACL can let everyone in.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
@@ -72,7 +72,7 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
         "versioning object-lock missing-buckets conditions clocks large-crowds encryption line-breaks strict-forms",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
-        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms",
+        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms acls",
         "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks "
         "line-breaks",
         "garage": "signatures missing-buckets regions line-breaks",

@@ -22,8 +22,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("failures", "s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
-    ("deadlines", "refusals", "buckets", "trials", "health"),
-    ("answers", "listings", "bulk", "parallel_listing", "difference"),
+    ("answers", "exposure", "deadlines", "refusals", "buckets", "trials", "health"),
+    ("listings", "bulk", "parallel_listing", "difference"),
     ("folders", "compression", "static_comparison", "parallel_uploads", "progress"),
     (
         "saving",

@@ -76,7 +76,7 @@ def test_a_url_is_the_sdks_byte_for_byte(  # noqa: PLR0913 - everything that a s
     options = read(
         MINIO_ENDPOINT=endpoint, MINIO_USE_HTTPS=secure, MINIO_VIRTUAL_HOST_STYLE=virtual, MINIO_REGION=region
     )
-    sdk = Minio(endpoint, *keys, secure=secure, region=region)
+    sdk = Minio(options.endpoint, *keys, secure=secure, region=region)  # in the spelling that browsers send
     if virtual:
         sdk.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
     theirs = sdk.get_presigned_url(
