@@ -141,7 +141,7 @@ def ask(pool: PoolManager, url: str, *, seconds: float, until: float) -> BaseHTT
         if refused is None:
             raise
         raise refused from error
-    return _whole("GET", response, _read(response, HEALTH_LIMIT, request_line("GET", url), until))
+    return _whole("GET", response, _read("GET", url, response, HEALTH_LIMIT, until))
 
 
 def discard(response: BaseHTTPResponse) -> None:
@@ -167,23 +167,25 @@ def _settled(method: str, url: str, response: BaseHTTPResponse) -> BaseHTTPRespo
     Raises:
         RedirectError, BadResponseError: as ``GuardedPool.urlopen``.
     """
-    told = request_line(method, url)
     if is_redirect(response.status):
-        raise redirect_error(method, url, response, _beginning(response))
+        raise redirect_error(method, url, response, _beginning(method, url, response))
     is_good = response.status < _MULTIPLE_CHOICES
-    body = _read(response, LIMIT if is_good else ERROR_LIMIT, told)
+    body = _read(method, url, response, LIMIT if is_good else ERROR_LIMIT)
+    if not body:
+        return response  # reading nothing has given its connection back
     encoding = response.headers.get("content-encoding", "").lower()
-    if body and encoding not in ("", "identity"):
+    if encoding not in ("", "identity"):
         raise BadResponseError(
-            f"The response to {told} (HTTP {response.status}) is compressed ({printable(encoding)}), which was not "
-            "asked for, and is not decompressed. Check what stands between this machine and the server."
+            f"The response to {request_line(method, url)} (HTTP {response.status}) is compressed "
+            f"({printable(encoding)}), which was not asked for, and is not decompressed. Check what stands between "
+            "this machine and the server."
         )
     if is_good or "xml" in response.headers.get("content-type", ""):
-        _check_xml(body, told)
+        _check_xml(method, url, body)
     return _whole(method, response, body)
 
 
-def _read(response: BaseHTTPResponse, limit: int, told: str, until: float | None = None) -> bytes:
+def _read(method: str, url: str, response: BaseHTTPResponse, limit: int, until: float | None = None) -> bytes:
     """The body as it came: nothing is decompressed.
 
     Raises:
@@ -204,15 +206,15 @@ def _read(response: BaseHTTPResponse, limit: int, told: str, until: float | None
         left -= len(piece)
     discard(response)
     raise BadResponseError(
-        f"The response to {told} (HTTP {response.status}) has more than {limit // 1024} KiB, which no S3 server sends "
-        "there, and was not read further. Is this the endpoint of an S3 server?"
+        f"The response to {request_line(method, url)} (HTTP {response.status}) has more than {limit // 1024} KiB, "
+        "which no S3 server sends there, and was not read further. Is this the endpoint of an S3 server?"
     )
 
 
-def _beginning(response: BaseHTTPResponse) -> bytes:
+def _beginning(method: str, url: str, response: BaseHTTPResponse) -> bytes:
     """The body of a redirect, where S3 names the region; nothing if it is too long or breaks off."""
     try:
-        return _read(response, HEALTH_LIMIT, "")
+        return _read(method, url, response, HEALTH_LIMIT)
     except (BadResponseError, HTTPError):
         return b""
 
@@ -232,13 +234,16 @@ def _whole(method: str, response: BaseHTTPResponse, body: bytes) -> BaseHTTPResp
     )
 
 
-def _check_xml(body: bytes, told: str) -> None:
+def _check_xml(method: str, url: str, body: bytes) -> None:
     """Refuse what a parser would make much larger: entities, which S3 does not use, and masses of empty elements.
 
     Raises:
         BadResponseError: it is such a body.
     """
     if b"<!DOCTYPE" in body or b"\0" in body:  # a NUL is in every other encoding in which a parser finds the former
-        raise BadResponseError(f"The response to {told} is a document with a type or a NUL, which S3 does not send.")
-    if len(body) > ERROR_LIMIT and sum(body.count(mark) for mark in (b"<", b'"', b"'")) > MARKUP_LIMIT:
-        raise BadResponseError(f"The response to {told} has more elements than any response of S3.")
+        problem = "has a document type or a NUL, which S3 does not send"
+    elif len(body) > ERROR_LIMIT and sum(body.count(mark) for mark in (b"<", b'"', b"'")) > MARKUP_LIMIT:
+        problem = "has more elements than any that S3 sends"
+    else:
+        return
+    raise BadResponseError(f"The response to {request_line(method, url)} {problem}.")

@@ -82,11 +82,21 @@ def compressed_listing() -> bytes:
     return packed.getvalue()
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate, gzip", "br"])
-def test_nothing_is_decompressed(hostile_server: Start, server: Server, encoding: str) -> None:
-    bomb = compressed_listing()
-    running = hostile_server(lambda _: [response(200, bomb, {**XML, "Content-Encoding": encoding})])
+def test_nothing_is_decompressed(hostile_server: Start, server: Server) -> None:
+    running = hostile_server(lambda _: [response(200, compressed_listing(), {**XML, "Content-Encoding": "gzip"})])
     assert growth(server, running, MEMORY["listing"]) < 32
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate, gzip", "br", "unknown\x07"])
+def test_a_compressed_response_is_an_error(
+    hostile_server: Start, storage_at: Callable[..., MinioBackend], encoding: str, status: int
+) -> None:
+    running = hostile_server(lambda _: [response(status, gzip.compress(b"x"), {**XML, "Content-Encoding": encoding})])
+    with pytest.raises(BadResponseError, match="is compressed") as told:
+        storage_at(running.endpoint).listdir("")
+    assert f"GET http://{running.endpoint}/" in str(told.value)
+    assert str(told.value).isprintable()
 
 
 def test_responses_are_not_asked_to_be_compressed(
