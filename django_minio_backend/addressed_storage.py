@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
+def relative(name: object) -> str:
+    """A name less the slashes at its start; backslashes are slashes, too."""
+    return str("" if name is None else name).lstrip("/\\")
+
+
 class AddressedStorage(ConfiguredStorage):
     """A storage that knows the addresses of its objects."""
 
@@ -32,7 +37,8 @@ class AddressedStorage(ConfiguredStorage):
         that the cache does not know.
 
         Args:
-            name: of the object.
+            name: of the object. Slashes at its start are dropped, as Django's storages do: templates write
+                ``{% static '/css/x.css' %}``, and rows of another storage may have them. All other methods refuse them.
             expires: a timedelta or seconds, from 1 second to 7 days; MINIO_URL_EXPIRY_HOURS if not given. A URL
                 never outlives temporary credentials.
             response_headers: what the server is to answer with, by S3's six ``response-*`` parameters. A
@@ -46,7 +52,7 @@ class AddressedStorage(ConfiguredStorage):
         """
         if expires is None and not response_headers and http_method in object_urls.METHODS and self._public_start:
             return self._public_start + quoted_path(self._public_path(name))
-        return self._signed_urls.url(self.key(name), self._wanted(expires, response_headers, http_method))
+        return self._signed_urls.url(self.key(relative(name)), self._wanted(expires, response_headers, http_method))
 
     def urls(
         self,
@@ -63,7 +69,7 @@ class AddressedStorage(ConfiguredStorage):
         names = list(names)
         if expires is None and not response_headers and self._public_start:
             return {name: self.url(name) for name in names}
-        keys = {name: self.key(name) for name in names}
+        keys = {name: self.key(relative(name)) for name in names}
         urls = self._signed_urls.urls(keys.values(), self._wanted(expires, response_headers, "GET"))
         return {name: urls[key] for name, key in keys.items()}
 
@@ -113,7 +119,7 @@ class AddressedStorage(ConfiguredStorage):
 
     def _public_path(self, name: str | None) -> str:
         """The key, or the prefix of a folder: templates join file names to the URL of a folder."""
-        given = str(name or "")
+        given = relative(name)
         if given and not given.endswith("/"):
             return self.key(given)
         return names.folder_prefix(given, self.options.location)

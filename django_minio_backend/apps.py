@@ -47,10 +47,11 @@ class DjangoMinioBackendConfig(AppConfig):
 
         from . import checks  # noqa: F401 - registers them
         from .configured import check_settings
-        from .initialization import initialize
 
         asked = [alias for alias, options in check_settings().items() if options.consistency_check_on_start]
         if asked and _is_a_start(sys.argv):
+            from .initialization import initialize
+
             initialize([cast("MinioBackend", storages[alias]) for alias in asked])
 
 

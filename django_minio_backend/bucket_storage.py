@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import buckets
 from .configured_storage import ConfiguredStorage
+
+if TYPE_CHECKING:
+    from .buckets import WantedBucket
 
 
 class BucketStorage(ConfiguredStorage):
@@ -18,6 +20,8 @@ class BucketStorage(ConfiguredStorage):
 
     def check_bucket_existences(self, max_workers: int | None = None) -> None:
         """Make every bucket of this storage's settings that is missing, ``max_workers`` at a time."""
+        from . import buckets  # here and below, as few processes need it
+
         with ThreadPoolExecutor(max_workers=max_workers or buckets.WORKERS) as pool:
             list(pool.map(self._make_if_missing, [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS]))
 
@@ -27,6 +31,8 @@ class BucketStorage(ConfiguredStorage):
 
     def set_bucket_to_public(self) -> None:
         """Let anyone download this bucket's objects; their names cannot be listed."""
+        from . import buckets
+
         self.set_bucket_policy(self.bucket, buckets.public_policy(self.bucket))
 
     @property
@@ -34,8 +40,10 @@ class BucketStorage(ConfiguredStorage):
         """Buckets of this storage that hold static files, which are never cleaned: none."""
         return []
 
-    def wanted_buckets(self) -> list[buckets.WantedBucket]:
+    def wanted_buckets(self) -> list[WantedBucket]:
         """Every bucket of this storage's settings, as it should be."""
+        from . import buckets
+
         hooks = dict(self.options.policy_hooks)
         wanted = [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS, self.bucket, *hooks]
         public, address = self.PUBLIC_BUCKETS, self.options.public_base_url
@@ -50,6 +58,8 @@ class BucketStorage(ConfiguredStorage):
         ]
 
     def _ensure_bucket(self) -> None:
+        from . import buckets
+
         for wanted in self.wanted_buckets():
             if wanted.name == self.bucket:
                 buckets.ensure(self.s3, wanted)

@@ -10,7 +10,8 @@ import certifi
 from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
 from urllib3.util.ssl_match_hostname import CertificateError as HostnameError
 
-from .errors import CertificateError, ConfigurationError
+from .certificate_errors import CertificateError
+from .errors import ConfigurationError
 from .request_words import origin
 
 if TYPE_CHECKING:

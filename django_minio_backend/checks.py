@@ -12,7 +12,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import urllib3
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
@@ -227,6 +226,8 @@ def _caches_urls(storage: MinioBackend) -> bool:
 
 def _pools_of(provider: object) -> list[PoolManager]:
     """Connection pools inside a provider of credentials, and inside of those that it chains."""
+    import urllib3  # here, so that Django's start does not import it
+
     own = getattr(provider, "_http_client", None)
     chained = [pool for inner in getattr(provider, "_providers", None) or () for pool in _pools_of(inner)]
     return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained

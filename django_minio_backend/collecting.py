@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import errno
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
 from . import bulk, listings, names, parallel_uploads, static_comparison, uploads
 from .compression import Compressed
+from .current_run import open_collection
 from .errors import CollectingError
 from .folders import Folders
 from .option_values import MIN_PART_SIZE
@@ -29,15 +29,6 @@ if TYPE_CHECKING:
     from .static_comparison import Content
 
 IN_MEMORY = MIN_PART_SIZE  # of one file, which goes up in one request then; a larger one is read twice and sent at once
-
-
-_open: ContextVar[Collection | None] = ContextVar("open_collection", default=None)
-
-
-def collection_of(storage: object) -> Collection | None:
-    """The collection that this thread has open for a storage, if any."""
-    found = _open.get()
-    return found if found is not None and found.storage is storage else None
 
 
 class Collection:
@@ -78,14 +69,14 @@ class Collection:
 
     def __enter__(self) -> Self:
         self._list()
-        self._token = _open.set(self)
+        self._token = open_collection.set(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._token is not None  # noqa: S101 - entered
-        _open.reset(self._token)
+        open_collection.reset(self._token)
         self._uploads.close()
 
     # What collectstatic does

@@ -6,10 +6,22 @@ import errno
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
-from urllib3.exceptions import SSLError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .certificate_errors import CertificateError as CertificateError  # noqa: PLC0414 - exported to type checkers
+
+_LATE = "CertificateError"  # one of urllib3's errors, whose import takes longer than all else when Django starts
+
+
+def __getattr__(name: str) -> type[CertificateError]:
+    """Import the one exception that needs urllib3 when it is first asked for (PEP 562)."""
+    if name != _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .certificate_errors import CertificateError
+
+    return CertificateError
 
 
 class ConfigurationError(ImproperlyConfigured):
@@ -106,7 +118,3 @@ class RedirectError(OSError):
 
 class BadResponseError(OSError):
     """A response is none that S3 gives: larger than any, compressed unasked, or not the range that was asked for."""
-
-
-class CertificateError(SSLError):
-    """The certificate of a server is not trusted, or the file of trusted ones cannot be read; not tried again."""

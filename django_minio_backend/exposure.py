@@ -6,8 +6,6 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .answers import XmlAnswer
-
 if TYPE_CHECKING:
     from .s3 import S3Client
 
@@ -46,6 +44,7 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
     Raises:
         minio.error.MinioException, urllib3.exceptions.HTTPError: it cannot be read.
     """
+    from .answers import XmlAnswer
     from .failures import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
 
     try:

@@ -11,8 +11,6 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from django.core.files import File
 
-from .readers import ObjectReader
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
@@ -141,6 +139,8 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
     @property
     def size(self) -> int:
         """Bytes of the object as stored, or written so far."""
+        from .readers import ObjectReader  # here, as it imports urllib3
+
         raw: Any = getattr(self.file, "buffer", self.file)
         raw = getattr(raw, "raw", raw)
         return raw.size if isinstance(raw, ObjectReader) else int(raw.tell())

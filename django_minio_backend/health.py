@@ -5,11 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import urllib3
-
 from .deadlines import within
-from .errors import BadResponseError, CertificateError
-from .guarded_pool import ask
+from .errors import BadResponseError
 from .object_urls import base_url
 from .redirects import is_redirect, redirect_error
 
@@ -69,6 +66,10 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
     MinIO answers at its liveness address. Any other S3 server is asked for ``/`` without a signature, and
     its answer has to be one of S3's: a page of a web server on that port does not count.
     """
+    from urllib3.exceptions import HTTPError  # here, as it takes long when Django starts
+
+    from .certificate_errors import CertificateError
+
     address = base_url(options, external=False)
     asked = address + LIVENESS_PATH
     until = time.monotonic() + DEADLINE
@@ -84,7 +85,7 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
             status.is_available = _is_answer_of_s3(response)
     except (CertificateError, BadResponseError) as error:
         return MinioServerStatus.of_nothing(f"GET {asked} failed: {error}")
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+    except (HTTPError, OSError, ValueError) as error:
         return MinioServerStatus.of_nothing(
             f"GET {asked} was not answered: {error}. Is the server running, and the endpoint right?"
         )
@@ -97,6 +98,8 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
 
 
 def _get(client: S3Client, url: str, until: float) -> BaseHTTPResponse:
+    from .guarded_pool import ask
+
     try:
         return within(until - time.monotonic(), lambda: ask(client.http, url, seconds=TIMEOUT, until=until))
     except TimeoutError:

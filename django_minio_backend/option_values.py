@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
-import urllib3
-
 from . import headers
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
 
 MIN_PART_SIZE = (
     5 * 1024**2
@@ -278,11 +280,16 @@ def credentials(value: object) -> Any:
     raise WrongValueError("a minio.credentials Provider, or a dotted path to one or to a function that makes it")
 
 
-def http_client(value: object) -> urllib3.PoolManager:
-    """A ``urllib3.PoolManager``."""
-    if not isinstance(value, urllib3.PoolManager):
+def http_client(value: object) -> PoolManager:
+    """A ``urllib3.PoolManager``.
+
+    urllib3 is not imported for this question, as that would be most of the time that Django's start takes longer: where
+    nobody has imported it, there is no such object.
+    """
+    urllib3 = sys.modules.get("urllib3")
+    if urllib3 is None or not isinstance(value, urllib3.PoolManager):
         raise WrongValueError("a urllib3.PoolManager")
-    return value
+    return cast("PoolManager", value)
 
 
 def header_mapping(value: object) -> Mapping[str, str]:

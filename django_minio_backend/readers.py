@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import urllib3
 
-from .errors import BadResponseError, CertificateError, ObjectChangedError
+from .certificate_errors import CertificateError
+from .errors import BadResponseError, ObjectChangedError
 from .guarded_pool import discard, drain
 from .heads import range_of
 from .options import MEBIBYTE

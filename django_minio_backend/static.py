@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from . import compression, headers, listings, names
-from .collecting import Collection, collection_of
+from . import compression, headers, names
 from .configured_storage import DefaultAlias
+from .current_run import collection_of
 from .options import DEFAULT_STATIC_FILES_BUCKET
 from .storage import MinioBackend
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from minio.datatypes import Object
 
     from . import uploads
+    from .collecting import Collection
     from .files import ObjectFile
     from .options import StorageOptions
 
@@ -108,8 +109,10 @@ class MinioBackendStatic(MinioBackend):
         else:
             collection.delete(name)
 
-    def exists(self, name: str) -> bool:
+    def exists(self, name: str | None) -> bool:
         """Whether there is such a file, or a folder of that name, as ``collectstatic --clear`` asks for."""
+        if name is None:
+            return False
         collection = collection_of(self)
         if collection is not None:
             return collection.exists(name)
@@ -117,6 +120,8 @@ class MinioBackendStatic(MinioBackend):
             return True
         if not names.clean(name):  # the bucket itself, which is not there
             return False
+        from . import listings
+
         return listings.anything_below(self.s3, self.bucket, names.folder_prefix(name, self.options.location))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
@@ -141,6 +146,8 @@ class MinioBackendStatic(MinioBackend):
         self, *, dry_run: bool = False, force: bool = False, progress: Callable[[int, int], None] = lambda *_: None
     ) -> Collection:
         """What a run of collectstatic stores by, see there."""
+        from .collecting import Collection  # here, as it imports urllib3, which takes long when Django starts
+
         return Collection(self, dry_run=dry_run, force=force, progress=progress)
 
     def upload_target(self, name: str, content: object) -> uploads.Target:

@@ -14,6 +14,7 @@ from django.utils.encoding import iri_to_uri
 from django.utils.functional import SimpleLazyObject
 
 from . import names
+from .addressed_storage import relative
 from .errors import ConfigurationError
 from .static import MinioBackendStatic
 
@@ -83,12 +84,13 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
         Raises:
             ValueError: the manifest does not have the file, or an argument cannot be.
         """
+        name = relative(name)  # Django's mixin does so in DEBUG mode only, and later finds no such file
         if expires is None and not response_headers and http_method == "GET":
             # Django's mixin has decoded it; a percent sign that is left there and begins no escape is the name's own.
             # A class between Django's and this one may have Storage's own signature, as Debug Toolbar's has.
-            url = super().url(name or "", force) if force else super().url(name or "")
+            url = super().url(name, force) if force else super().url(name)
             return iri_to_uri(_STRAY_PERCENT.sub("%25", url)) or ""
-        served = name if settings.DEBUG and not force else self.stored_name(name or "")
+        served = name if settings.DEBUG and not force else self.stored_name(name)
         return MinioBackendStatic.url(
             self, served, expires=expires, response_headers=response_headers, http_method=http_method
         )

@@ -14,12 +14,11 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import files, headers, listings, names, object_urls, presigned_uploads, uploads
+from . import files, headers, names, object_urls, uploads
 from .addressed_storage import AddressedStorage
 from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
-from .readers import ObjectReader
 from .saving import AvailabilityByExists, save_under_a_free_name, saving_of
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from minio.datatypes import Object
+
+    from .presigned_uploads import PresignedUpload
 
 
 class MinioBackend(AddressedStorage, BucketStorage):
@@ -154,11 +155,13 @@ class MinioBackend(AddressedStorage, BucketStorage):
         self.s3.delete(self.bucket, key)
         self._note_deleted(key)
 
-    def exists(self, name: str) -> bool:
+    def exists(self, name: str | None) -> bool:
         """Whether the object is there. False means just that: every failure to find out is raised.
 
-        An empty name stands for the bucket itself.
+        An empty name stands for the bucket itself; None is the name of nothing.
         """
+        if name is None:
+            return False
         if not names.clean(name):
             return self.client.bucket_exists(self.bucket)
         try:
@@ -169,6 +172,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; none where there is no such folder."""
+        from . import listings
+
         prefix = names.folder_prefix(path, self.options.location)
         folders, found = [], []
         for key in listings.directly_below(self.s3, self.bucket, prefix):
@@ -208,7 +213,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
         method: Literal["POST", "PUT"] = "POST",
         size: int | None = None,
         max_length: int | None = None,
-    ) -> presigned_uploads.PresignedUpload:
+    ) -> PresignedUpload:
         """Let a browser upload one file straight to the bucket, without a request now and none through Django then.
 
         Args:
@@ -231,6 +236,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
                 secret of the server's side (``sse`` with a customer's key), or what a form cannot carry (``tags``,
                 ``retention``, ``legal_hold``).
         """
+        from . import presigned_uploads  # here, as few sites need it
+
         if method not in ("POST", "PUT"):
             raise ValueError(f"method is {method!r}, but must be POST or PUT.")
         presigned_uploads.check_sizes(max_size, size, method)
@@ -259,6 +266,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
         Raises:
             FileNotFoundError: nothing has been uploaded.
         """
+        from . import presigned_uploads
+
         accepted = presigned_uploads.another_random_name(names.clean(name))
         self._note_saved(self.key(accepted), self.s3.copy(self.bucket, self.key(name), self.key(accepted)))
         self.delete(name)
@@ -321,10 +330,14 @@ class MinioBackend(AddressedStorage, BucketStorage):
             )
         if options.tags or options.retention or options.legal_hold or options.checksum:
             raise ValueError(f"{self!r}: tags, retention, legal_hold and checksum cannot go with a direct upload.")
+        from . import presigned_uploads
+
         given = {} if content_type is None else {"Content-Type": presigned_uploads.checked_type(content_type)}
         return headers.merged(target.headers, given)
 
     def _reader(self, key: str) -> BufferedReader:
+        from .readers import ObjectReader  # here, as it imports urllib3, which takes long when Django starts
+
         reader = ObjectReader(self.s3, self.bucket, key, self.ssec)
         reader.start()
         return BufferedReader(reader, files.BUFFER)

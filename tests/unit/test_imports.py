@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from urllib3.exceptions import SSLError
 
 import django_minio_backend
+from django_minio_backend import errors
 
 PACKAGE = "django_minio_backend"
 ROOT = Path(django_minio_backend.__file__).parent
@@ -18,7 +20,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 # A module may import what stands before it, in its own row too. So there can be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        *("errors", "whole_heads", "heads", "headers", "plain_xml", "signals"),
+        *("certificate_errors", "errors", "whole_heads", "heads", "headers", "plain_xml", "signals"),
         *("request_words", "redirects", "certificates", "guarded_pool"),
     ),
     ("option_values", "options", "option_reading"),
@@ -34,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "bucket_storage",
         "addressed_storage",
         "storage",
+        "current_run",
         "collecting",
         "static",
         "static_manifest",
@@ -54,6 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 RANKS = {module: rank for rank, module in enumerate(module for layer in LAYERS for module in layer)}
 COMMANDS = [module for module in RANKS if module.startswith("management.commands.")]
 SDK_ROOMS = {"failures", "s3", "clients"}
+LATE = ("minio", "urllib3", "certifi")  # what Django's start does without; most of its time would be theirs
 
 
 SET_UP = """
@@ -154,6 +158,14 @@ def test_nobody_imports_the_rooms_of_clients_at_module_level(module: str) -> Non
     assert not [name for name in names for room in SDK_ROOMS if is_below(name, f"{PACKAGE}.{room}")]
 
 
+def test_an_error_of_urllib3s_is_imported_from_where_all_errors_are() -> None:
+    from django_minio_backend.errors import CertificateError
+
+    assert issubclass(CertificateError, SSLError)
+    with pytest.raises(AttributeError, match="has no attribute 'CertificateEror'"):
+        errors.CertificateEror  # noqa: B018 - the attribute is what is tried
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_room_imports_a_command(command: str) -> None:
     assert not [module for module, text in SOURCES.items() if command in Imports(module, text).own_modules()]
@@ -189,12 +201,12 @@ def function():
         SET_UP,
     ],
 )
-def test_the_sdk_is_not_imported_before_a_client_is_used(script: str) -> None:
+def test_neither_the_sdk_nor_urllib3_is_imported_before_a_client_is_used(script: str) -> None:
     told = subprocess.run(
         [
             sys.executable,
             "-c",
-            f"{script}\nimport sys; print([name for name in sys.modules if name.startswith('minio')])",
+            f"{script}\nimport sys; print([name for name in sys.modules if name.startswith({LATE!r})])",
         ],
         cwd=ROOT.parent,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
