@@ -1,7 +1,11 @@
-"""The exception for certificates that are not trusted; users import it from ``errors``."""
+"""The exceptions for connections that cannot be encrypted; users import them from ``errors``."""
 
 from urllib3.exceptions import SSLError
 
 
 class CertificateError(SSLError):
     """The certificate of a server is not trusted, or the file of trusted ones cannot be read; not tried again."""
+
+
+class NotHttpsError(SSLError):
+    """What listens on the port does not speak https, which MINIO_USE_HTTPS asks for; not tried again."""

@@ -10,7 +10,7 @@ import certifi
 from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
 from urllib3.util.ssl_match_hostname import CertificateError as HostnameError
 
-from .certificate_errors import CertificateError
+from .certificate_errors import CertificateError, NotHttpsError
 from .errors import ConfigurationError
 from .request_words import origin
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 _HOSTNAME_MISMATCH, _ADDRESS_MISMATCH = 62, 64
+# OpenSSL's words for a response that is no TLS; "record layer failure" since OpenSSL 3.2
+_PLAIN_TEXT = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 _UNKNOWN_ISSUER = (
     "If it is signed by an authority of your own, name the file with that authority's certificate in the environment "
     "variable SSL_CERT_FILE (or in ca_certs of the pool that MINIO_HTTP_CLIENT is)."
@@ -53,7 +55,7 @@ def trusted_authorities(*, needed: bool) -> str:
 
 
 def failure_of(error: BaseException | None) -> Exception | None:
-    """What Python says of a certificate, or of a file of certificates, inside of urllib3's errors; else None."""
+    """What no retry can mend inside of urllib3's errors: a certificate, a file of them, or no https at all; else None."""
     if isinstance(error, MaxRetryError):
         error = error.reason
     if isinstance(error, ProxyError):
@@ -61,14 +63,21 @@ def failure_of(error: BaseException | None) -> Exception | None:
     cause = error.args[0] if isinstance(error, SSLError) and error.args else None
     if isinstance(cause, (ssl.SSLCertVerificationError, HostnameError)):
         return cause
-    return cause if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
+    if isinstance(cause, ssl.SSLError):
+        return cause if cause.reason in _PLAIN_TEXT or "record layer failure" in str(cause).lower() else None
+    return cause if isinstance(cause, OSError) else None
 
 
-def certificate_error(url: str, error: Exception, pool: PoolManager) -> CertificateError | None:
-    """What to raise where a request failed of certificates; None if it failed of something else."""
+def certificate_error(url: str, error: Exception, pool: PoolManager) -> CertificateError | NotHttpsError | None:
+    """What to raise where a connection cannot be encrypted; None if a request failed of something else."""
     cause = failure_of(error)
     if cause is None:
         return None
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLCertVerificationError):
+        return NotHttpsError(
+            f"{origin(url)} does not speak https. Set MINIO_USE_HTTPS to False (for an external endpoint "
+            "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS), or name the server's https port in the endpoint."
+        )
     if not isinstance(cause, (ssl.SSLCertVerificationError, HostnameError)):
         return CertificateError(
             f"The certificate of {origin(url)} cannot be checked, since '{pool.connection_pool_kw.get('ca_certs')}', "

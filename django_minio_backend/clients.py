@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 from minio import Minio
 from minio.credentials.providers import Provider
+from minio.error import S3Error
 
 from .certificates import failure_of, trusted_authorities
 from .errors import ConfigurationError
+from .failures import is_missing_bucket, missing_bucket
 from .guarded_pool import GuardedPool, drain, guard_provider
 from .s3 import S3Client, renew_all_clients
 from .whole_heads import require_whole_heads
@@ -32,7 +34,36 @@ THREADS = 64  # connections kept for each server
 
 
 class _Sdk(Minio):
-    """The SDK's client, less its habit of closing the shared pool's connections when it is collected."""
+    """The SDK's client, which says what to do about a missing bucket.
+
+    It does not close the shared pool's connections when it is collected, as the SDK's own does.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._users: dict[str, StorageOptions] = {}
+
+    def note_user(self, options: StorageOptions) -> None:
+        """Remember an alias whose storage this client is for: errors name it."""
+        if options.alias:
+            self._users[options.alias] = options
+
+    def _execute(self, *args: Any, **request: Any) -> BaseHTTPResponse:
+        """Send a request; all that the SDK sends goes through here.
+
+        Raises:
+            minio.error.S3Error: with code NoSuchBucket, in the words of this package.
+        """
+        try:
+            return super()._execute(*args, **request)
+        except S3Error as error:
+            if not is_missing_bucket(error):
+                raise
+            bucket = str(error.bucket_name or request.get("bucket_name", ""))
+            aliases = [f"STORAGES['{alias}']" for alias, options in self._users.items() if bucket in options.buckets]
+            used_by = f" ({', '.join(aliases)})" if aliases else ""
+            scheme = "https" if self._base_url.is_https else "http"
+            raise missing_bucket(error, bucket, f"{scheme}://{self._base_url.host}{used_by}") from error
 
     def __del__(self) -> None:
         pass
@@ -42,7 +73,7 @@ class _Retry(urllib3.Retry):
     """Retries that end in bounded time: one after a read time-out, and no long waits that a server asks for."""
 
     def increment(self, *args: Any, **kwargs: Any) -> _Retry:
-        """Refuse a second repetition after a read time-out, and any where certificates are the matter.
+        """Refuse a second repetition after a read time-out, and any where the connection cannot be encrypted.
 
         The response that is repeated is read to its end here, or closed: urllib3 would read on and on.
         """
@@ -110,6 +141,7 @@ def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
         client = _registry.clients.get(key)
         if client is None:
             client = _registry.clients[key] = _connect(endpoint, options, secure=secure)
+        cast("_Sdk", client.sdk).note_user(options)
         return client
 
 

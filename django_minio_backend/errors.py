@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -11,17 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .certificate_errors import CertificateError as CertificateError  # noqa: PLC0414 - exported to type checkers
+    from .certificate_errors import NotHttpsError as NotHttpsError  # noqa: PLC0414
 
-_LATE = "CertificateError"  # one of urllib3's errors, whose import takes longer than all else when Django starts
+# Errors of urllib3's, whose import takes longer than all else when Django starts.
+_LATE = ("CertificateError", "NotHttpsError")
 
 
-def __getattr__(name: str) -> type[CertificateError]:
-    """Import the one exception that needs urllib3 when it is first asked for (PEP 562)."""
-    if name != _LATE:
+def __getattr__(name: str) -> type[Exception]:
+    """Import the exceptions that need urllib3 when they are first asked for (PEP 562)."""
+    if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .certificate_errors import CertificateError
+    from . import certificate_errors
 
-    return CertificateError
+    return cast("type[Exception]", getattr(certificate_errors, name))
 
 
 class ConfigurationError(ImproperlyConfigured):

@@ -101,8 +101,18 @@ def is_missing_upload(error: Exception) -> bool:
 
 
 def is_missing_bucket(error: Exception) -> bool:
-    """Whether the server says that the bucket is not there."""
-    return isinstance(error, S3Error) and error.code == "NoSuchBucket"
+    """Whether the server says that the bucket is not there: MinIO does so in a header where a HEAD has no body."""
+    if not isinstance(error, S3Error):
+        return False
+    return error.code == "NoSuchBucket" or error.response.headers.get("x-minio-error-code") == "NoSuchBucket"
+
+
+def missing_bucket(error: S3Error, bucket: str, where: str) -> S3Error:
+    """The same error, in words that tell what to do."""
+    return error.copy(
+        "NoSuchBucket",
+        f"Bucket '{bucket}' does not exist at {where}. Run manage.py initialize_buckets, or correct the bucket's name",
+    )
 
 
 class Translated:
@@ -126,14 +136,12 @@ class Translated:
 
 
 def not_found_as_such(bucket: str, key: str) -> Translated:
-    """Tell a missing object from a missing bucket, which the answer to a HEAD cannot say in a body."""
+    """Tell a missing object, which is a missing file in Python's terms as well."""
 
     def translate(error: BaseException) -> BaseException | None:
-        if not isinstance(error, S3Error) or error.code != "NoSuchKey":
-            return None
-        if error.response.headers.get("x-minio-error-code") == "NoSuchBucket":
-            return error.copy("NoSuchBucket", "Bucket does not exist")
-        return ObjectNotFound(bucket, key, error.response)
+        if isinstance(error, S3Error) and error.code == "NoSuchKey":
+            return ObjectNotFound(bucket, key, error.response)
+        return None
 
     return Translated(translate)
 

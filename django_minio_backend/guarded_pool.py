@@ -16,7 +16,7 @@ from urllib3.exceptions import TimeoutError as SilenceError
 from .certificates import certificate_error
 from .errors import BadResponseError
 from .redirects import is_redirect, redirect_error
-from .request_words import printable, request_line
+from .request_words import https_is_wanted, https_wanted, printable, request_line
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager, Retry
@@ -173,6 +173,8 @@ def _settled(method: str, url: str, response: BaseHTTPResponse) -> BaseHTTPRespo
     body = _read(method, url, response, LIMIT if is_good else ERROR_LIMIT)
     if not body:
         return response  # reading nothing has given its connection back
+    if https_is_wanted(response.status, body):
+        raise BadResponseError(https_wanted(url))
     encoding = response.headers.get("content-encoding", "").lower()
     if encoding not in ("", "identity"):
         raise BadResponseError(

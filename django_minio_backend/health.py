@@ -9,6 +9,7 @@ from .deadlines import within
 from .errors import BadResponseError
 from .object_urls import base_url
 from .redirects import is_redirect, redirect_error
+from .request_words import https_is_wanted, https_wanted, reason_of
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -68,7 +69,7 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
     """
     from urllib3.exceptions import HTTPError  # here, as it takes long when Django starts
 
-    from .certificate_errors import CertificateError
+    from .certificate_errors import CertificateError, NotHttpsError
 
     address = base_url(options, external=False)
     asked = address + LIVENESS_PATH
@@ -83,14 +84,17 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
             found.add_message(f"GET {asked} answered {status.status}.")
             status, asked = found, other
             status.is_available = _is_answer_of_s3(response)
-    except (CertificateError, BadResponseError) as error:
+    except (CertificateError, NotHttpsError, BadResponseError) as error:
         return MinioServerStatus.of_nothing(f"GET {asked} failed: {error}")
     except (HTTPError, OSError, ValueError) as error:
         return MinioServerStatus.of_nothing(
-            f"GET {asked} was not answered: {error}. Is the server running, and the endpoint right?"
+            f"GET {asked} was not answered: {reason_of(error)}. Is the server running, and the endpoint right?"
         )
     if is_redirect(response.status):
         status.add_message(str(redirect_error("GET", asked, response, response.data)))
+        return status
+    if https_is_wanted(response.status, response.data):
+        status.add_message(https_wanted(asked))
         return status
     kind = "an S3 server" if status else "no answer of an S3 server; is this the right port?"
     status.add_message(f"GET {asked} answered {status.status}: {kind}")

@@ -227,6 +227,12 @@ class StorageOptions:
         return int(self.url_expiry.total_seconds() * 0.8)
 
     @property
+    def buckets(self) -> frozenset[str]:
+        """Names of all buckets that the options have."""
+        own = {self.bucket_name, self.default_bucket, self.static_files_bucket or ""}
+        return frozenset({*own, *self.private_buckets, *self.public_buckets} - {""})
+
+    @property
     def all_private_buckets(self) -> list[str]:
         """Private buckets, the default bucket included unless it is declared public."""
         undeclared = self.default_bucket not in (*self.private_buckets, *self.public_buckets)

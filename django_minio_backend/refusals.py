@@ -6,6 +6,8 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from .request_words import reason_of
+
 if TYPE_CHECKING:
     from .options import StorageOptions
 
@@ -85,7 +87,7 @@ def explained(error: Exception, options: StorageOptions, *, needed: str = "") ->
         Cause.MISSING_BUCKET: "there is no such bucket; run manage.py initialize_buckets",
     }
     told = words.get(cause_of(error))
-    return f"{told} ({getattr(error, 'code', '')})" if told else str(error)
+    return f"{told} ({getattr(error, 'code', '')})" if told else reason_of(error)
 
 
 def _wrong_region(error: Exception, options: StorageOptions) -> str:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
+
+_OBJECT = re.compile(r"^<?[\w.]+\((?:host|'|\")[^)]*\)(?: at 0x[0-9a-f]+)?>?: |^<[\w.]+ object at 0x[0-9a-f]+>: ")
+_WANTS_HTTPS = (
+    b"HTTP request to an HTTPS server",  # Go's: MinIO, Versity, SeaweedFS
+    b"plain HTTP request was sent to HTTPS port",  # nginx
+    b"speaking plain HTTP to an SSL-enabled server port",  # Apache
+)
 
 
 def origin(url: str) -> str:
@@ -16,6 +24,14 @@ def origin(url: str) -> str:
     return printable(f"{parts.scheme}://{host}" + (f":{port}" if port else ""))
 
 
+def reason_of(error: BaseException) -> str:
+    """What an error says, less the object of urllib3's that its text begins with, and what it wraps."""
+    inner = getattr(error, "reason", None)
+    if isinstance(inner, Exception):
+        return reason_of(inner)
+    return _OBJECT.sub("", str(error))
+
+
 def request_line(method: str, url: str) -> str:
     """Method, endpoint and path; without the query, which may hold a signature or a token."""
     return f"{method} {origin(url)}{printable(urlsplit(url).path)}"
@@ -24,3 +40,16 @@ def request_line(method: str, url: str) -> str:
 def printable(text: str) -> str:
     """What a server sent, in one line of bounded length that steers no terminal."""
     return "".join(character if character.isprintable() else "?" for character in text[:1024])
+
+
+def https_is_wanted(status: int, body: bytes) -> bool:
+    """Whether a server says that http was spoken on its port for https."""
+    return status in (400, 497) and any(words in body for words in _WANTS_HTTPS)
+
+
+def https_wanted(url: str) -> str:
+    """What to tell then."""
+    return (
+        f"{origin(url)} speaks https, not http. Set MINIO_USE_HTTPS to True (for an external endpoint "
+        "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS), or name the server's http port in the endpoint."
+    )

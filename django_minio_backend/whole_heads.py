@@ -9,7 +9,7 @@ import http.client
 from typing import TYPE_CHECKING, Any
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import connection
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -63,23 +63,34 @@ class _Response(http.client.HTTPResponse):
         raise http.client.HTTPException("The trailer of an answer does not end")
 
 
-class _Connection(HTTPConnection):
+# urllib3's errors begin with the names of these classes, so they are those that its users know.
+
+
+class HTTPConnection(connection.HTTPConnection):
+    """A connection of urllib3's that refuses such heads."""
+
     response_class = _Response
 
 
-class _SecureConnection(HTTPSConnection):
+class HTTPSConnection(connection.HTTPSConnection):
+    """The same, encrypted."""
+
     response_class = _Response
 
 
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
+class HTTPConnectionPool(urllib3.HTTPConnectionPool):
+    """Connections to one server."""
+
+    ConnectionCls = HTTPConnection
 
 
-class _SecurePool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+class HTTPSConnectionPool(urllib3.HTTPSConnectionPool):
+    """The same, encrypted."""
+
+    ConnectionCls = HTTPSConnection
 
 
 def require_whole_heads(manager: urllib3.PoolManager) -> urllib3.PoolManager:
     """Make a manager, fresh and unused, open such connections."""
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    manager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
     return manager
