@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 from django.apps import AppConfig
 
+from .errors import BucketsNotReadyError, ConfigurationError
+
 if TYPE_CHECKING:
+    from types import ModuleType, TracebackType
+
     from .storage import MinioBackend
 
 NOT_A_START = frozenset(
@@ -33,6 +37,12 @@ class DjangoMinioBackendConfig(AppConfig):
 
     name = "django_minio_backend"
     verbose_name = "MinIO storage"
+
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        """Under manage.py, have mistakes in the settings printed without a traceback: models may make storages."""
+        super().__init__(app_name, app_module)
+        if _is_manager(sys.argv) and "--traceback" not in sys.argv and sys.excepthook is sys.__excepthook__:
+            sys.excepthook = _print_problems
 
     def ready(self) -> None:
         """Check every MinIO storage in STORAGES, and its buckets where MINIO_CONSISTENCY_CHECK_ON_START is True.
@@ -58,9 +68,22 @@ class DjangoMinioBackendConfig(AppConfig):
 def _is_a_start(argv: list[str]) -> bool:
     """Whether this process is to serve or work, and not only to tell something or to watch over one that does."""
     command = argv[1] if len(argv) > 1 else ""
-    program = Path(argv[0] if argv else "")
-    tells_its_commands = not command and (program.name in MANAGERS or program.parts[-2:] == ("django", "__main__.py"))
+    tells_its_commands = not command and _is_manager(argv)
     if tells_its_commands or command in NOT_A_START or {"--help", "-h", "--version"} & set(argv[1:]):
         return False
     watches_over_another = command == "runserver" and "--noreload" not in argv and os.environ.get("RUN_MAIN") != "true"
     return not watches_over_another
+
+
+def _is_manager(argv: list[str]) -> bool:
+    """Whether the program is manage.py, django-admin or ``python -m django``."""
+    program = Path(argv[0] if argv else "")
+    return program.name in MANAGERS or program.parts[-2:] == ("django", "__main__.py")
+
+
+def _print_problems(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print what ends the process: of mistakes in the settings and of buckets their text alone."""
+    if isinstance(error, (ConfigurationError, BucketsNotReadyError)):
+        sys.stderr.write(f"{error}\n")
+    else:
+        sys.__excepthook__(kind, error, trace)

@@ -55,7 +55,7 @@ def trusted_authorities(*, needed: bool) -> str:
 
 
 def failure_of(error: BaseException | None) -> Exception | None:
-    """What no retry can mend inside of urllib3's errors: a certificate, a file of them, or no https at all; else None."""
+    """What no retry can mend inside of urllib3's errors: a certificate, a file of them, no https; else None."""
     if isinstance(error, MaxRetryError):
         error = error.reason
     if isinstance(error, ProxyError):

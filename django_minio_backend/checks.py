@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
 
 from .configured import minio_storages
+from .option_reading import settings_of_version_3
 from .options import FIELDS, OPTION_NAMES
 from .static import MinioBackendStatic
 
@@ -217,6 +218,17 @@ def misspelt_setting(**_: Any) -> Iterator[CheckMessage]:
                 hint=f"Rename it, or silence this if it is your own. {match} can also stand in OPTIONS.",
                 id="minio.W008",
             )
+
+
+@register(TAG)
+def settings_of_3(**_: Any) -> Iterator[CheckMessage]:
+    """minio.W010: the settings are those of 3.x, and no storage is made of them."""
+    if not minio_storages() and (told := settings_of_version_3()):
+        yield Warning(
+            f"No storage in STORAGES is a MinIO storage. {told}",
+            hint="Move them into STORAGES. Each storage has its options there.",
+            id="minio.W010",
+        )
 
 
 def _caches_urls(storage: MinioBackend) -> bool:

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
 from .object_urls import base_url
-from .option_reading import minio_aliases, options_of_entry
+from .option_reading import minio_aliases, options_of_entry, settings_of_version_3
 from .static import MinioBackendStatic
 from .storage import MinioBackend
 
@@ -41,7 +41,10 @@ def check_settings() -> dict[str, StorageOptions]:
             problems.append(f"STORAGES['{alias}']: OPTIONS is a {type(options).__name__}, but must be a dictionary.")
             continue
         if "storage_name" not in options and alias not in minio_aliases():
-            problems.append(f"STORAGES['{alias}'] has no MINIO_* name in its OPTIONS, so it says nothing of a server.")
+            hint = f" {settings_of_version_3()}" if settings_of_version_3() else ""
+            problems.append(
+                f"STORAGES['{alias}'] has no MINIO_* option in its OPTIONS, so no server is configured.{hint}"
+            )
             continue
         try:
             found[alias] = options_of_entry(options, alias)

@@ -8,6 +8,7 @@ from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 
 from . import object_urls
+from .errors import ConfigurationError
 from .option_reading import is_self_contained, options_of_call, without_secrets
 from .options import DEFAULT_MEDIA_FILES_BUCKET, DEFAULT_STATIC_FILES_BUCKET, StorageOptions
 
@@ -119,6 +120,13 @@ class ConfiguredStorage(Storage):
             ConfigurationError: with every problem.
         """
         self._read_options()
+
+    def is_of_these_settings(self) -> bool:
+        """Whether the settings as they are now make the same storage; a test may have overridden them since."""
+        try:
+            return self._read_options() == self.options
+        except ConfigurationError:
+            return False
 
     # Clients
 

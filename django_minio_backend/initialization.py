@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from . import buckets, trials
 from .configured import wanted_by_account
 from .errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
+from .references import file_fields
 from .refusals import explained
+from .storage import MinioBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from .buckets import BucketPlan, WantedBucket
-    from .storage import MinioBackend
 
 SERVERS = 16  # looked at in parallel
 NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:DeleteBucketPolicy and s3:PutBucketAcl"
@@ -42,6 +43,7 @@ def initialize(
     *,
     change: bool = True,
     try_conditional_writes: bool = False,
+    failures: Sequence[str] = (),
 ) -> bool:
     """Make every bucket of these storages what its settings say: servers and buckets in parallel.
 
@@ -52,13 +54,16 @@ def initialize(
         change: False to look only.
         try_conditional_writes: find out whether the servers honour them, by an object that is removed again.
 
+        failures: what could not be done before; told with the others in the end.
+
     Returns:
         Whether all was right already.
 
     Raises:
         BucketsNotReadyError: after all the others are done, with each bucket that failed and why.
     """
-    usable, failures = _with_credentials(found)
+    usable, failed = _with_credentials(found)
+    failures = [*failures, *failed]
 
     def work(account: tuple[MinioBackend, list[WantedBucket]]) -> _Outcome:
         storage, wanted = account
@@ -74,6 +79,23 @@ def initialize(
     if failures:
         raise BucketsNotReadyError("\n".join(failures))
     return not any(outcome.changes for outcome in outcomes)
+
+
+def storages_of_fields() -> tuple[list[MinioBackend], list[str]]:
+    """The MinIO storages of all file fields, which may name buckets in code; and why some cannot be made.
+
+    No database is asked: buckets are made before tables are.
+    """
+    found: list[MinioBackend] = []
+    failures: list[str] = []
+    for model, file_field in file_fields():
+        storage = file_field.storage
+        try:
+            if isinstance(storage, MinioBackend) and storage.is_of_these_settings():  # a lazy one is made here
+                found.append(storage)
+        except Exception as error:  # noqa: BLE001 - whatever the project's storage raises
+            failures.append(f"The storage of {model._meta.label}.{file_field.name} cannot be made: {error}")
+    return found, failures
 
 
 def _with_credentials(found: Iterable[MinioBackend]) -> tuple[list[MinioBackend], list[str]]:
@@ -162,10 +184,12 @@ def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence
     example = " (MinIO with several server pools does so)" if found is trials.ConditionalWrites.UNRELIABLE else ""
     by_setting: dict[bool | str, list[str]] = {}
     for one in concerned:
-        by_setting.setdefault(one.options.conditional_writes, []).append(f"'{one.options.alias}'")
+        named = f"'{one.options.alias}'" if one.options.alias else repr(one)
+        by_setting.setdefault(one.options.conditional_writes, []).append(named)
     for setting, aliases in by_setting.items():
+        concerned_aliases = ", ".join(dict.fromkeys(aliases))
         line = (
             f"The server at {storage.base_url} {found.value} conditional writes{example}. "
-            f"MINIO_CONDITIONAL_WRITES of {', '.join(aliases)} is {setting!r}: {trials.ADVICE[found, setting]}."
+            f"MINIO_CONDITIONAL_WRITES of {concerned_aliases} is {setting!r}: {trials.ADVICE[found, setting]}."
         )
         (outcome.failures if trials.is_dangerous(found, setting) else outcome.remarks).append(line)

@@ -19,23 +19,39 @@ if TYPE_CHECKING:
 _WRONG = object()
 _PASSWORD = re.compile(r"""(//|['"][^/@'"\s]*:(?!//)).*@""")  # [user:]password@ before a host, whatever is in it
 _QUERY = re.compile(r"[?#].*")  # behind the path of a URL: a token, perhaps
-RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET"}  # names of earlier versions
+# Names of earlier versions, and those of arguments that people expect.
+RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET", "alias": "storage_name", "bucket": "bucket_name"}
+OF_VERSION_3 = ("MINIO_ENDPOINT", "DEFAULT_FILE_STORAGE", "STATICFILES_STORAGE")
 
 
-def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = True) -> StorageOptions:
+def read_options(
+    given: Mapping[str, Any],
+    alias: str,
+    *,
+    keys_needed: bool = True,
+    called: Mapping[str, Any] | None = None,
+    backend: str = "",
+) -> StorageOptions:
     """Check and type what one storage was given.
 
     Args:
         given: OPTIONS of a STORAGES entry, or a call's keyword arguments. Never changed.
         alias: the storage's alias, for errors.
         keys_needed: False where a storage is only named and not used, as in a migration.
+        called: those that a call has put on top, whose mistakes are not STORAGES's.
+        backend: name of the class that was called.
 
     Raises:
         ConfigurationError: with every problem that was found, not just the first.
         PrivatePublicMixedError: if a bucket in both lists is all that is wrong.
     """
     where = f"STORAGES['{alias}']" if alias else "A storage made by a call"
-    problems = list(_unknown_names(given, where))
+    in_call = f"The call {backend}(...)"
+    called = called or {}
+    problems = [
+        *_unknown_names({name: value for name, value in given.items() if name not in called}, where),
+        *_unknown_names(called, in_call),
+    ]
     found: dict[str, Any] = {}
     for name, spec in FIELDS.items():
         value = _lookup(given, name, top_level=spec.metadata["top_level"])
@@ -48,7 +64,8 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
             found[spec.name] = spec.metadata["parse"](value)
         except WrongValueError as wrong:
             shown = "a secret value" if spec.metadata["secret"] else wrong.shown or _shown(value)
-            problems.append(f"{where}: {name} is {shown}, but must be {wrong}.")
+            told_by = in_call if _is_given(called, name) else where
+            problems.append(f"{told_by}: {name} is {shown}, but must be {wrong}.")
     problems += _contradictions(found, where, keys_needed=keys_needed)
     mixed = _mixed_buckets(found, where)
     if problems:
@@ -93,7 +110,7 @@ def options_of_call(given: Mapping[str, Any], *, alias: str, alias_was_given: bo
             return read_options(given, _alias_of(given, backend))
         if not alias:
             return read_options(given, "", keys_needed=False)
-        return read_options({**_options_of_alias(alias), **given}, alias)
+        return read_options({**_options_of_alias(alias, backend), **given}, alias, called=given, backend=backend)
     except ConfigurationError as error:
         # Storages are often made while models are imported, before the app has checked all of STORAGES.
         others = _problems_of_all_aliases()
@@ -149,7 +166,24 @@ def minio_aliases() -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _options_of_alias(alias: str) -> Mapping[str, Any]:
+def settings_of_version_3() -> str:
+    """What to read where settings of 3.x are not in STORAGES; empty where there are none."""
+    found = [
+        name
+        for name in OF_VERSION_3
+        if (value := getattr(settings, name, None))
+        and (name.startswith("MINIO_") or str(value).startswith("django_minio_backend."))
+    ]
+    verb = "is a setting" if len(found) == 1 else "are settings"
+    return f"{' and '.join(found)} {verb} of 3.x: see 'Settings of 3.x' in MIGRATIONS.md." if found else ""
+
+
+def _options_of_alias(alias: str, backend: str = "") -> Mapping[str, Any]:
+    """The OPTIONS of an alias, for a call of ``backend`` or for an entry that names the alias.
+
+    Raises:
+        ConfigurationError: they tell nothing of a server.
+    """
     known = minio_aliases()
     if alias in known:
         return cast("Mapping[str, Any]", known[alias]["OPTIONS"])
@@ -158,12 +192,22 @@ def _options_of_alias(alias: str) -> Mapping[str, Any]:
         problem = "is not there"
     elif not isinstance(entry, Mapping) or not isinstance(entry.get("OPTIONS") or {}, Mapping):
         problem = "is not a dictionary whose OPTIONS are one"
-    elif not entry.get("OPTIONS"):
-        problem = "has no OPTIONS"
     else:
-        problem = "is not a MinIO storage: its OPTIONS have no MINIO_* name"
+        problem = f"is {_class_name(entry.get('BACKEND'))} without any MINIO_* option"
+        if backend:
+            problem = (
+                f"{problem}, but {backend}(...) takes its server from there. Give the bucket an alias of its own in "
+                'STORAGES and use storages["alias"], which tests can replace'
+            )
     listed = ", ".join(f"'{name}'" for name in known) or "none"
-    raise ConfigurationError(f"STORAGES['{alias}'] {problem}. MinIO storages in STORAGES: {listed}.")
+    hint = f" {settings_of_version_3()}" if settings_of_version_3() else ""
+    raise ConfigurationError(f"STORAGES['{alias}'] {problem}. MinIO storages in STORAGES: {listed}.{hint}")
+
+
+def _class_name(backend: object) -> str:
+    if isinstance(backend, type):
+        return f"{backend.__module__}.{backend.__qualname__}"
+    return str(backend or "an entry without BACKEND")
 
 
 def _alias_of(given: Mapping[str, Any], backend: str) -> str:
@@ -175,9 +219,17 @@ def _alias_of(given: Mapping[str, Any], backend: str) -> str:
     return next(iter(same), "")
 
 
+def _spellings(name: str) -> tuple[str, ...]:
+    return name, *(other for other, meant in OTHER_SPELLINGS.items() if meant == name)
+
+
+def _is_given(given: Mapping[str, Any], name: str) -> bool:
+    return any(given.get(spelling) is not None for spelling in _spellings(name))
+
+
 def _lookup(given: Mapping[str, Any], name: str, *, top_level: bool) -> Any:
     """The value as given; None, as ``os.environ.get`` returns it, means not given."""
-    for spelling in (name, *(other for other, meant in OTHER_SPELLINGS.items() if meant == name)):
+    for spelling in _spellings(name):
         if given.get(spelling) is not None:
             return given[spelling]
     return getattr(settings, name, None) if top_level else None
@@ -195,7 +247,7 @@ def _unknown_names(given: Mapping[str, Any], where: str) -> Sequence[str]:
 
 def _nearest(name: str) -> list[str]:
     """The known name that is most like this one, whatever the case of its letters."""
-    known = {option.upper(): option for option in OPTION_NAMES}
+    known = {option.upper(): option for option in (*sorted(OPTION_NAMES), "storage_name")}
     return [known[match] for match in get_close_matches(name.upper(), known, n=1)]
 
 

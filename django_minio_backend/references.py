@@ -121,11 +121,18 @@ def referring_fields() -> list[ReferringField]:
     """
     tables = {alias: _tables(alias) for alias in connections if connections[alias].settings_dict["ENGINE"] != _NONE}
     found = []
+    for model, field in file_fields():
+        if storage := _our_storage(field):
+            found += [ReferringField(model, field, storage, alias) for alias in _databases_of(model, tables)]
+    return found
+
+
+def file_fields() -> Iterator[tuple[type[Model], FileField]]:
+    """Every concrete FileField of every model that has a table."""
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_concrete_fields:
-            if isinstance(field, FileField) and (storage := _our_storage(field)):
-                found += [ReferringField(model, field, storage, alias) for alias in _databases_of(model, tables)]
-    return found
+            if isinstance(field, FileField):
+                yield model, field
 
 
 def renew_connections(fields: Iterable[ReferringField]) -> None:

@@ -192,6 +192,5 @@ def test_ten_mistakes_in_three_aliases_are_one_error_that_lists_all_ten() -> Non
         staticfiles=entry(made_up(MINIO_REGION="", replace_exsting=True), STATIC_BACKEND),
     )
     assert told.returncode == 1
-    error = told.stderr.partition("django_minio_backend.errors.ConfigurationError: ")[2].strip()
-    assert sorted(error.splitlines()) == sorted(TEN_MISTAKES)
+    assert sorted(told.stderr.splitlines()) == sorted(TEN_MISTAKES)
     assert "hush" not in told.stderr + told.stdout

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from minio.error import S3Error
 
 from django_minio_backend.models import MinioBackend
 from tests.storage.contents import MIB, Chunks, Pipe, some_bytes
+from tests.support.settings import entry, storages_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,3 +94,35 @@ def test_without_that_option_a_missing_bucket_is_an_error(
         MinioBackend(**missing, **options).save("new.txt", ContentFile(SMALL))
     assert caught.value.code == "NoSuchBucket"
     assert not sdk.bucket_exists(bucket_name=missing["MINIO_DEFAULT_BUCKET"])
+
+
+OPERATIONS: dict[str, Callable[[MinioBackend], object]] = {
+    "save": lambda storage: storage.save("new.txt", ContentFile(SMALL)),
+    "save of an unsized stream": lambda storage: storage.save("new.txt", Pipe(LARGE)),
+    "write": lambda storage: write(storage, SMALL),
+    "write in parts": lambda storage: write(storage, LARGE),
+    "read": lambda storage: storage.open("new.txt").read(),
+    "listdir": lambda storage: storage.listdir(""),
+    "delete": lambda storage: storage.delete("new.txt"),
+}
+
+
+def write(storage: MinioBackend, content: bytes) -> None:
+    with storage.open("new.txt", "wb") as file:
+        file.write(content)
+
+
+@pytest.mark.needs("missing-buckets")
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_makes_the_bucket_is_told(missing: dict[str, Any], operation: str) -> None:
+    other = entry({**missing, "MINIO_DEFAULT_BUCKET": "another-bucket", "MINIO_PRIVATE_BUCKETS": []})
+    with storages_set(default=entry(missing), other=other):
+        assert storages["other"].bucket == "another-bucket"  # type: ignore[attr-defined]
+        with pytest.raises(S3Error) as told:
+            OPERATIONS[operation](cast("MinioBackend", storages["default"]))
+    assert told.value.code == "NoSuchBucket"
+    endpoint = f"{'https' if missing['MINIO_USE_HTTPS'] else 'http'}://{missing['MINIO_ENDPOINT']}"
+    assert (
+        f"Bucket '{missing['MINIO_DEFAULT_BUCKET']}' does not exist at {endpoint} (STORAGES['default']). "
+        "Run manage.py initialize_buckets"
+    ) in str(told.value)

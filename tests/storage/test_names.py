@@ -119,7 +119,6 @@ OPERATIONS = [
     MinioBackend.open,
     MinioBackend.size,
     MinioBackend.delete,
-    MinioBackend.url,
     MinioBackend.get_modified_time,
     MinioBackend.stat,
 ]
@@ -136,7 +135,21 @@ def test_names_that_leave_the_storage_are_suspicious(
         operation(storage, name)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("name", ["..", "../a", "a/../../b", "..\\a", "/../a", "\\..\\a", "//a/../../b"])
+@pytest.mark.parametrize("location", ["", "inner/most"])
+@pytest.mark.parametrize("lists", ["MINIO_PRIVATE_BUCKETS", "MINIO_PUBLIC_BUCKETS"])
+def test_urls_of_names_that_leave_the_storage_are_suspicious(
+    minio_options: dict[str, Any], bucket: str, name: str, location: str, lists: str
+) -> None:
+    declared = {"MINIO_PRIVATE_BUCKETS": [], lists: [bucket]}
+    storage = MinioBackend(**{**minio_options, **declared}, bucket_name=bucket, MINIO_LOCATION=location)
+    with pytest.raises(SuspiciousFileOperation):
+        storage.url(name)
+    with pytest.raises(SuspiciousFileOperation):
+        storage.urls([name])
+
+
+@pytest.mark.parametrize("operation", [*OPERATIONS, MinioBackend.url])
 def test_names_cannot_leave_the_location(
     minio_options: dict[str, Any], operation: Callable[[MinioBackend, str], object]
 ) -> None:

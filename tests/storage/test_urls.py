@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import json
 import re
 import time
 from datetime import timedelta
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
+from django.test.utils import override_settings
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider, StaticProvider
 from minio.error import S3Error
 
-from django_minio_backend.models import MinioBackend
+from django_minio_backend.models import MinioBackend, MinioBackendStatic, MinioManifestStaticStorage
 from django_minio_backend.response_headers import content_disposition
 from tests.storage.test_names import ODD_NAMES
 from tests.support.wire import requests_made
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from tools.servers import Server
 
+MANIFEST = {"paths": {"css/x.css": "css/x.0123456789ab.css"}, "version": "1.1", "hash": "0123456789ab"}
 signed = pytest.mark.needs("signatures")
 LONG_SEGMENT = "n" * 304
 TAKES_LONG_SEGMENTS = {"garage", "moto"}  # the others keep objects as files, or as if they were
@@ -263,3 +267,42 @@ def test_a_stable_url_with_a_short_life_has_half_of_it_left(minio_options: dict[
     begin = calendar.timegm(time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ"))
     assert begin % 5 == 0
     assert begin + 10 - time.time() >= 4
+
+
+@pytest.mark.parametrize("name", ["/css/x.css", "//css/x.css", "\\css\\x.css", "/\\/css//./x.css"])
+@pytest.mark.parametrize("location", ["", "inner"])
+def test_slashes_at_the_start_of_a_name_are_dropped(
+    minio_options: dict[str, Any], http: urllib3.PoolManager, public: MinioBackend, name: str, location: str
+) -> None:
+    """As Django's storages do: for ``{% static '/css/x.css' %}``, and for rows that another storage has written."""
+    storage = MinioBackend(**minio_options, MINIO_LOCATION=location)
+    storage.save("css/x.css", ContentFile(b"p {}"))
+    assert_opens(http, storage.url(name), b"p {}")
+    assert_opens(http, storage.urls([name])[name], b"p {}")
+    assert public.url(name) == public.urls([name])[name] == public.url("css/x.css")
+    with pytest.raises(SuspiciousFileOperation):
+        storage.open(name)
+
+
+@pytest.mark.parametrize("name", ["/css/x.css", "\\css/x.css"])
+@pytest.mark.parametrize("debug", [True, False])
+def test_static_files_have_urls_by_names_with_a_slash_at_the_start(
+    minio_options: dict[str, Any], bucket: str, name: str, debug: Any
+) -> None:
+    options = {**minio_options, "MINIO_STATIC_FILES_BUCKET": bucket}
+    plain, hashed = MinioBackendStatic(**options), MinioManifestStaticStorage(**options)
+    hashed.save(hashed.manifest_name, ContentFile(json.dumps(MANIFEST).encode()))
+    with override_settings(DEBUG=debug):
+        assert plain.url(name) == plain.url("css/x.css")
+        assert hashed.url(name) == hashed.urls([name])[name] == hashed.url("css/x.css")
+        assert hashed.url(name, force=True).endswith("/css/x.0123456789ab.css")
+        assert "X-Amz-Signature" in hashed.url(name, expires=60)
+
+
+def test_none_does_not_exist(storage: MinioBackend, minio_options: dict[str, Any], bucket: str) -> None:
+    static = MinioBackendStatic(**minio_options, MINIO_STATIC_FILES_BUCKET=bucket)
+    with requests_made() as requests:
+        assert not storage.exists(None)
+        assert not static.exists(None)
+    assert requests == []
+    assert storage.exists("")

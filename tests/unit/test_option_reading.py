@@ -6,18 +6,24 @@ import copy
 import dataclasses
 import os
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import django
 import pytest
+from django.core.checks import run_checks
 from django.core.files.storage import storages
 from django.test.utils import override_settings
 from minio.credentials.providers import StaticProvider
 
+from django_minio_backend.configured import check_settings
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
 from django_minio_backend.option_reading import read_options
 from django_minio_backend.utils import PrivatePublicMixedError
 from tests.support.settings import BACKEND, STATIC_BACKEND, entry, made_up, read, storages_set, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOP_LEVEL: list[tuple[str, Any, Any]] = [
     ("MINIO_URL_CACHING_ENABLED", True, False),
@@ -286,7 +292,11 @@ def test_aliases_with_the_same_options_are_told_apart_by_their_class() -> None:
 
 @pytest.mark.parametrize(
     ("alias", "problem"),
-    [("nowhere", "is not there"), ("bare", "has no OPTIONS"), ("files", "is not a MinIO storage")],
+    [
+        ("nowhere", "is not there"),
+        ("bare", f"is {BACKEND} without any MINIO_* option"),
+        ("files", "is django.core.files.storage.FileSystemStorage without any MINIO_* option"),
+    ],
 )
 def test_an_alias_that_is_none_of_ours_is_told_with_those_that_are(alias: str, problem: str) -> None:
     files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": "/srv/files"}}
@@ -302,11 +312,64 @@ def test_an_alias_that_is_none_of_ours_is_told_with_those_that_are(alias: str, p
 def test_an_alias_of_no_minio_storage_at_all_is_told() -> None:
     with (
         storages_set(default={"BACKEND": "django.core.files.storage.InMemoryStorage"}),
-        pytest.raises(
-            ConfigurationError, match=r"STORAGES\['default'\] has no OPTIONS. MinIO storages in STORAGES: none"
-        ),
+        pytest.raises(ConfigurationError) as told,
     ):
-        MinioBackend()
+        MinioBackend(bucket_name="documents", storage_name="default")
+    assert str(told.value) == (
+        "STORAGES['default'] is django.core.files.storage.InMemoryStorage without any MINIO_* option, but "
+        "MinioBackend(...) takes its server from there. Give the bucket an alias of its own in STORAGES and use "
+        'storages["alias"], which tests can replace. MinIO storages in STORAGES: none.'
+    )
+
+
+@pytest.mark.parametrize("name", ["storage", "alias", "storage_nam", "STORAGE_NAME"])
+def test_a_mistake_in_a_call_is_not_said_to_be_in_the_settings(name: str) -> None:
+    with storages_set(default=entry(made_up())), pytest.raises(ConfigurationError) as told:
+        MinioBackend(**{"bucket_name": "documents", name: "x"})
+    assert str(told.value) == f"The call MinioBackend(...): {name} is not an option; did you mean storage_name?"
+
+
+def test_values_of_a_call_and_of_the_settings_are_told_apart() -> None:
+    with storages_set(default=entry(made_up(MINIO_REGION=5))), pytest.raises(ConfigurationError) as told:
+        MinioBackend(bucket_name="Documents", storage_name="default", http_client="none")
+    assert sorted(line.partition(" is ")[0] for line in str(told.value).splitlines()) == [
+        "STORAGES['default']: MINIO_REGION",
+        "The call MinioBackend(...): MINIO_HTTP_CLIENT",
+        "The call MinioBackend(...): bucket_name",
+    ]
+
+
+SETTINGS_OF_3 = {
+    "MINIO_ENDPOINT": "minio.test",
+    "DEFAULT_FILE_STORAGE": BACKEND,
+    "STATICFILES_STORAGE": STATIC_BACKEND,
+}
+
+
+@pytest.fixture(params=SETTINGS_OF_3)
+def setting_of_3(request: pytest.FixtureRequest) -> Iterator[str]:
+    setting: str = request.param
+    if django.VERSION < (5, 1) and not setting.startswith("MINIO_"):
+        pytest.skip("This Django reads the setting, and refuses it next to STORAGES.")
+    with override_settings(**{setting: SETTINGS_OF_3[setting]}):
+        yield setting
+
+
+def test_settings_of_3_lead_to_the_guide(setting_of_3: str) -> None:
+    told = f"{setting_of_3} is a setting of 3.x: see 'Settings of 3.x' in MIGRATIONS.md"
+    with storages_set(default={"BACKEND": BACKEND}):
+        with pytest.raises(ConfigurationError, match=told):
+            check_settings()
+        with pytest.raises(ConfigurationError, match=told):
+            MinioBackend(bucket_name="documents")
+    with storages_set(default={"BACKEND": "django.core.files.storage.FileSystemStorage"}):
+        (warning,) = [found for found in run_checks(tags=["minio"]) if found.id == "minio.W010"]
+        assert told in warning.msg
+
+
+def test_a_setting_that_storages_are_made_of_is_no_setting_of_3() -> None:
+    with override_settings(MINIO_ENDPOINT="minio.test"), storages_set(default=entry(made_up())):
+        assert not [found for found in run_checks(tags=["minio"]) if found.id == "minio.W010"]
 
 
 def test_validate_settings_checks_against_the_settings_as_they_are_now() -> None:

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from django_minio_backend.configured import minio_storages
 from django_minio_backend.errors import BucketsNotReadyError
-from django_minio_backend.initialization import initialize
+from django_minio_backend.initialization import initialize, storages_of_fields
+from django_minio_backend.option_reading import settings_of_version_3
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -27,15 +28,17 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, silenced: bool, check: bool, **__: Any) -> None:
         """Run the command."""
-        found = minio_storages()
-        if not found:
-            raise CommandError("No storage in STORAGES is a MinIO storage.")
+        of_fields, failures = storages_of_fields()
+        found = [*minio_storages().values(), *of_fields]
+        if not found and not failures:
+            raise CommandError(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
         try:
             all_right = initialize(
-                found.values(),
+                found,
                 tell=lambda line: None if silenced else self.stdout.write(line),
                 change=not check,
                 try_conditional_writes=not check,
+                failures=failures,
             )
         except BucketsNotReadyError as error:
             raise CommandError(str(error)) from error

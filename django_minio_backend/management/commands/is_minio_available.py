@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django_minio_backend.configured import minio_storages
 from django_minio_backend.deadlines import started
 from django_minio_backend.diagnosis import diagnose_all
+from django_minio_backend.option_reading import settings_of_version_3
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         """Run the command."""
         found = minio_storages()
         if not found:
-            raise CommandError("No storage in STORAGES is a MinIO storage.")
+            raise CommandError(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
         wrong = []
         for alias, is_right, told in _findings(found) if deep else _answers(found):
             if not is_right:
