@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import urllib3
 
-from .certificate_errors import CertificateError
+from .certificate_errors import CertificateError, NotHttpsError
 from .errors import BadResponseError, ObjectChangedError
 from .guarded_pool import discard, drain
 from .heads import range_of
@@ -133,7 +133,7 @@ class ObjectReader(io.RawIOBase):
                 if self._stream is None or not self._stream.move_to(self._position):
                     self._open_stream(wanted)
                 return self._from_tail(wanted) if self._stream is None else self._stream.read(wanted)
-            except CertificateError:  # one of BROKEN, but the next attempt would fail of it as well
+            except (CertificateError, NotHttpsError):  # of BROKEN, but the next attempt would fail of it as well
                 raise
             except BROKEN as error:
                 self._abandon_stream()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS as TESTED_APPS
+from tests.settings import STORAGES as TESTED_STORAGES
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
 INSTALLED_APPS = [*TESTED_APPS, "gallery"]
-PUBLIC_BUCKET = "example-public"
-PRIVATE_BUCKET = "example-private"
+STORAGES = {**TESTED_STORAGES, "public": TESTED_STORAGES["default"], "private": TESTED_STORAGES["default"]}

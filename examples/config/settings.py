@@ -94,14 +94,14 @@ USE_TZ = True
 MEDIA_URL = "media/"
 STATIC_URL = "static/"
 
-# The buckets. gallery/storages.py uses the first two by name.
+# The buckets; each has an alias in STORAGES.
 BUCKET_PREFIX = os.environ.get("MINIO_BUCKET_PREFIX") or "example"
 PUBLIC_BUCKET = f"{BUCKET_PREFIX}-public"
 PRIVATE_BUCKET = f"{BUCKET_PREFIX}-private"
 MEDIA_BUCKET = f"{BUCKET_PREFIX}-media"
 STATIC_BUCKET = f"{BUCKET_PREFIX}-static"
 
-# What both storages need to know about the server.
+# What all storages need to know about the server.
 MINIO_SERVER: dict[str, Any] = {
     "MINIO_ENDPOINT": os.environ.get("MINIO_ENDPOINT") or "127.0.0.1:9000",
     "MINIO_ACCESS_KEY": required("MINIO_ACCESS_KEY"),
@@ -120,9 +120,22 @@ STORAGES = {
         "BACKEND": "django_minio_backend.models.MinioBackend",
         "OPTIONS": {
             **MINIO_SERVER,
+            "MINIO_DEFAULT_BUCKET": MEDIA_BUCKET,  # private, as every bucket that is not said to be public
+        },
+    },
+    "public": {
+        "BACKEND": "django_minio_backend.models.MinioBackend",
+        "OPTIONS": {
+            **MINIO_SERVER,
+            "MINIO_DEFAULT_BUCKET": PUBLIC_BUCKET,
             "MINIO_PUBLIC_BUCKETS": [PUBLIC_BUCKET],
-            "MINIO_PRIVATE_BUCKETS": [PRIVATE_BUCKET, MEDIA_BUCKET],
-            "MINIO_DEFAULT_BUCKET": MEDIA_BUCKET,
+        },
+    },
+    "private": {
+        "BACKEND": "django_minio_backend.models.MinioBackend",
+        "OPTIONS": {
+            **MINIO_SERVER,
+            "MINIO_DEFAULT_BUCKET": PRIVATE_BUCKET,
             # A link to a private file works for two hours: enough for a page that stays open over lunch.
             "MINIO_URL_EXPIRY_HOURS": timedelta(hours=2),
         },

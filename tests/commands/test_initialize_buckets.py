@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from minio.commonconfig import ENABLED, GOVERNANCE
@@ -18,7 +23,7 @@ from minio.versioningconfig import VersioningConfig
 
 from django_minio_backend.models import MinioBackend
 from tests.support.meddler import Answer, meddling, s3_error
-from tests.support.settings import STATIC_BACKEND, entry, made_up, options_of, storages_set
+from tests.support.settings import STATIC, STATIC_BACKEND, entry, made_up, options_of, storages_set
 from tools.servers import free_port
 
 if TYPE_CHECKING:
@@ -537,6 +542,92 @@ def test_settings_without_a_minio_storage_fail_the_command(run: Run) -> None:
         pytest.raises(CommandError, match="No storage in STORAGES is a MinIO storage"),
     ):
         run(COMMAND)
+
+
+# Buckets that fields name in code
+
+
+MODELS = """
+from django.core.files.storage import default_storage
+from django.db import models
+from django.utils.functional import LazyObject
+from django_minio_backend import MinioBackend
+
+def in_code():
+    return MinioBackend(bucket_name={name!r}, storage_name="default")
+
+class Document(models.Model):
+    file = models.FileField(storage=in_code)
+    other = models.FileField(storage=default_storage)
+"""
+BROKEN = """
+class Broken(LazyObject):
+    def __bool__(self):  # as the field asks when it is made
+        return True
+
+    def _setup(self):
+        raise OSError("the project's own")
+
+class Preview(models.Model):
+    file = models.FileField(storage=Broken())
+"""
+
+
+def manage(folder: Path, options: dict[str, Any], *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command for a site that has the app ``documents`` of this folder, and no tables."""
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        [sys.executable, "-m", "django", *command],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{root}{os.pathsep}{folder}",
+            "DJANGO_SETTINGS_MODULE": "tests.commands.start_settings",
+            "TEST_STORAGES": json.dumps({"default": entry(options), "staticfiles": STATIC}),
+            "TEST_APPS": "documents",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_buckets_that_fields_name_in_code_are_made(
+    server: Server, tmp_path: Path, bucket: str, bucket_name: Callable[[], str], sdk: Minio
+) -> None:
+    name = bucket_name()
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "__init__.py").touch()
+    (tmp_path / "documents" / "models.py").write_text(MODELS.format(name=name))
+    options = options_of(server, MINIO_DEFAULT_BUCKET=bucket)
+    checked = manage(tmp_path, options, COMMAND, "--check")
+    assert (checked.returncode, f"Bucket '{name}'" in checked.stdout) == (1, True), checked.stderr
+    assert not sdk.bucket_exists(bucket_name=name)
+    made = manage(tmp_path, options, COMMAND)
+    assert made.returncode == 0, made.stderr
+    assert sdk.bucket_exists(bucket_name=name)
+    assert manage(tmp_path, options, COMMAND, "--check").returncode == 0
+
+
+def test_a_field_whose_storage_cannot_be_made_is_a_failure_and_the_others_are_done(
+    server: Server, tmp_path: Path, bucket: str, bucket_name: Callable[[], str], sdk: Minio
+) -> None:
+    name = bucket_name()
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "__init__.py").touch()
+    (tmp_path / "documents" / "models.py").write_text(MODELS.format(name=name) + BROKEN)
+    made = manage(tmp_path, options_of(server, MINIO_DEFAULT_BUCKET=bucket), COMMAND)
+    assert made.returncode == 1
+    assert "The storage of documents.Preview.file cannot be made: the project's own" in made.stderr
+    assert "Traceback" not in made.stderr
+    assert sdk.bucket_exists(bucket_name=name)
+
+
+@pytest.mark.usefixtures("site")
+def test_storages_of_other_settings_do_not_count(run: Run) -> None:
+    """As in a test that overrides STORAGES: the fields' storages were made of those before."""
+    assert not [line for line in run(COMMAND).splitlines() if settings.PUBLIC_BUCKET in line]
 
 
 # The methods of a storage that do parts of this
