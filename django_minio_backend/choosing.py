@@ -144,7 +144,7 @@ class ChoosingField(FieldInDatabase):
             for name in _possible_names(key):
                 by_name[name].add(key)
         used: set[str] = set()
-        for rows in self._rows_of(list(by_name)):
+        for rows in self._rows_of(list(by_name), target):
             for row in rows:
                 used.update(wanted.intersection(one.key for one in self._of_row(row, target, PROTECTS)))
                 for one in row:
@@ -152,9 +152,9 @@ class ChoosingField(FieldInDatabase):
                         used.update(*(by_name.get(name, ()) for name in _spellings(one)))
         return used
 
-    def _rows_of(self, names: Sequence[str]) -> Iterator[list[list[RowFile]]]:
+    def _rows_of(self, names: Sequence[str], target: Target) -> Iterator[list[list[RowFile]]]:
         """The rows of these names, or all where the name in the database is not what counts."""
-        if self.seen.indirect:
+        if self.seen.indirect or any(map(has_keys_of_its_own, target.storages)):
             yield from self.rows()
             return
         for some in self._few(names):
@@ -172,7 +172,8 @@ class ChoosingField(FieldInDatabase):
                 agreed = len(files) == 1 and storage.base_url == target.storage.base_url
                 key = self.key_of(storage, one.primary_key, one.name)
                 yield Referred(key, source if agreed else PROTECTS, str(one.primary_key), one.stored)
-                yield from map(Referred, _possible_keys(one, [storage]) - {key})
+                if one.name != one.stored or not key.endswith(one.name):  # which is rare, and takes long
+                    yield from map(Referred, _possible_keys(one, [storage]) - {key})
 
 
 def choosing_fields() -> list[ChoosingField]:

@@ -24,6 +24,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 ROWS_AT_ONCE = 5_000  # in one query: no cursor stays open on the server, and no transaction
 NAMES_AT_ONCE = 1_000  # in one query; fewer where the database takes fewer parameters
+OTHER_PARAMETERS = 8  # of such a query: the first and the last of a page's primary keys, which may be composite
 
 _NONE = "django.db.backends.dummy"  # what Django makes of an empty entry in DATABASES
 
@@ -103,9 +104,9 @@ class FieldInDatabase:
                 )
 
     def _few(self, names: Sequence[str]) -> Iterator[Sequence[str]]:
-        """The names, as many at once as one query takes."""
+        """The names, as many at once as one query takes besides its other parameters."""
         most: int | None = connections[self.database].features.max_query_params
-        at_once = min(most or NAMES_AT_ONCE, NAMES_AT_ONCE)
+        at_once = min(most - OTHER_PARAMETERS, NAMES_AT_ONCE) if most else NAMES_AT_ONCE
         return (names[start : start + at_once] for start in range(0, len(names), at_once))
 
 

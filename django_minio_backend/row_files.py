@@ -60,13 +60,16 @@ class RowFiles:
         self._dimensions = list(self._dimension_columns())
 
     def read(self, rows: QuerySet[Model], primary_key: str = "pk") -> Iterator[RowFile]:
-        """The files of the rows of a query.
+        """The files of the rows of a query; ``primary_key`` names what tells the rows apart.
 
         Raises:
             CleaningError: the project's code has raised an exception for a row.
             django.db.Error: the rows cannot be read.
         """
-        for key, *values in rows.values_list(primary_key, *self._columns):
+        columns = self._columns if primary_key in self._columns else [primary_key, *self._columns]
+        number = columns.index(primary_key)
+        for row in rows.values_list(*columns):
+            key, values = row[number], list(row[-len(self._columns) :])
             try:
                 file = self._file(rows.db, key, values)
             except Exception as error:  # whatever the project's code raises: the row's file may be anywhere
