@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import django
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
 from django_minio_backend import bulk, choosing, row_files
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document, private_storage
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
@@ -48,14 +51,14 @@ PUBLIC_ALONE = ("--bucket", site.PUBLIC_BUCKET)
 def choice(settings: Settings, transactional_db: None) -> Iterator[ModuleType]:  # noqa: ARG001 - order
     """The app whose rows choose, and its tables."""
     settings.INSTALLED_APPS = [*site.INSTALLED_APPS, "tests.commands.cleaning.choice"]
-    from tests.commands.cleaning.choice import models
+    from tests.commands.cleaning.choice import models as choice
 
     with connection.schema_editor() as editor:
-        for model in models.TABLES:
+        for model in choice.TABLES:
             editor.create_model(model)
-    yield models
+    yield choice
     with connection.schema_editor() as editor:
-        for model in reversed(models.TABLES):
+        for model in reversed(choice.TABLES):
             editor.delete_model(model)
 
 
@@ -388,3 +391,112 @@ def test_a_bucket_whose_field_keeps_all_its_files_elsewhere_is_taken_for_a_mista
     assert "code-has-saved-it.txt" in keys(site.PRIVATE_BUCKET)
     run(COMMAND, "--force", *NOW)
     assert keys(site.PRIVATE_BUCKET) == []
+
+
+def test_a_row_that_chooses_the_bucket_at_another_address_keeps_its_object(
+    run: Run, put: Put, keys: Keys, choice: ModuleType
+) -> None:
+    saved(choice.ByInit, place="namesake", file="a.txt")
+    lost = saved(choice.ByInit, place="namesake", file="lost.txt")
+    put(site.PRIVATE_BUCKET, "a.txt", "orphan.txt")
+    told = run(COMMAND, "--check-missing", *NOW)
+    assert keys(site.PRIVATE_BUCKET) == ["a.txt", KEPT]
+    missing = [line for line in told.splitlines() if line.startswith("Missing")]
+    assert missing == [
+        f"Missing in http://{choice.NAMESAKE}/{site.PRIVATE_BUCKET}: choice.ByInit {lost.pk} file: lost.txt"
+    ]
+
+
+def test_an_orphan_is_looked_at_once_more_where_a_row_s_storage_replaces_objects(
+    run: Run, put: Put, keys: Keys, choice: ModuleType
+) -> None:
+    saved(choice.ByInit, place="replacing", file="a.txt")
+    put(site.PRIVATE_BUCKET, "a.txt", "orphan.txt")
+    with requests_made() as made:
+        run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
+    assert made == ["GET", "HEAD", "POST"]
+    assert keys(site.PRIVATE_BUCKET) == ["a.txt", KEPT]
+
+
+def test_other_apps_are_asked_for_the_storages_that_rows_choose(
+    run: Run, put: Put, keys: Keys, choice: ModuleType
+) -> None:
+    def named(storage: MinioBackend, **_: object) -> list[str]:
+        return ["thumbnail.txt"] if storage.options.location else []
+
+    saved(choice.ByInit, place="located", file="a.txt")
+    put(site.PRIVATE_BUCKET, "located/here/a.txt", "located/here/thumbnail.txt", "thumbnail.txt")
+    collect_references.connect(named)
+    try:
+        run(COMMAND, *NOW)
+    finally:
+        collect_references.disconnect(named)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "located/here/a.txt", "located/here/thumbnail.txt"]
+
+
+def test_a_bucket_of_static_files_that_rows_choose_is_left_alone(
+    run: Run, put: Put, keys: Keys, choice: ModuleType
+) -> None:
+    saved(choice.ByInit, place="static", file="lost.txt")
+    put(site.STATIC_BUCKET, "site.css")
+    assert site.STATIC_BUCKET not in run(COMMAND, "--check-missing", *NOW)
+    assert keys(site.STATIC_BUCKET) == ["site.css"]
+
+
+def test_rows_of_a_database_without_the_tables_of_all_classes_count(
+    run: Run, put: Put, keys: Keys, choice: ModuleType, second_database: str
+) -> None:
+    with connections[second_database].schema_editor() as editor:
+        editor.create_model(choice.ByInit)  # and not its child's table
+    choice.ByInit(place="public", file="second.txt").save(using=second_database)
+    lost = choice.ByInit(place="public", file="lost.txt")
+    lost.save(using=second_database)
+    put(site.PUBLIC_BUCKET, "second.txt", "orphan.txt")
+    told = run(COMMAND, "--check-missing", *NOW)
+    assert keys(site.PUBLIC_BUCKET) == [KEPT, "second.txt"]
+    assert f"choice.ByInit {lost.pk} file in database 'second': lost.txt" in told
+
+
+@pytest.mark.skipif(django.VERSION < (5, 2), reason="composite primary keys came with Django 5.2")
+def test_rows_with_a_composite_primary_key_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cell(models.Model):
+        pk = models.CompositePrimaryKey("x", "y")
+        x = models.IntegerField()
+        y = models.IntegerField()
+        file = models.FileField(storage=private_storage)
+
+        class Meta:
+            app_label = "cells"
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.file.storage = private_storage() if self.x else FileSystemStorage("/nowhere")
+
+        def __str__(self) -> str:
+            return str(self.pk)
+
+    class Same(Cell):
+        class Meta:
+            app_label = "cells"
+            proxy = True
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(choosing, "ROWS_AT_ONCE", 2)
+    with connection.schema_editor() as editor:
+        editor.create_model(Cell)
+    try:
+        places = [(x, y) for x in range(3) for y in range(3)]
+        Cell._base_manager.bulk_create(Cell(x=x, y=y, file=f"{x}-{y}.txt") for x, y in places)
+        field = choosing.ChoosingField(Cell, Cell._meta.get_field("file"), "default", private_storage(), [Cell, Same])
+        target = choosing.Target(private_storage(), [private_storage()])
+        found = [one for page in field.references(target, 3) for one in page]
+        used = field.keys_in_use(target, ["0-1.txt", "1-1.txt", "orphan.txt"])
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(Cell)
+    assert [(one.row, one.key, one.source) for one in found] == [
+        (str((x, y)), f"{x}-{y}.txt", 3) for x, y in places if x
+    ]
+    assert used == {"1-1.txt"}

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from django.core.files.base import File
 
 
+OPTIONS: dict[str, Any] = site.STORAGES["default"]["OPTIONS"]
+NAMESAKE = OPTIONS["MINIO_ENDPOINT"].replace("127.0.0.1", "localhost")
+
+
 class WithKeysOfItsOwn(MinioBackend):
     def key(self, name: object) -> str:
         return super().key(f"own/{name}")
@@ -48,6 +52,9 @@ def chosen(row: Any) -> Storage:
         "public": public_storage,
         "elsewhere": elsewhere,
         "located": lambda: MinioBackend(site.PRIVATE_BUCKET, "default", MINIO_LOCATION="located/here"),
+        "namesake": lambda: MinioBackend(**{**OPTIONS, "MINIO_ENDPOINT": NAMESAKE}),
+        "replacing": lambda: MinioBackend(site.PRIVATE_BUCKET, "default", replace_existing=True),
+        "static": lambda: MinioBackend(site.STATIC_BUCKET, "default"),
         "own": lambda: WithKeysOfItsOwn(site.PRIVATE_BUCKET, "default"),
         "local": lambda: FileSystemStorage("/nowhere"),
         "default": lambda: storages["default"],
