@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .row_files import RowFile
 
 ROWS_AT_ONCE = 500  # whole rows with all their columns, and an instance of each
+OTHER_PARAMETERS = 16  # of a query for names: the ends of a page, whose primary keys may be composite
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ class ChoosingField(FieldInDatabase):
         if self.seen.indirect or any(map(has_keys_of_its_own, target.storages)):
             yield from self.rows()
             return
-        for some in self._few(names):
+        for some in self._few(names, OTHER_PARAMETERS):
             yield from self.rows(**{f"{self.field.name}__in": some})
 
     def _of_row(self, row: Sequence[RowFile], target: Target, source: int) -> Iterator[Referred]:

@@ -24,7 +24,6 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 ROWS_AT_ONCE = 5_000  # in one query: no cursor stays open on the server, and no transaction
 NAMES_AT_ONCE = 1_000  # in one query; fewer where the database takes fewer parameters
-OTHER_PARAMETERS = 8  # of such a query: the first and the last of a page's primary keys, which may be composite
 
 _NONE = "django.db.backends.dummy"  # what Django makes of an empty entry in DATABASES
 
@@ -103,10 +102,10 @@ class FieldInDatabase:
                     f"{self}: the primary key {last!r} is not greater than itself. Nothing was deleted."
                 )
 
-    def _few(self, names: Sequence[str]) -> Iterator[Sequence[str]]:
-        """The names, as many at once as one query takes besides its other parameters."""
+    def _few(self, names: Sequence[str], other_parameters: int = 0) -> Iterator[Sequence[str]]:
+        """The names, as many at once as one query takes that has so many other parameters."""
         most: int | None = connections[self.database].features.max_query_params
-        at_once = min(most - OTHER_PARAMETERS, NAMES_AT_ONCE) if most else NAMES_AT_ONCE
+        at_once = min(max(most - other_parameters, 1), NAMES_AT_ONCE) if most else NAMES_AT_ONCE
         return (names[start : start + at_once] for start in range(0, len(names), at_once))
 
 

@@ -44,8 +44,13 @@ def choosing_classes(model: type[Model], field: FileField) -> list[type[Model]]:
     rule = _rule(model, field)
     heirs = (kind for kind in apps.get_models() if kind is not model and issubclass(kind, model))
     others = [kind for kind in heirs if _rule(kind, field) != rule]
-    plain = field.attr_class in (FieldFile, ImageFieldFile) and not hasattr(field, "from_db_value")
-    return [] if plain and not others and rule in _PLAIN else [model, *others]
+    plain = (
+        field.attr_class in (FieldFile, ImageFieldFile)
+        and not hasattr(field, "from_db_value")
+        and type(rule.descriptor) in (FileDescriptor, ImageFileDescriptor)
+        and (rule.makers, rule.receivers) == (_makers(Model), [])
+    )
+    return [] if plain and not others else [model, *others]
 
 
 class RowFiles:
@@ -75,8 +80,8 @@ class RowFiles:
             except Exception as error:  # whatever the project's code raises: the row's file may be anywhere
                 where = "" if rows.db == DEFAULT_DB_ALIAS else f" in database '{rows.db}'"
                 raise CleaningError(
-                    f"{self._model._meta.label} {key} {self._field.name}{where}: nobody knows the storage of this row, "
-                    f"since asking for it fails: {error!r}. Nothing more was deleted."
+                    f"{self._model._meta.label} {key} {self._field.name}{where}: the storage of this row cannot be "
+                    f"determined: {error!r}. Correct the row, or the code of the model. Nothing more was deleted."
                 ) from error
             yield file
 
@@ -111,11 +116,11 @@ class _Rule(NamedTuple):
 
     makers: tuple[object, ...]
     receivers: list[Callable[..., object]]
-    descriptor: type
+    descriptor: object
 
 
 def _rule(model: type[Model], field: FileField) -> _Rule:
-    return _Rule(_makers(model), _receivers(model), type(inspect.getattr_static(model, field.attname)))
+    return _Rule(_makers(model), _receivers(model), inspect.getattr_static(model, field.attname))
 
 
 def _makers(model: type[Model]) -> tuple[object, ...]:
@@ -128,9 +133,6 @@ def _makers(model: type[Model]) -> tuple[object, ...]:
         model.__getattribute__,
         getattr(from_db, "__func__", from_db),
     )
-
-
-_PLAIN = [_Rule(_makers(Model), [], kind) for kind in (FileDescriptor, ImageFileDescriptor)]
 
 
 def _receivers(model: type[Model]) -> list[Callable[..., object]]:
