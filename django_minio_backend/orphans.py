@@ -11,7 +11,7 @@ from django.db import Error as DatabaseProblem
 from . import bulk
 from .errors import CleaningError
 from .names import legible
-from .references import has_keys_of_its_own, keys_of_other_apps, renew_connections
+from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .comparison import Findings
     from .difference import Orphan, Referred
     from .places import Place
-    from .references import ReferringField
+    from .references import FieldInDatabase
 
 BATCH = bulk.BATCH  # keys in one DeleteObjects request
 HEADS = 16  # requests at once, where objects are asked for one by one
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
 class Missing(NamedTuple):
     """A row that refers to an object that is not there."""
 
-    field: ReferringField
+    field: FieldInDatabase
     primary_key: str
     name: str
 
@@ -121,15 +121,15 @@ def missing(findings: Findings) -> Iterator[Missing]:
         CleaningError: the database cannot be read.
     """
     place = findings.place
-    renew_connections(place.fields)
+    sources = place.sources
+    renew_connections(sources)
     for batch in findings.difference.missing(BATCH):
         by_field: dict[int, list[Missing]] = {}
         for referred in batch:
             by_field.setdefault(referred.source, []).append(_missing(place, referred))
         try:
             there = {
-                source: place.fields[source].still_referred([one.name for one in some])
-                for source, some in by_field.items()
+                source: sources[source].still_referred([one.name for one in some]) for source, some in by_field.items()
             }
         except DatabaseProblem as error:
             raise CleaningError(f"The database cannot be read: {error}.") from error
@@ -140,17 +140,20 @@ def missing(findings: Findings) -> Iterator[Missing]:
 
 
 def _missing(place: Place, referred: Referred) -> Missing:
-    field = place.fields[referred.source]
-    name = referred.key.removeprefix(field.before) if referred.name is None else referred.name
+    field = place.sources[referred.source]
+    name = referred.name
+    if name is None:
+        name = referred.key.removeprefix(field.before) if isinstance(field, ReferringField) else referred.key
     return Missing(field, referred.row, name)
 
 
 def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
     """Those of the keys that rows or other apps refer to at this moment, and perhaps others."""
     referred: set[str] = set()
-    fields = [*place.fields, *place.namesakes]
-    renew_connections(fields)
-    for one in fields:
+    renew_connections(place.readable)
+    for choosing in place.choosing:
+        referred.update(choosing.keys_in_use(place.target, keys))
+    for one in [*place.fields, *place.namesakes]:
         if has_keys_of_its_own(one.storage):
             wanted = set(keys)
             for rows in one.rows():

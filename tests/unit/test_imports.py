@@ -35,7 +35,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "static",
         "static_manifest",
     ),
-    ("configured", "checks", "references", "initialization", "diagnosis", "places", "comparison", "orphans"),
+    ("configured", "checks", "row_files", "references", "choosing", "initialization", "diagnosis"),
+    ("places", "comparison", "orphans"),
     (
         "apps",
         "management",

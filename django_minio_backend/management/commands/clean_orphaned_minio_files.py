@@ -97,7 +97,8 @@ class Command(BaseCommand):
     def _run(self, options: Mapping[str, Any], rules: Rules, report: Report, opened: ExitStack) -> None:
         """Compare all places before anything is deleted: one that cannot be read stops the run. Then clean each."""
         found = []
-        for place in places(options["bucket"]):
+        checks = options["check_missing"] or options["fail_on_missing"]
+        for place in places(options["bucket"], chosen=checks):
             difference = opened.enter_context(closing(Difference()))
             with Progress(self.stderr) as progress:
                 found.append(compare(place, rules, difference, progress_shown_by(progress)))
@@ -105,13 +106,15 @@ class Command(BaseCommand):
             self._ask(found)
         for findings in found:
             self._clean(findings, report)
-        if options["check_missing"] or options["fail_on_missing"]:
+        if checks:
             self._tell_missing(found, report)
 
     def _clean(self, findings: Findings, report: Report) -> None:
         """Delete, and tell what is deleted. A failure is noted, so that the other places are cleaned still."""
         dry_run = report.dry_run
         report.begin(findings)
+        if not findings.place.storages:  # files are looked for here, and nothing else
+            return
         try:
             for batch in orphans.delete(findings, dry_run=dry_run):
                 report.batch(findings, batch)
