@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mimetypes
 import posixpath
-import re
 
 from django.core.exceptions import SuspiciousFileOperation
 
@@ -51,8 +50,6 @@ _COMPRESSED = {
     "gzip": "application/gzip",
     "xz": "application/x-xz",
 }
-
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def clean(name: object) -> str:
@@ -104,11 +101,6 @@ def folder_prefix(path: object, location: str) -> str:
     folder = clean(str(path).replace("\\", "/").strip("/"))
     parts = [part for part in (location, folder) if part]
     return "".join(f"{part}/" for part in parts)
-
-
-def legible(key: str) -> str:
-    """A key in one line, without what steers a terminal: anyone who uploads may have chosen it."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), key)
 
 
 def content_type(name: str, content: object) -> str:
