@@ -99,26 +99,29 @@ def clean(hostile_options: dict[str, Any], transactional_db: None) -> Iterator[C
         yield run
 
 
-@given(st.text(st.characters(codec=None), max_size=20))
-def test_control_characters_are_escaped_once(text: str) -> None:
-    escaped = escape_control_characters(text)
-    left = {letter for letter in escaped if unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}}
-    assert not left
-    assert escape_control_characters(escaped) == escaped
-    if text.isprintable():
-        assert escaped == text
+class TestEscaping:
+    """Of a text by itself."""
 
+    @given(st.text(st.characters(codec=None), max_size=20))
+    def test_control_characters_are_escaped_once(self, text: str) -> None:
+        escaped = escape_control_characters(text)
+        left = {letter for letter in escaped if unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}}
+        assert not left
+        assert escape_control_characters(escaped) == escaped
+        if text.isprintable():
+            assert escaped == text
 
-@pytest.mark.parametrize("number", [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F)])
-def test_each_control_character_is_escaped(number: int) -> None:
-    assert escape_control_characters(chr(number)).startswith("\\")
+    @pytest.mark.parametrize(
+        "number", [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F)]
+    )
+    def test_each_control_character_is_escaped(self, number: int) -> None:
+        assert escape_control_characters(chr(number)).startswith("\\")
 
-
-@pytest.mark.parametrize(
-    "text", ["\u00e9\u65e5\U0001f4c4 a\xa0b", "\u0645\u06cc\u200c\u062e", "\U0001f468\u200d\U0001f469"]
-)
-def test_letters_of_all_scripts_stay_as_they_are(text: str) -> None:
-    assert escape_control_characters(text) == text
+    @pytest.mark.parametrize(
+        "text", ["\u00e9\u65e5\U0001f4c4 a\xa0b", "\u0645\u06cc\u200c\u062e", "\U0001f468\u200d\U0001f469"]
+    )
+    def test_letters_of_all_scripts_stay_as_they_are(self, text: str) -> None:
+        assert escape_control_characters(text) == text
 
 
 class TestCleaning:
@@ -142,7 +145,7 @@ class TestCleaning:
         assert SHOWN in told
         assert not harmful(told)
 
-    @pytest.mark.parametrize("key", [EVIL, "plain.txt"])
+    @pytest.mark.parametrize("key", [EVIL, "plain.txt"], ids=["by a request of its own", "by the thousand"])
     def test_deletions_that_fail(
         self, clean: Clean, hostile: Meddler, caplog: pytest.LogCaptureFixture, key: str
     ) -> None:
