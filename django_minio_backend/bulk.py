@@ -111,6 +111,8 @@ def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
             for entry in answer.all("Upload")
         ]
         found = {(upload.key, upload.upload_id) for upload in uploads}
+        if not all(upload.upload_id for upload in uploads):  # aborting that one might delete the object
+            raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' has one without an id.")
         if len(found) < len(uploads) or seen & found:
             raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' lists one of them again.")
         seen |= found

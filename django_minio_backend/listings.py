@@ -15,7 +15,7 @@ from .answers import XmlAnswer
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from xml.etree import ElementTree as ET
 
     from .s3 import S3Client
@@ -79,15 +79,16 @@ class RisingKeys:
     """Checks that keys rise from one page of a listing to the next, and within each: then the listing ends.
 
     S3 lists keys in the order of their UTF-8 bytes, which is that of Python's strings; MinIO, Versity and Garage do so
-    too. SeaweedFS lists folder by folder, "a/b" before "a-b", as if the slash were the lowest of all characters. A
-    listing has to keep to one of the two orders to its end: with a free choice for each pair it could go in circles.
+    too. SeaweedFS lists folder by folder, "a/b" before "a-b", as if the slash were the lowest of all characters. Where
+    the order of bytes does not hold, that of folders has to hold from there on: with a free choice between the two for
+    each pair of keys a listing could go in circles.
 
     Versity writes U+FFFD for what XML cannot carry, wherever the character belongs, so such keys have no order.
     """
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._orders: Sequence[Callable[[str], str]] = (_by_bytes, _by_folders)
+        self._by_folders = False
         self._last: list[str] = []
         self._without_progress = 0
 
@@ -99,9 +100,12 @@ class RisingKeys:
         """
         rising = [[key for key in group if "\ufffd" not in key] for group in groups]
         rising = [group for group in rising if group]
-        self._orders = [order for order in self._orders if self._rises(order, rising)]
-        if not self._orders:
-            raise ProtocolError(f"The keys of a listing of bucket '{self._bucket}' do not rise, so it may never end.")
+        if not self._rises(rising):
+            self._by_folders = True
+            if not self._rises(rising):
+                raise ProtocolError(
+                    f"The keys of a listing of bucket '{self._bucket}' do not rise, so it may never end."
+                )
         self._without_progress = 0 if rising else self._without_progress + 1
         if self._without_progress == MAX_PAGES_WITHOUT_PROGRESS:
             raise ProtocolError(
@@ -110,21 +114,16 @@ class RisingKeys:
         if rising:
             self._last = [group[-1] for group in rising]
 
-    def _rises(self, order: Callable[[str], str], groups: Sequence[Sequence[str]]) -> bool:
-        last = max(map(order, self._last), default="")  # no key is empty
+    def _rises(self, groups: Sequence[Sequence[str]]) -> bool:
+        last = max(self._in_order(self._last), default="")  # no key is empty
         for group in groups:
-            ordered = [last, *map(order, group)]
+            ordered = [last, *self._in_order(group)]
             if not all(map(operator.lt, ordered, ordered[1:])):
                 return False
         return True
 
-
-def _by_bytes(key: str) -> str:
-    return key
-
-
-def _by_folders(key: str) -> str:
-    return key.replace("/", "\0")
+    def _in_order(self, keys: Sequence[str]) -> Sequence[str]:
+        return [key.replace("/", "\0") for key in keys] if self._by_folders else keys
 
 
 def page_below(client: S3Client, bucket: str, prefix: str, query: Mapping[str, str] | None = None) -> ListingPage:

@@ -307,7 +307,7 @@ class TestNamesThatLeadElsewhere:
 
 
 class TestUnfinishedUploads:
-    """A listing of unfinished uploads that brings nothing new is an error."""
+    """A listing of unfinished uploads that brings nothing new, or no ids, is an error."""
 
     @staticmethod
     def lies() -> dict[str, Lie]:
@@ -321,10 +321,13 @@ class TestUnfinishedUploads:
             "ever new markers": lambda _: uploads_page(("media/a", "1"), marker=str(next(tokens))),
             "alternating markers": alternating,
             "empty pages": lambda _: uploads_page(marker=str(next(empty))),
+            "no id": lambda _: uploads_page(("media/a", "")),
             "one upload twice": lambda _: uploads_page(("media/a", "1"), ("media/a", "1")),
         }
 
-    @pytest.mark.parametrize("name", ["ever new markers", "alternating markers", "empty pages", "one upload twice"])
+    @pytest.mark.parametrize(
+        "name", ["ever new markers", "alternating markers", "empty pages", "no id", "one upload twice"]
+    )
     def test_cleaning(self, liar: Meddler, clean: Callable[..., str], name: str) -> None:
         lie = self.lies()[name]
 
