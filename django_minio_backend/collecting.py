@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import errno
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
@@ -269,7 +268,7 @@ class Collection:
             changed = storage.get_modified_time(path)
         except (OSError, NotImplementedError):  # Django copies such a file, too
             return False
-        return dt.datetime.fromisoformat(stored.modified).timestamp() >= int(changed.timestamp())
+        return stored.modified.timestamp() >= int(changed.timestamp())
 
     def _delete_doomed(self) -> None:
         from .failures import FAILURES

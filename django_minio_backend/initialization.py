@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import buckets, trials
 from .configured import wanted_by_account
 from .errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
+from .escaping import escape_control_characters
 from .refusals import explained
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def initialize(
         outcomes = list(pool.map(work, wanted_by_account(usable)))
     for outcome in outcomes:
         for line in (*outcome.changes, *outcome.remarks):
-            tell(line)
+            tell(escape_control_characters(line))
         failures += outcome.failures
-    if failures:
-        raise BucketsNotReadyError("\n".join(failures))
+    if failures:  # servers have a say in them, and this error may end the start of a process: a terminal shows it
+        raise BucketsNotReadyError("\n".join(map(escape_control_characters, failures)))
     return not any(outcome.changes for outcome in outcomes)
 
 

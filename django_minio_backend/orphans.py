@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +9,7 @@ from django.db import Error as DatabaseProblem
 
 from . import bulk
 from .errors import CleaningError
-from .names import legible
+from .escaping import get_logger
 from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 BATCH = bulk.BATCH  # keys in one DeleteObjects request
 HEADS = 16  # requests at once, where objects are asked for one by one
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Outcome(NamedTuple):
@@ -108,9 +107,9 @@ def abort_uploads(findings: Findings) -> Iterator[tuple[bulk.Unfinished, str]]:
             bulk.abort(place.storage.s3, place.bucket, upload)
         except FAILURES as error:
             problem = str(error)
-            logger.warning("An unfinished upload of %s/%s stays: %s", place, legible(upload.key), problem)
+            logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)
         else:
-            logger.info("Aborted an unfinished upload of %s/%s", place, legible(upload.key))
+            logger.info("Aborted an unfinished upload of %s/%s", place, upload.key)
         yield upload, problem
 
 
@@ -196,8 +195,8 @@ def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
 def _log(place: Place, outcomes: Sequence[Outcome]) -> None:
     for orphan, problem in outcomes:
         if problem:
-            logger.warning("Not deleted: %s/%s: %s", place, legible(orphan.key), problem)
+            logger.warning("Not deleted: %s/%s: %s", place, orphan.key, problem)
         else:
-            logger.debug("Deleted %s/%s", place, legible(orphan.key))
+            logger.debug("Deleted %s/%s", place, orphan.key)
     if gone := [orphan for orphan, problem in outcomes if not problem]:
-        logger.info("Deleted %d objects of %s, from %r to %r", len(gone), place, gone[0].key, gone[-1].key)
+        logger.info("Deleted %d objects of %s, from '%s' to '%s'", len(gone), place, gone[0].key, gone[-1].key)

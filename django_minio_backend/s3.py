@@ -7,7 +7,6 @@ so that importing the package stays cheap.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import weakref
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +25,7 @@ from .errors import (
     ObjectChangedError,
     ObjectExistsError,
 )
+from .escaping import get_logger
 from .failures import (
     FAILURES,
     HTTP_CONFLICT,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     Body = bytes | bytearray
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _all_clients: weakref.WeakSet[S3Client] = weakref.WeakSet()
 _parents_pools: list[object] = []

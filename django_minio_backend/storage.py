@@ -7,7 +7,6 @@ from functools import partial
 from io import BufferedReader
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
-import django
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.utils import validate_file_name
@@ -20,7 +19,7 @@ from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
 from .readers import ObjectReader
-from .saving import AvailabilityByExists, save_under_a_free_name, saving_of
+from .saving import BoundedAvailability, save_under_a_free_name, saving_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,10 +134,12 @@ class MinioBackend(AddressedStorage, BucketStorage):
             raise
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The name, or one like it that is available and not longer than ``max_length``."""
-        if django.VERSION < (5, 1):
-            return AvailabilityByExists(self).get_available_name(name, max_length)
-        return super().get_available_name(name, max_length)
+        """The name, or one like it that is available and not longer than ``max_length``.
+
+        Raises:
+            NoAvailableNameError: the server reports every name as already in use.
+        """
+        return BoundedAvailability(self).get_available_name(name, max_length)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """Another name than one that is taken; the same where existing objects are replaced."""
@@ -168,16 +169,24 @@ class MinioBackend(AddressedStorage, BucketStorage):
         return True
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """Names of the folders and of the files directly in a folder; none where there is no such folder."""
+        """Names of the folders and of the files directly in a folder; none where there is no such folder.
+
+        Names that lead elsewhere are left out: other programs may have stored ``..`` or a backslash in a key.
+
+        Raises:
+            urllib3.exceptions.ProtocolError: the server lists what nobody has asked for, or without an end.
+        """
         prefix = names.folder_prefix(path, self.options.location)
         folders, found = [], []
         for key in listings.directly_below(self.s3, self.bucket, prefix):
             name = key[len(prefix) :]
+            if not names.is_clean(name.removesuffix("/")):
+                continue
             if name.endswith("/"):
                 folders.append(name[:-1])
-            elif name:
+            else:
                 found.append(name)
-        return [folder for folder in folders if folder], found
+        return folders, found
 
     def size(self, name: str) -> int:
         """Bytes of an object as stored."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import uuid
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import checksums
 from .errors import ConditionNotSupportedError, ObjectExistsError
+from .escaping import get_logger
 from .option_values import MIN_PART_SIZE
 from .options import MEBIBYTE
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .s3 import S3Client
     from .sources import Source
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SINGLE_PUT = 32 * MEBIBYTE  # the most that one request carries: it is in memory as a whole
 PART = 8 * MEBIBYTE

@@ -17,7 +17,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 
 # A module may import what stands before it, in its own row too. So there can be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "whole_heads", "heads", "headers", "plain_xml", "signals"),
+    ("errors", "escaping", "whole_heads", "heads", "headers", "plain_xml", "signals"),
     ("option_values", "options", "option_reading"),
     ("failures", "s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
@@ -40,6 +40,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "apps",
         "management",
+        "management.escaped_output",
         "management.cleaning_report",
         "management.commands",
         "management.commands.clean_orphaned_minio_files",

@@ -9,7 +9,7 @@ from argparse import ArgumentTypeError
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend import orphans
@@ -17,6 +17,7 @@ from django_minio_backend.comparison import Rules, compare
 from django_minio_backend.difference import Difference
 from django_minio_backend.errors import CleaningError
 from django_minio_backend.management.cleaning_report import Report, progress_shown_by
+from django_minio_backend.management.escaped_output import EscapedOutput, command_error
 from django_minio_backend.places import places
 from django_minio_backend.progress import Progress, is_terminal
 
@@ -30,7 +31,7 @@ _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
 
 
-class Command(BaseCommand):
+class Command(EscapedOutput):
     """Arguments, printing and exit code; the work is in ``comparison`` and ``orphans``."""
 
     help = (
@@ -86,13 +87,13 @@ class Command(BaseCommand):
             with ExitStack() as opened:
                 self._run(options, rules, report, opened)
         except CleaningError as error:
-            raise CommandError(str(error)) from error
+            raise command_error(str(error)) from error
         missing = sum(totals.missing or 0 for totals in report.totals.values())
         if options["fail_on_missing"] and missing:
             report.problems.append(f"{missing} rows refer to missing objects.")
         report.summary()
         if report.problems:
-            raise CommandError("\n".join(report.problems))
+            raise command_error(*report.problems)
 
     def _run(self, options: Mapping[str, Any], rules: Rules, report: Report, opened: ExitStack) -> None:
         """Compare all places before anything is deleted: one that cannot be read stops the run. Then clean each."""
