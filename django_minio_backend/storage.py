@@ -14,7 +14,7 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import files, listings, names, object_urls, presigned_uploads, uploads
+from . import files, listings, names, object_urls, presigned_uploads, uploads, writers
 from .addressed_storage import AddressedStorage
 from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
@@ -326,12 +326,12 @@ class MinioBackend(AddressedStorage, BucketStorage):
         reader.start()
         return BufferedReader(reader, files.BUFFER)
 
-    def _writer(self, name: str, kind: str) -> files.ObjectWriter:
+    def _writer(self, name: str, kind: str) -> writers.ObjectWriter:
         if kind == "x" and self.exists(name):
             raise ObjectExistsError(self.bucket, self.key(name))
         condition = self.options.conditional_writes if kind == "x" else False
         target = self._target(names.clean(name), condition=condition)
-        return files.ObjectWriter(
+        return writers.ObjectWriter(
             uploads.Upload(self.s3, target), uploads.cut(None, self.options), partial(self._note_saved, target.key)
         )
 

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "whole_heads", "heads", "signals"),
     ("option_values", "options", "option_reading"),
     ("failures", "s3", "clients"),
-    ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
+    ("dates", "checksums", "names", "sources", "readers", "uploads", "writers", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
     ("deadlines", "refusals", "buckets", "trials", "health"),
     ("answers", "listings", "bulk", "parallel_listing", "difference"),

@@ -1,0 +1,313 @@
+"""A writer against a file on disk: the same calls give the same answers and the same bytes, wherever blocks end."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from django_minio_backend.files import as_text
+from django_minio_backend.uploads import Blocks, Target, Upload
+from django_minio_backend.writers import ObjectWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from django_minio_backend.s3 import S3Client
+
+SMALL = Blocks(first=7, part=5, grows=False)
+FULL = OSError(28, "No space left on device")
+
+
+class Bucket:
+    """What an upload needs of a server, in memory: a part that is sent again replaces the one with its number.
+
+    Attributes:
+        puts, parts: sizes of what was sent.
+    """
+
+    def __init__(self) -> None:
+        self.object: bytes | None = None
+        self.puts: list[int] = []
+        self.parts: list[int] = []
+        self.unfinished: dict[int, bytes] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.object is None
+
+    def put(self, _bucket: str, _key: str, body: bytes, _headers: Mapping[str, str], *, only_if_absent: bool) -> str:
+        assert not only_if_absent
+        self.puts.append(len(body))
+        self.object = bytes(body)
+        return "etag"
+
+    def create_upload(self, _bucket: str, _key: str, _headers: Mapping[str, str]) -> str:
+        self.unfinished = {}
+        return "upload"
+
+    def put_part(self, _bucket: str, _key: str, _upload: str, number: int, body: bytes, _headers: object) -> str:
+        assert self.unfinished is not None
+        assert body
+        self.parts.append(len(body))
+        self.unfinished[number] = bytes(body)
+        return f"{number}-{hash(bytes(body))}"
+
+    def complete_upload(
+        self,
+        _bucket: str,
+        _key: str,
+        _upload: str,
+        parts: Sequence[Mapping[str, str]],
+        _headers: object,
+        *,
+        only_if_absent: bool,
+    ) -> str:
+        assert self.unfinished is not None
+        assert not only_if_absent
+        listed = [(int(part["PartNumber"]), part["ETag"]) for part in parts]
+        assert listed == sorted(listed)
+        bodies = [self.unfinished[number] for number, _ in listed]
+        expected = [f'"{number}-{hash(body)}"' for (number, _), body in zip(listed, bodies, strict=True)]
+        assert [etag for _, etag in listed] == expected
+        assert len({len(body) for body in bodies[1:-1]}) <= 1
+        self.object, self.unfinished = b"".join(bodies), None
+        return "etag"
+
+    def abort_upload(self, _bucket: str, _key: str, _upload: str) -> None:
+        self.unfinished = None
+
+
+def writer_to(bucket: Bucket, blocks: Blocks = SMALL) -> ObjectWriter:
+    target = Target("bucket", "key", {}, condition=False, checksum=None, ssec=None, parallel=1)
+    return ObjectWriter(Upload(cast("S3Client", bucket), target), blocks)
+
+
+def cuts() -> st.SearchStrategy[Blocks]:
+    return st.builds(Blocks, first=st.integers(1, 40), part=st.integers(1, 20), grows=st.booleans())
+
+
+WHENCE = st.sampled_from([io.SEEK_SET, io.SEEK_CUR, io.SEEK_END])
+CALLS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.binary(max_size=50)),
+        st.tuples(st.just("writelines"), st.lists(st.binary(max_size=9), max_size=4)),
+        st.tuples(st.just("seek"), st.integers(-60, 90), WHENCE),
+        st.tuples(st.just("seek"), st.integers(0, 60)),
+        st.tuples(st.just("truncate"), st.integers(-2, 90)),
+        st.tuples(st.just("truncate")),
+        st.tuples(st.just("tell")),
+        st.tuples(st.just("flush")),
+    ),
+    max_size=14,
+)
+
+
+def outcome(file: Any, call: tuple[Any, ...]) -> object:
+    name, *arguments = call
+    try:
+        return getattr(file, name)(*arguments)
+    except (OSError, ValueError) as error:
+        return type(error), str(error)
+
+
+@settings(max_examples=300)
+@given(calls=CALLS, blocks=cuts())
+@example(calls=[("write", b"x" * 30), ("seek", 9), ("write", b"later")], blocks=SMALL)
+@example(calls=[("write", b"x" * 30), ("truncate", 12), ("seek", 25), ("write", b"y")], blocks=SMALL)
+@example(calls=[("write", b"x" * 30), ("truncate", 0)], blocks=SMALL)
+@example(calls=[("write", b"x" * 7), ("seek", 0), ("write", b"y")], blocks=SMALL)
+def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: Blocks) -> None:
+    bucket = Bucket()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        with path.open("wb") as file, writer_to(bucket, blocks) as writer:
+            for call in calls:
+                assert outcome(writer, call) == outcome(file, call), call
+                assert writer.tell() == file.tell()
+                file.flush()
+                assert writer.size == path.stat().st_size
+            assert bucket.is_empty
+        assert bucket.object == path.read_bytes()
+        assert writer.size == path.stat().st_size
+    assert bucket.unfinished is None
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+TEXT_CALLS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), TEXT),
+        st.tuples(st.just("seek"), st.just(0), st.sampled_from([0, 2])),
+        st.tuples(st.just("tell")),
+        st.tuples(st.just("back to what tell() gave")),
+        st.tuples(st.just("truncate")),
+    ),
+    max_size=10,
+)
+
+
+@given(
+    calls=TEXT_CALLS,
+    blocks=cuts(),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-le", "iso2022_jp"]),
+    newline=st.sampled_from([None, "", "\n", "\r\n"]),
+)
+def test_a_text_writer_does_what_a_text_file_does(
+    calls: list[tuple[Any, ...]], blocks: Blocks, encoding: str, newline: str | None
+) -> None:
+    bucket = Bucket()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        told = 0
+        with (
+            path.open("w", encoding=encoding, newline=newline) as file,
+            as_text(writer_to(bucket, blocks), encoding=encoding, newline=newline) as writer,
+        ):
+            for call in calls:
+                made = ("seek", told) if call[0].startswith("back") else call
+                result = outcome(writer, made)
+                assert result == outcome(file, made), call
+                told = result if call[0] == "tell" and isinstance(result, int) else told
+        assert bucket.object == path.read_bytes()
+
+
+@pytest.mark.parametrize("call", [("read",), ("readline",), ("readinto", bytearray(1)), ("fileno",), ("detach",)])
+def test_what_a_write_only_file_refuses_is_refused(call: tuple[Any, ...]) -> None:
+    with writer_to(Bucket()) as writer, pytest.raises(io.UnsupportedOperation):
+        getattr(writer, call[0])(*call[1:])
+
+
+@pytest.mark.parametrize("call", [("seek", 0), ("tell",), ("truncate", 0), ("write", b"")])
+def test_a_closed_writer_refuses_everything(call: tuple[Any, ...]) -> None:
+    writer = writer_to(Bucket())
+    writer.close()
+    with pytest.raises(ValueError, match="closed file"):
+        getattr(writer, call[0])(*call[1:])
+
+
+def test_a_header_within_the_last_block_costs_nothing() -> None:
+    bucket = Bucket()
+    with writer_to(bucket) as writer:
+        writer.write(b"??")
+        writer.write(b"12345")
+        writer.seek(0)
+        writer.write(b"05")
+    assert bucket.object == b"0512345"
+    assert (bucket.puts, bucket.parts) == ([7], [])
+
+
+def test_only_the_parts_that_have_changed_are_sent_again() -> None:
+    bucket = Bucket()
+    with writer_to(bucket) as writer:
+        writer.write(b"aaaaaaabbbbbcccccdddddee")
+        writer.seek(12)
+        writer.write(b"C")
+        assert bucket.is_empty
+    assert bucket.object == b"aaaaaaabbbbbCccccdddddee"
+    assert sorted(bucket.parts) == sorted([7, 5, 5, 5, 5, 2])
+
+
+def test_what_shrinks_to_one_block_is_one_put() -> None:
+    bucket = Bucket()
+    with writer_to(bucket) as writer:
+        writer.write(bytes(30))
+        writer.truncate(3)
+    assert bucket.object == bytes(3)
+    assert bucket.puts == [3]
+    assert bucket.unfinished is None
+
+
+class FullDisk:
+    """A temporary file on a disk that is full."""
+
+    def write(self, _data: object) -> int:
+        raise FULL
+
+    def seek(self, _offset: int) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing is there to be closed."""
+
+
+def no_room(**_: object) -> FullDisk:
+    return FullDisk()
+
+
+def no_folder(**_: object) -> FullDisk:
+    raise FileNotFoundError(2, "No usable temporary directory found")
+
+
+@pytest.fixture(params=[no_room, no_folder])
+def without_a_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FullDisk]:
+    monkeypatch.setattr(tempfile, "TemporaryFile", request.param)
+    without: Callable[..., FullDisk] = request.param
+    return without
+
+
+@pytest.mark.usefixtures("without_a_disk")
+def test_writing_in_sequence_needs_no_room_on_disk() -> None:
+    bucket = Bucket()
+    with writer_to(bucket) as writer:
+        writer.write(b"x" * 30)
+        writer.seek(-1, os.SEEK_END)
+        writer.write(b"y" * 30)
+    assert bucket.object == b"x" * 29 + b"y" * 30
+
+
+@pytest.mark.usefixtures("without_a_disk")
+def test_going_back_without_room_on_disk_is_an_error_and_stores_nothing() -> None:
+    bucket = Bucket()
+    writer = writer_to(bucket)
+    writer.write(b"x" * 30)
+    writer.seek(0)
+    with pytest.raises(OSError, match=r"'key' in bucket 'bucket' cannot be changed .*: \[Errno .*TMPDIR"):
+        writer.write(b"y")
+    assert bucket.unfinished is None
+    assert_says_so_again(writer, bucket)
+
+
+def test_a_failed_write_that_somebody_passes_over_is_told_again_on_close() -> None:
+    class Failing(Bucket):
+        def put_part(self, *_: object) -> str:
+            raise ConnectionError("gone")
+
+    bucket = Failing()
+    writer = writer_to(bucket)
+    with pytest.raises(ConnectionError):
+        writer.writelines([bytes(9)] * 9)
+    assert_says_so_again(writer, bucket)
+
+
+def assert_says_so_again(writer: ObjectWriter, bucket: Bucket) -> None:
+    for call in ("write", b"more"), ("truncate", 0), ("tell",), ("seek", 0):
+        with pytest.raises(
+            OSError, match="An earlier write to 'key' in bucket 'bucket' failed; nothing will be stored"
+        ):
+            getattr(writer, str(call[0]))(*call[1:])
+    with pytest.raises(OSError, match=r"gone|Errno"):
+        writer.close()
+    assert writer.closed
+    writer.close()
+    assert bucket.object is None
+
+
+def test_a_failed_writer_is_discarded_without_a_second_error() -> None:
+    class WithinError(Exception):
+        """What goes wrong."""
+
+    bucket = Bucket()
+    writer = writer_to(bucket)
+    writer.write(b"x" * 30)
+    writer.seek(3)
+    writer.write(b"y")
+    writer.discard()
+    writer.discard()
+    assert bucket.object is None
+    assert bucket.unfinished is None
