@@ -21,6 +21,10 @@ BUFFER = 128 * 1024  # bytes read at once for callers that ask for little
 class _TextWriter(io.TextIOWrapper):
     """Text on top of an ObjectWriter, dropped without a close as that is."""
 
+    def __init__(self, binary: ObjectWriter, encoding: str, newline: str | None) -> None:
+        super().__init__(cast("IO[bytes]", binary), encoding=encoding, newline=newline)
+        binary.forget_questions()  # the base class asks for the position, whatever becomes of the text
+
     def discard(self) -> None:
         """Close without storing anything."""
         cast("ObjectWriter", self.buffer).discard()
@@ -122,5 +126,5 @@ def as_text(binary: Any, *, encoding: str | None, newline: str | None) -> IO[str
         LookupError: there is no such encoding.
     """
     codecs.lookup(encoding or "utf-8")
-    wrapper = _TextWriter if binary.writable() else io.TextIOWrapper
+    wrapper: type[io.TextIOWrapper] = _TextWriter if isinstance(binary, ObjectWriter) else io.TextIOWrapper
     return wrapper(binary, encoding=encoding or "utf-8", newline=newline)

@@ -11,6 +11,8 @@ import weakref
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
+from .options import MEBIBYTE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -18,13 +20,16 @@ if TYPE_CHECKING:
 
     from .uploads import Blocks, Upload
 
+KEPT_UNASKED = 64 * MEBIBYTE  # of what is sent, for those who seek without a word before; most only write on
+
 
 class ObjectWriter(io.BufferedIOBase):
     """Sends what is written as it comes; the object appears on close, all of it or nothing.
 
     It can seek and truncate like a file that is open with mode "wb". The last block is in memory and can be changed at
-    no cost. What is sent is kept on disk too: whoever goes back to it continues on disk, and the blocks that differ in
-    the end are sent again on close.
+    no cost. What is sent is kept on disk too: the first 64 MiB always, more from the first call of ``seek``, ``tell``
+    or ``seekable`` on. Whoever goes back to it continues on disk, and the blocks that differ in the end are sent again
+    on close.
 
     A writer that is dropped without close, or closed by ``discard``, stores nothing. One that has failed stores
     nothing either, and says so once more on close: some libraries pass over the errors of a write.
@@ -43,8 +48,9 @@ class ObjectWriter(io.BufferedIOBase):
         self._number = 0
         self._start = 0  # where it starts in the object
         self._position = 0
-        self._copy = _DiskCopy(blocks)
-        self._is_on_disk = False  # everything is, the last block too
+        self._copy = _DiskCopy(blocks, upload.place)
+        self._is_asked = False  # where it is, or to go elsewhere
+        self._is_on_disk = False  # the last block, too, and so all that follows
         self._failure: BaseException | None = None
         self._at_exit = weakref.finalize(self, upload.abort)  # runs before the interpreter takes modules away
 
@@ -54,7 +60,12 @@ class ObjectWriter(io.BufferedIOBase):
 
     def seekable(self) -> bool:
         """Whether this stream can seek: always."""
+        self._is_asked = True
         return True
+
+    def forget_questions(self) -> None:
+        """Take whoever has asked for the position so far for one who only writes on."""
+        self._is_asked = False
 
     @property
     def size(self) -> int:
@@ -64,11 +75,13 @@ class ObjectWriter(io.BufferedIOBase):
     def tell(self) -> int:
         """Offset of the next byte."""
         self._check_open()
+        self._is_asked = True
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Move to an offset, also behind the end: a write there fills the gap with zeros."""
         self._check_open()
+        self._is_asked = True
         bases = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}
         if whence not in bases:
             raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
@@ -76,7 +89,11 @@ class ObjectWriter(io.BufferedIOBase):
         return self._position
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Take bytes; full blocks are sent."""
+        """Take bytes; full blocks are sent.
+
+        Raises:
+            OSError: they would change what is sent, and that was not kept.
+        """
         self._check_open()
         view = memoryview(data).cast("B")
         try:
@@ -99,7 +116,7 @@ class ObjectWriter(io.BufferedIOBase):
                 del self._block[length:]
                 self._block += bytes(length - len(self._block))
             else:
-                self._go_to_disk()
+                self._go_to_disk(size, self.size)
                 self._copy.truncate(size)
         except BaseException as error:
             self._fail(error)
@@ -177,20 +194,14 @@ class ObjectWriter(io.BufferedIOBase):
             view = view[len(piece) :]
 
     def _write_to_disk(self, view: memoryview) -> None:
-        self._go_to_disk()
+        self._go_to_disk(self._position, self._position + len(view))
         self._copy.write(self._position, view)
         self._position += len(view)
 
-    def _go_to_disk(self) -> None:
-        """From here on, what is written goes to the copy on disk and nothing is sent before close."""
+    def _go_to_disk(self, start: int, end: int) -> None:
+        """Be ready for a change from ``start`` to ``end``; from here on nothing is sent before close."""
+        self._copy.note_change(start, end)
         if not self._is_on_disk:
-            if self._copy.problem is not None:
-                raise OSError(
-                    self._copy.problem.errno,
-                    f"What was written to {self._upload.place} cannot be changed beyond the last "
-                    f"{len(self._block)} bytes, as no copy of it could be kept: {self._copy.problem}. "
-                    "Give the temporary directory (TMPDIR) more room.",
-                ) from self._copy.problem
             self._copy.write(self._start, memoryview(self._block))
             self._block = bytearray()
             self._is_on_disk = True
@@ -199,7 +210,7 @@ class ObjectWriter(io.BufferedIOBase):
         block, self._block = self._block, bytearray()
         self._number += 1
         self._start += len(block)
-        self._copy.keep(block)
+        self._copy.keep(block, wanted=self._is_asked)
         self._upload.send(block)
 
     def _send_rest(self) -> int | None:
@@ -208,7 +219,7 @@ class ObjectWriter(io.BufferedIOBase):
             if self._block or not self._number:
                 self._send_block()
             return self._number
-        if self.size <= self._blocks.size(0):
+        if self.size < self._blocks.size(0):
             self._upload.abort()
             self._upload.send(self._copy.read(0, self.size))
             return None
@@ -223,41 +234,63 @@ class _DiskCopy:
 
     Attributes:
         length: in bytes.
-        problem: why the copy is not complete, if it is not.
     """
 
-    def __init__(self, blocks: Blocks) -> None:
+    def __init__(self, blocks: Blocks, place: str) -> None:
         self._blocks = blocks
+        self._place = place
         self._file: io.FileIO | None = None
         self._ends: list[int] = []  # of the blocks that were sent
         self._changed: set[int] = set()  # numbers of those that have changed since
+        self._missing: set[int] = set()  # numbers of those that were not kept
+        self._problem: OSError | None = None
         self.length = 0
-        self.problem: OSError | None = None
 
     @property
     def number(self) -> int:
         """How many blocks it has."""
         return sum(1 for _ in self._spans())
 
-    def keep(self, block: bytearray) -> None:
-        """Add a block that is being sent. Without room for it the copy is given up: few will ever go back to it."""
-        start = self._ends[-1] if self._ends else 0
-        self._ends.append(start + len(block))
-        if self.problem is None:
-            try:
-                self._write(start, memoryview(block))
-            except OSError as error:
-                self.problem = error
-                self.close()
+    def keep(self, block: bytearray, *, wanted: bool) -> None:
+        """Add a block that is being sent. Where there is no room for it, go on without: few will go back to it."""
+        number, start = len(self._ends), self.length
+        self.length += len(block)
+        self._ends.append(self.length)
+        if self._problem is not None or not (wanted or start < KEPT_UNASKED):
+            self._missing.add(number)
+            return
+        try:
+            self._write(start, memoryview(block))
+        except OSError as error:
+            self._problem = error
+            self._missing.update(range(number + 1))
+            self.close()
+
+    def note_change(self, start: int, end: int) -> None:
+        """Remember that bytes from ``start`` to ``end`` are about to change.
+
+        Raises:
+            OSError: they were sent and not kept.
+        """
+        touched = range(bisect_right(self._ends, start), min(bisect_left(self._ends, end) + 1, len(self._ends)))
+        needed = [number for number in touched if not start <= self._start(number) <= self._ends[number] <= end]
+        if start < end and not self._missing.isdisjoint(needed):
+            reason = self._problem or "they were written before anybody called seek(), tell() or seekable()"
+            raise OSError(
+                (self._problem and self._problem.errno) or errno.ESPIPE,
+                f"Bytes {start} to {end} of {self._place} cannot be changed: they are sent, and no copy was kept "
+                f"({reason}). Nothing will be stored. Call seekable() first, and let TMPDIR name a folder with room.",
+            ) from self._problem
+        self._changed.update(touched)
+        self._missing.difference_update(touched)
 
     def write(self, position: int, view: memoryview) -> None:
         """Change bytes, or add some; a gap before them reads as zeros."""
-        self._note_change(position, position + len(view))
         self._write(position, view)
+        self.length = max(self.length, position + len(view))
 
     def truncate(self, size: int) -> None:
         """Cut off what is behind ``size``, or fill up with zeros as far as that."""
-        self._note_change(size, self.length)
         self._opened().truncate(size)
         self.length = size
 
@@ -281,6 +314,10 @@ class _DiskCopy:
         """Remove the copy."""
         if self._file is not None:
             self._file.close()
+            self._file = None
+
+    def _start(self, number: int) -> int:
+        return self._ends[number - 1] if number else 0
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Start and size of each block."""
@@ -293,13 +330,8 @@ class _DiskCopy:
     def _write(self, position: int, view: memoryview) -> None:
         file = self._opened()
         file.seek(position)
-        self.length = max(self.length, position + len(view))
         while view:
             view = view[file.write(view) :]
-
-    def _note_change(self, start: int, end: int) -> None:
-        first, last = bisect_right(self._ends, start), bisect_left(self._ends, end)
-        self._changed.update(range(first, min(last + 1, len(self._ends))))
 
     def _opened(self) -> io.FileIO:
         if self._file is None:

@@ -7,11 +7,13 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from unittest import mock
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from django_minio_backend import writers
 from django_minio_backend.files import as_text
 from django_minio_backend.uploads import Blocks, Target, Upload
 from django_minio_backend.writers import ObjectWriter
@@ -137,6 +139,31 @@ def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: Bl
         assert bucket.object == path.read_bytes()
         assert writer.size == path.stat().st_size
     assert bucket.unfinished is None
+
+
+@given(calls=CALLS, blocks=cuts(), kept=st.integers(0, 60))
+@example(calls=[("write", b"x" * 50), ("truncate", 12)], blocks=SMALL, kept=10)
+@example(calls=[("write", b"x" * 50), ("truncate", 12), ("seek", 40), ("write", b"y")], blocks=SMALL, kept=10)
+@example(
+    calls=[("write", b"x" * 50), ("seek", 22), ("write", b"y" * 10), ("seek", 23), ("write", b"z")],
+    blocks=SMALL,
+    kept=10,
+)
+def test_a_writer_that_has_not_kept_all_does_what_a_file_does_or_stores_nothing(
+    calls: list[tuple[Any, ...]], blocks: Blocks, kept: int
+) -> None:
+    bucket = Bucket()
+    writer = writer_to(bucket, blocks)
+    with tempfile.TemporaryFile("wb+") as file, mock.patch.object(writers, "KEPT_UNASKED", kept):
+        for call in calls:
+            result, expected = outcome(writer, call), outcome(file, call)
+            if isinstance(result, tuple) and "no copy was kept" in result[1]:
+                assert_says_so_again(writer, bucket)
+                return
+            assert result == expected
+        writer.close()
+        file.seek(0)
+        assert bucket.object == file.read()
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -267,9 +294,60 @@ def test_going_back_without_room_on_disk_is_an_error_and_stores_nothing() -> Non
     writer = writer_to(bucket)
     writer.write(b"x" * 30)
     writer.seek(0)
-    with pytest.raises(OSError, match=r"'key' in bucket 'bucket' cannot be changed .*: \[Errno .*TMPDIR"):
+    with pytest.raises(OSError, match=r"Bytes 0 to 1 of 'key' in bucket 'bucket' cannot .* \(\[Errno .*TMPDIR"):
         writer.write(b"y")
     assert bucket.unfinished is None
+    assert_says_so_again(writer, bucket)
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if 10 bytes were 64 MiB: the first two blocks are kept."""
+    monkeypatch.setattr(writers, "KEPT_UNASKED", 10)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_header_can_be_changed_however_much_was_written_behind_it() -> None:
+    bucket = Bucket()
+    with writer_to(bucket) as writer:
+        writer.write(b"x" * 50)
+        writer.seek(2)
+        writer.write(b"header")
+        writer.seek(0, os.SEEK_END)
+        writer.write(b"y" * 20)
+    assert bucket.object == b"xxheader" + b"x" * 42 + b"y" * 20
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("ask", [lambda file: file.seekable(), lambda file: file.tell(), lambda file: file.seek(0)])
+def test_all_can_be_changed_if_somebody_has_asked_for_it(ask: Callable[[ObjectWriter], object]) -> None:
+    bucket = Bucket()
+    with writer_to(bucket) as writer:
+        ask(writer)
+        writer.write(b"x" * 50)
+        writer.seek(30)
+        writer.write(b"y")
+    assert bucket.object == b"x" * 30 + b"y" + b"x" * 19
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_was_not_kept_can_be_cut_off() -> None:
+    bucket = Bucket()
+    with writer_to(bucket) as writer:
+        writer.write(b"x" * 50)
+        writer.truncate(12)
+    assert bucket.object == b"x" * 12
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("call", [("write", b"y"), ("truncate", 30)])
+def test_changing_what_was_not_kept_is_an_error_and_stores_nothing(call: tuple[Any, ...]) -> None:
+    bucket = Bucket()
+    writer = writer_to(bucket)
+    writer.write(b"x" * 50)
+    writer.seek(30)
+    with pytest.raises(OSError, match=r"Bytes 30 to \d+ of 'key' .* before anybody called seek\(\)"):
+        getattr(writer, call[0])(*call[1:])
     assert_says_so_again(writer, bucket)
 
 
