@@ -120,7 +120,7 @@ class MinioBackendStatic(MinioBackend):
             return collection.exists(name)
         if super().exists(name):
             return True
-        if not names.clean(name):  # the bucket itself, which is not there
+        if not names.clean(name) or names.is_folder(name):  # the bucket itself is not there, or nothing in the folder
             return False
         return listings.anything_below(self.s3, self.bucket, names.folder_prefix(name, self.options.location))
 

@@ -147,20 +147,29 @@ class MinioBackend(AddressedStorage, BucketStorage):
         return super().get_alternative_name(file_root, file_ext)
 
     def delete(self, name: str) -> None:
-        """Delete an object; one that is not there is no error."""
+        """Delete an object; one that is not there is no error.
+
+        A name with a slash at its end is that of the empty object by which consoles keep a folder: what is in the
+        folder stays, as does a file of that name.
+        """
         if not name:
             raise ValueError("The name must be given to delete().")
         key = self.key(name)
+        if names.is_folder(name):
+            key += "/"
         self.s3.delete(self.bucket, key)
         self._note_deleted(key)
 
     def exists(self, name: str) -> bool:
         """Whether the object is there. False means just that: every failure to find out is raised.
 
-        An empty name stands for the bucket itself.
+        An empty name stands for the bucket itself. A name with a slash at its end is that of a folder, which is there
+        while anything is in it; without the slash, a folder is not asked for: that would be a second request.
         """
         if not names.clean(name):
             return self.client.bucket_exists(self.bucket)
+        if names.is_folder(name):
+            return listings.anything_below(self.s3, self.bucket, f"{self.key(name)}/")
         try:
             self.stat(name)
         except FileNotFoundError:
