@@ -340,6 +340,17 @@ def test_what_was_not_kept_can_be_cut_off() -> None:
 
 
 @pytest.mark.usefixtures("kept")
+def test_what_was_not_kept_can_be_changed_once_it_is_replaced() -> None:
+    bucket = Bucket()
+    with writer_to(bucket) as writer:
+        writer.write(b"x" * 50)
+        for start, data in [(22, b"y" * 10), (24, b"z")]:  # two whole blocks, then a byte of one
+            writer.seek(start)
+            writer.write(data)
+    assert bucket.object == b"x" * 22 + b"yyz" + b"y" * 7 + b"x" * 18
+
+
+@pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize("call", [("write", b"y"), ("truncate", 30)])
 def test_changing_what_was_not_kept_is_an_error_and_stores_nothing(call: tuple[Any, ...]) -> None:
     bucket = Bucket()
