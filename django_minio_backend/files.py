@@ -23,7 +23,7 @@ class _TextWriter(io.TextIOWrapper):
 
     def __init__(self, binary: ObjectWriter, encoding: str, newline: str | None) -> None:
         super().__init__(cast("IO[bytes]", binary), encoding=encoding, newline=newline)
-        binary.forget_questions()  # the base class asks for the position, whatever becomes of the text
+        binary.expect_sequence()  # the base class has asked for the position, whatever the caller will do
 
     def discard(self) -> None:
         """Close without storing anything."""

@@ -138,8 +138,8 @@ class Upload:
             self.abort(server_is_silent=isinstance(error, Exception) and _is_time_out(error))
 
     @property
-    def place(self) -> str:
-        """The object's name for errors."""
+    def description(self) -> str:
+        """Key and bucket, for errors."""
         return f"'{self._target.key}' in bucket '{self._target.bucket}'"
 
     def send(self, block: bytes | bytearray, number: int | None = None) -> None:

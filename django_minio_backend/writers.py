@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .uploads import Blocks, Upload
 
-KEPT_UNASKED = 64 * MEBIBYTE  # of what is sent, for those who seek without a word before; most only write on
+ALWAYS_KEPT = 64 * MEBIBYTE  # of what is sent, for callers that seek without having asked for the position before
 
 
 class ObjectWriter(io.BufferedIOBase):
@@ -31,8 +31,8 @@ class ObjectWriter(io.BufferedIOBase):
     or ``seekable`` on. Whoever goes back to it continues on disk, and the blocks that differ in the end are sent again
     on close.
 
-    A writer that is dropped without close, or closed by ``discard``, stores nothing. One that has failed stores
-    nothing either, and says so once more on close: some libraries pass over the errors of a write.
+    A writer that is dropped without close, or closed by ``discard``, stores nothing. After a failed write it stores
+    nothing either, and ``close`` raises the error again: some libraries ignore the errors of a write.
 
     Args:
         upload: what sends.
@@ -48,8 +48,8 @@ class ObjectWriter(io.BufferedIOBase):
         self._number = 0
         self._start = 0  # where it starts in the object
         self._position = 0
-        self._copy = _DiskCopy(blocks, upload.place)
-        self._is_asked = False  # where it is, or to go elsewhere
+        self._copy = _DiskCopy(blocks, upload.description)
+        self._keeps_all = False  # on disk, of what is sent
         self._is_on_disk = False  # the last block, too, and so all that follows
         self._failure: BaseException | None = None
         self._at_exit = weakref.finalize(self, upload.abort)  # runs before the interpreter takes modules away
@@ -60,12 +60,12 @@ class ObjectWriter(io.BufferedIOBase):
 
     def seekable(self) -> bool:
         """Whether this stream can seek: always."""
-        self._is_asked = True
+        self._keeps_all = True
         return True
 
-    def forget_questions(self) -> None:
-        """Take whoever has asked for the position so far for one who only writes on."""
-        self._is_asked = False
+    def expect_sequence(self) -> None:
+        """Expect a caller that writes in sequence, although the position was asked for: keep no more than always."""
+        self._keeps_all = False
 
     @property
     def size(self) -> int:
@@ -75,13 +75,13 @@ class ObjectWriter(io.BufferedIOBase):
     def tell(self) -> int:
         """Offset of the next byte."""
         self._check_open()
-        self._is_asked = True
+        self._keeps_all = True
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Move to an offset, also behind the end: a write there fills the gap with zeros."""
         self._check_open()
-        self._is_asked = True
+        self._keeps_all = True
         bases = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}
         if whence not in bases:
             raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
@@ -127,7 +127,8 @@ class ObjectWriter(io.BufferedIOBase):
         """Make the object appear.
 
         Raises:
-            ObjectExistsError: the file was opened with mode "x" and the key is taken by now.
+            ObjectExistsError: the file was opened with mode "x" and the key exists by now.
+            Exception: the error of an earlier write, again.
         """
         if self.closed:
             return
@@ -161,7 +162,7 @@ class ObjectWriter(io.BufferedIOBase):
             raise ValueError("I/O operation on closed file.")
         if self._failure is not None:
             raise OSError(
-                f"An earlier write to {self._upload.place} failed; nothing will be stored."
+                f"An earlier write to {self._upload.description} failed; nothing will be stored."
             ) from self._failure
 
     def _fail(self, error: BaseException) -> None:
@@ -207,17 +208,22 @@ class ObjectWriter(io.BufferedIOBase):
             self._is_on_disk = True
 
     def _send_block(self) -> None:
+        block = self._next_block()
+        self._copy.keep(block, wanted=self._keeps_all)
+        self._upload.send(block)
+
+    def _next_block(self) -> bytearray:
+        """Take the last block out and begin another."""
         block, self._block = self._block, bytearray()
         self._number += 1
         self._start += len(block)
-        self._copy.keep(block, wanted=self._is_asked)
-        self._upload.send(block)
+        return block
 
     def _send_rest(self) -> int | None:
         """Send what the server does not have yet, or has otherwise; return how many blocks make the object."""
         if not self._is_on_disk:
             if self._block or not self._number:
-                self._send_block()
+                self._upload.send(self._next_block())
             return self._number
         if self.size < self._blocks.size(0):
             self._upload.abort()
@@ -236,9 +242,9 @@ class _DiskCopy:
         length: in bytes.
     """
 
-    def __init__(self, blocks: Blocks, place: str) -> None:
+    def __init__(self, blocks: Blocks, description: str) -> None:
         self._blocks = blocks
-        self._place = place
+        self._description = description
         self._file: io.FileIO | None = None
         self._ends: list[int] = []  # of the blocks that were sent
         self._changed: set[int] = set()  # numbers of those that have changed since
@@ -256,7 +262,7 @@ class _DiskCopy:
         number, start = len(self._ends), self.length
         self.length += len(block)
         self._ends.append(self.length)
-        if self._problem is not None or not (wanted or start < KEPT_UNASKED):
+        if self._problem is not None or not (wanted or start < ALWAYS_KEPT):
             self._missing.add(number)
             return
         try:
@@ -278,7 +284,7 @@ class _DiskCopy:
             reason = self._problem or "they were written before anybody called seek(), tell() or seekable()"
             raise OSError(
                 (self._problem and self._problem.errno) or errno.ESPIPE,
-                f"Bytes {start} to {end} of {self._place} cannot be changed: they are sent, and no copy was kept "
+                f"Bytes {start} to {end} of {self._description} cannot be changed: they are sent, and no copy was kept "
                 f"({reason}). Nothing will be stored. Call seekable() first, and let TMPDIR name a folder with room.",
             ) from self._problem
         self._changed.update(touched)

@@ -154,7 +154,7 @@ def test_a_writer_that_has_not_kept_all_does_what_a_file_does_or_stores_nothing(
 ) -> None:
     bucket = Bucket()
     writer = writer_to(bucket, blocks)
-    with tempfile.TemporaryFile("wb+") as file, mock.patch.object(writers, "KEPT_UNASKED", kept):
+    with tempfile.TemporaryFile("wb+") as file, mock.patch.object(writers, "ALWAYS_KEPT", kept):
         for call in calls:
             result, expected = outcome(writer, call), outcome(file, call)
             if isinstance(result, tuple) and "no copy was kept" in result[1]:
@@ -218,6 +218,7 @@ def test_a_closed_writer_refuses_everything(call: tuple[Any, ...]) -> None:
         getattr(writer, call[0])(*call[1:])
 
 
+@pytest.mark.usefixtures("without_a_disk")
 def test_a_header_within_the_last_block_costs_nothing() -> None:
     bucket = Bucket()
     with writer_to(bucket) as writer:
@@ -227,6 +228,28 @@ def test_a_header_within_the_last_block_costs_nothing() -> None:
         writer.write(b"05")
     assert bucket.object == b"0512345"
     assert (bucket.puts, bucket.parts) == ([7], [])
+
+
+def test_what_fits_into_one_block_makes_no_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = mock.Mock(side_effect=no_room)
+    monkeypatch.setattr(tempfile, "TemporaryFile", made)
+    with writer_to(Bucket()) as writer:
+        writer.write(b"1234567")
+        writer.seek(0)
+        writer.write(b"0")
+    assert not made.called
+
+
+def test_a_text_keeps_no_more_than_bytes_do() -> None:
+    with mock.patch.object(writers, "ALWAYS_KEPT", 10):
+        text = as_text(writer_to(Bucket(), Blocks(first=7000, part=5000, grows=False)), encoding=None, newline=None)
+        text.write("x" * 100_000)
+        text.seek(7100)
+        text.write("y")
+        with pytest.raises(OSError, match="no copy was kept"):
+            text.flush()
+        with pytest.raises(OSError, match=r"An earlier write|no copy was kept"):
+            text.close()
 
 
 def test_only_the_parts_that_have_changed_are_sent_again() -> None:
@@ -303,7 +326,7 @@ def test_going_back_without_room_on_disk_is_an_error_and_stores_nothing() -> Non
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if 10 bytes were 64 MiB: the first two blocks are kept."""
-    monkeypatch.setattr(writers, "KEPT_UNASKED", 10)
+    monkeypatch.setattr(writers, "ALWAYS_KEPT", 10)
 
 
 @pytest.mark.usefixtures("kept")
