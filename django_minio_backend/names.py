@@ -93,6 +93,11 @@ def clean(name: object) -> str:
     return "" if path == "." else path
 
 
+def is_folder(name: object) -> bool:
+    """Whether a name ends in a slash, as those of folders do; ``clean`` drops it."""
+    return str(name).replace("\\", "/").endswith("/")
+
+
 def is_clean(name: str) -> bool:
     """Whether a file may have this very name: it is not empty, and cleaning leaves it as it is."""
     try:

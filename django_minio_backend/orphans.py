@@ -169,7 +169,8 @@ def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
 
 
 def _names(before: str, keys: Sequence[str]) -> list[str]:
-    return [key.removeprefix(before) for key in keys if key.startswith(before)]
+    """Names of the keys; a location's own folder, as consoles make one, has none."""
+    return [key.removeprefix(before) for key in keys if key.startswith(before) and key != before]
 
 
 def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:

@@ -32,6 +32,9 @@ class ObjectReader(io.RawIOBase):
 
     The first answer's ETag goes with every further request as If-Match, so bytes of two versions never mix.
 
+    Attributes:
+        encoding: the object's Content-Encoding, empty if it has none or no answer has come yet; it is not decoded here.
+
     Raises:
         ObjectNotFound: by the first request, if the object is not there.
         ObjectChangedError: by a later one, if it was replaced or deleted meanwhile.
@@ -42,6 +45,7 @@ class ObjectReader(io.RawIOBase):
         self._bucket = bucket
         self._key = key
         self._ssec = ssec
+        self.encoding = ""
         self._position = 0
         self._read_up_to = 0  # where the last read ended: reading on from there is reading in sequence
         self._size: int | None = None
@@ -166,6 +170,7 @@ class ObjectReader(io.RawIOBase):
             raise ObjectChangedError(self._bucket, self._key) from error
         if response is None:
             return self._nothing_at(first)
+        self.encoding = response.headers.get("content-encoding", "")
         start, end, size = _range_of(response)
         if start != first:
             raise OSError(f"The server ignored the range of a request for '{self._key}' in bucket '{self._bucket}'.")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from . import uploads
     from .files import ObjectFile
     from .options import StorageOptions
+    from .readers import ObjectReader
 
 
 class MinioBackendStatic(MinioBackend):
@@ -59,12 +60,13 @@ class MinioBackendStatic(MinioBackend):
             raise
 
     def _reader(self, key: str) -> BufferedReader:
-        """Read what a save has compressed as it was before."""
+        """Read what a save has compressed as it was before, whatever MINIO_STATIC_GZIP is by now."""
         reader = super()._reader(key)
+        is_gzip = compression.is_gzip(cast("ObjectReader", reader.raw).encoding)
+        if not is_gzip or reader.peek(2)[:2] != compression.MAGIC:
+            return reader
         name = key.removeprefix(names.folder_prefix("", self.options.location))
-        if self._compresses(name, None) and reader.peek(2)[:2] == compression.MAGIC:
-            return cast("BufferedReader", compression.Decompressed(reader))
-        return reader
+        return reader if self._has_own_encoding(name) else cast("BufferedReader", compression.Decompressed(reader))
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """Store a file under its name, and replace what is there; return the name."""
@@ -96,9 +98,13 @@ class MinioBackendStatic(MinioBackend):
         """Whether a save stores this file as gzip. Readers of the manifest want plain JSON."""
         if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
             return False
-        given = {header.lower() for header in (*(self._object_headers(name) or {}), *(self.options.headers or {}))}
         kind = names.content_type(name, content, trusted=self.options.trust_content_type)
-        return "content-encoding" not in given and compression.is_text(kind)
+        return not self._has_own_encoding(name) and compression.is_text(kind)
+
+    def _has_own_encoding(self, name: str) -> bool:
+        """Whether the site's own headers give the file a Content-Encoding, so that it is compressed before a save."""
+        given = (*(self._object_headers(name) or {}), *(self.options.headers or {}))
+        return any(header.lower() == "content-encoding" for header in given)
 
     def delete(self, name: str) -> None:
         """Delete a file; one that is not there is no error."""
@@ -115,7 +121,7 @@ class MinioBackendStatic(MinioBackend):
             return collection.exists(name)
         if super().exists(name):
             return True
-        if not names.clean(name):  # the bucket itself, which is not there
+        if not names.clean(name) or names.is_folder(name):  # the bucket itself is not there, or nothing in the folder
             return False
         return listings.anything_below(self.s3, self.bucket, names.folder_prefix(name, self.options.location))
 

@@ -13,7 +13,7 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import files, headers, listings, names, object_urls, presigned_uploads, uploads
+from . import files, headers, listings, names, object_urls, presigned_uploads, uploads, writers
 from .addressed_storage import AddressedStorage
 from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
@@ -148,20 +148,29 @@ class MinioBackend(AddressedStorage, BucketStorage):
         return super().get_alternative_name(file_root, file_ext)
 
     def delete(self, name: str) -> None:
-        """Delete an object; one that is not there is no error."""
+        """Delete an object; one that is not there is no error.
+
+        A name with a slash at its end is that of the empty object by which consoles keep a folder: what is in the
+        folder stays, as does a file of that name.
+        """
         if not name:
             raise ValueError("The name must be given to delete().")
         key = self.key(name)
+        if names.is_folder(name):
+            key += "/"
         self.s3.delete(self.bucket, key)
         self._note_deleted(key)
 
     def exists(self, name: str) -> bool:
         """Whether the object is there. False means just that: every failure to find out is raised.
 
-        An empty name stands for the bucket itself.
+        An empty name stands for the bucket itself. A name with a slash at its end is that of a folder, which is there
+        while anything is in it; without the slash, a folder is not asked for: that would be a second request.
         """
         if not names.clean(name):
             return self.client.bucket_exists(self.bucket)
+        if names.is_folder(name):
+            return listings.anything_below(self.s3, self.bucket, f"{self.key(name)}/")
         try:
             self.stat(name)
         except FileNotFoundError:
@@ -338,12 +347,12 @@ class MinioBackend(AddressedStorage, BucketStorage):
         reader.start()
         return BufferedReader(reader, files.BUFFER)
 
-    def _writer(self, name: str, kind: str) -> files.ObjectWriter:
+    def _writer(self, name: str, kind: str) -> writers.ObjectWriter:
         if kind == "x" and self.exists(name):
             raise ObjectExistsError(self.bucket, self.key(name))
         condition = self.options.conditional_writes if kind == "x" else False
         target = self._target(names.clean(name), condition=condition)
-        return files.ObjectWriter(
+        return writers.ObjectWriter(
             uploads.Upload(self.s3, target), uploads.cut(None, self.options), partial(self._note_saved, target.key)
         )
 

@@ -220,6 +220,7 @@ def run_seaweedfs(binary: Path | None = None) -> Iterator[Server]:
         s3_port = server.endpoint.split(":")[1]
         command = ["server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
         command += ["-master.volumeSizeLimitMB=64", "-volume.max=64", f"-s3.port={s3_port}", "-s3.port.iceberg=0"]
+        command += ["-s3.port.lance=0"]  # otherwise a fixed one, and two servers cannot run at once
         command += ["-s3.allowDeleteBucketNotEmpty=false"]  # otherwise it deletes full buckets
         listeners = ("master.port", "volume.port", "filer.port")
         command += [f"-{name}{grpc}={free_port()}" for name in listeners for grpc in ("", ".grpc")]

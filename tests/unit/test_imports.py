@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "escaping", "whole_heads", "heads", "headers", "plain_xml", "signals"),
     ("option_values", "options", "option_reading"),
     ("failures", "s3", "clients"),
-    ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
+    ("dates", "checksums", "names", "sources", "readers", "uploads", "writers", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
     ("answers", "exposure", "deadlines", "refusals", "buckets", "trials", "health"),
     ("listings", "bulk", "parallel_listing", "difference"),
