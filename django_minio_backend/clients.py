@@ -9,14 +9,15 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-import certifi
 import urllib3
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 from minio import Minio
 from minio.credentials.providers import Provider
 
+from .certificates import failure_of, trusted_authorities
 from .errors import ConfigurationError
+from .guarded_pool import GuardedPool, drain, guard_provider
 from .s3 import S3Client, renew_all_clients
 from .whole_heads import require_whole_heads
 
@@ -41,13 +42,21 @@ class _Retry(urllib3.Retry):
     """Retries that end in bounded time: one after a read time-out, and no long waits that a server asks for."""
 
     def increment(self, *args: Any, **kwargs: Any) -> _Retry:
-        """Refuse a second repetition after a read time-out."""
+        """Refuse a second repetition after a read time-out, and any where certificates are the matter.
+
+        The response that is repeated is read to its end here, or closed: urllib3 would read on and on.
+        """
         error = kwargs.get("error")
+        if error is not None and failure_of(error):
+            raise error
         if isinstance(error, urllib3.exceptions.ReadTimeoutError) and any(
             isinstance(past.error, urllib3.exceptions.ReadTimeoutError) for past in self.history
         ):
             raise urllib3.exceptions.MaxRetryError(error.pool, error.url, error) from error
-        return super().increment(*args, **kwargs)
+        retries = super().increment(*args, **kwargs)
+        if kwargs.get("response") is not None:
+            drain(kwargs["response"])
+        return retries
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Seconds to wait as the server asks, 5 at the most."""
@@ -55,16 +64,19 @@ class _Retry(urllib3.Retry):
         return None if asked is None else min(asked, 5.0)
 
 
-def default_pool() -> PoolManager:
+def default_pool(*, secure: bool) -> PoolManager:
     """Make the connection pool that is used unless MINIO_HTTP_CLIENT is set.
 
     Certificates are checked against SSL_CERT_FILE, or certifi's list where that is not set.
+
+    Raises:
+        ConfigurationError: connections are to be secure, and SSL_CERT_FILE names no file of certificates.
     """
     manager = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
         maxsize=THREADS,
         cert_reqs="CERT_REQUIRED",
-        ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        ca_certs=trusted_authorities(needed=secure),
         retries=_Retry(
             total=5,
             connect=3,
@@ -106,22 +118,9 @@ def hurried(client: S3Client, options: StorageOptions, *, seconds: float) -> S3C
 
     It uses the connections and the credentials of the client that it is made of.
     """
-    http = _HurriedPool(client.http, seconds)
+    http = GuardedPool(client.http, timeout=urllib3.Timeout(connect=seconds, read=seconds), retries=False)
     provider = client.sdk._provider  # noqa: SLF001 - no public way
     return S3Client(_sdk(options.endpoint, options, http, provider, secure=options.use_https), http)
-
-
-class _HurriedPool(urllib3.PoolManager):
-    """Another pool's connections, with no repetition and little patience."""
-
-    def __init__(self, pool: PoolManager, seconds: float) -> None:
-        super().__init__()
-        self._pool = pool
-        self._timeout = urllib3.Timeout(connect=seconds, read=seconds)
-
-    def urlopen(self, method: str, url: str, redirect: bool = True, **request: Any) -> BaseHTTPResponse:  # type: ignore[override]  # noqa: FBT001, FBT002 - urllib3's signature
-        """Send a request as the other pool would."""
-        return self._pool.urlopen(method, url, redirect, **{**request, "timeout": self._timeout, "retries": False})
 
 
 class _Registry:
@@ -148,10 +147,11 @@ setting_changed.connect(_registry.forget)
 
 
 def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Client:
-    http = options.http_client or default_pool()
+    http = options.http_client or default_pool(secure=secure)
     provider = _provider(options)
+    guard_provider(provider)
     try:
-        return S3Client(_sdk(endpoint, options, http, provider, secure=secure), http)
+        return S3Client(_sdk(endpoint, options, GuardedPool(http), provider, secure=secure), http)
     except ValueError as error:  # of hosts that end with amazonaws.com the SDK takes only some
         where = f"STORAGES['{options.alias}']" if options.alias else "A storage made by a call"
         raise ConfigurationError(f"{where}: the SDK does not take the endpoint '{endpoint}': {error}.") from error

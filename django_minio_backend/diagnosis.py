@@ -65,8 +65,10 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
     buckets = [wanted.name for wanted in storage.wanted_buckets()]
     try:
         client = within(DEADLINE / 2, lambda: storage.s3)
-    except (ConfigurationError, TimeoutError) as error:  # of a function that makes credentials
-        return [_wrong("credentials", str(error) or "MINIO_CREDENTIALS takes too long"), _not_asked()]
+    except ConfigurationError as error:
+        return [_wrong("settings", str(error)), _not_asked()]
+    except TimeoutError:  # of a function that makes credentials
+        return [_wrong("credentials", "MINIO_CREDENTIALS takes too long"), _not_asked()]
     status = server_status(client, options)
     findings = [Finding("server", bool(status), status.details.replace("\n", " "))]
     if not status:

@@ -6,6 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
+from urllib3.exceptions import SSLError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,3 +108,28 @@ class CleaningError(Exception):
 
 class CollectingError(Exception):
     """Static files could not be compared, uploaded or deleted; the message tells which, where and why."""
+
+
+class RedirectError(OSError):
+    """A server redirected a request, which was not followed: it would have taken keys and content elsewhere.
+
+    Attributes:
+        status: the HTTP status.
+        endpoint: that was asked, as ``scheme://host:port``.
+        target: that the redirect names, likewise; empty if it names none.
+        region: that the server says the bucket is in; empty if it says none.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 0, endpoint: str = "", target: str = "", region: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.status, self.endpoint, self.target, self.region = status, endpoint, target, region
+
+
+class BadResponseError(OSError):
+    """A response is none that S3 gives: larger than any, compressed unasked, or not the range that was asked for."""
+
+
+class CertificateError(SSLError):
+    """The certificate of a server is not trusted, or the file of trusted ones cannot be read; not tried again."""

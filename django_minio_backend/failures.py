@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import urllib3
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
-from .errors import PoliciesNotSupportedError
+from .errors import BadResponseError, PoliciesNotSupportedError, RedirectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,8 @@ FAILURES = (
     OSError,
     ValueError,
     PoliciesNotSupportedError,
+    RedirectError,
+    BadResponseError,
 )
 """What a request can fail of: the SDK's errors, the network's, broken answers, and names that the SDK refuses."""
 
@@ -76,7 +78,8 @@ def was_repeated(error: Exception) -> bool:
 
 def may_have_worked(error: Exception) -> bool:
     """Whether the request may have been carried out although no good answer came."""
-    return isinstance(error, urllib3.exceptions.HTTPError) or getattr(error, "code", None) == "NoSuchUpload"
+    is_lost = isinstance(error, (urllib3.exceptions.HTTPError, BadResponseError))
+    return is_lost or getattr(error, "code", None) == "NoSuchUpload"
 
 
 def rejects_condition(error: Exception) -> bool:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
-_CONTENT_RANGE = re.compile(r"bytes \d+-\d+/\d+")
+_LENGTH = re.compile(r"[0-9]{1,19}")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
 
 
 def etag_of(response: BaseHTTPResponse) -> str:
@@ -43,15 +44,27 @@ def check_head(response: BaseHTTPResponse, bucket: str, key: str) -> None:
     Python's HTTP client takes what came before a connection broke for all of the head, the last line cut or not.
     """
     headers = response.headers
-    is_whole = bool(etag_of(response)) and headers.get("content-length", "").isdecimal()
+    is_whole = bool(etag_of(response)) and _LENGTH.fullmatch(headers.get("content-length", "")) is not None
     if is_whole and response.status == 206:  # noqa: PLR2004 - Partial Content
-        is_whole = _CONTENT_RANGE.fullmatch(headers.get("content-range", "")) is not None
+        is_whole = range_of(response) is not None
     try:
         http_date(headers.get("last-modified", ""))
     except ValueError:
         is_whole = False
     if not is_whole:
         raise cut_short(bucket, key)
+
+
+def range_of(response: BaseHTTPResponse) -> tuple[int, int, int] | None:
+    """First byte, end (not included) and the object's size, as an answer with a range tells them (RFC 9110, 14.4).
+
+    None if it does not, or if they cannot be.
+    """
+    told = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+    if told is None:
+        return None
+    first, last, size = (int(number) for number in told.groups())
+    return (first, last + 1, size) if first <= last < size else None
 
 
 def cut_short(bucket: str, key: str) -> ProtocolError:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import urllib3
 
 from .deadlines import within
+from .errors import BadResponseError, CertificateError
+from .guarded_pool import ask
 from .object_urls import base_url
+from .redirects import is_redirect, redirect_error
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -79,22 +82,23 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
             found.add_message(f"GET {asked} answered {status.status}.")
             status, asked = found, other
             status.is_available = _is_answer_of_s3(response)
+    except (CertificateError, BadResponseError) as error:
+        return MinioServerStatus.of_nothing(f"GET {asked} failed: {error}")
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         return MinioServerStatus.of_nothing(
             f"GET {asked} was not answered: {error}. Is the server running, and the endpoint right?"
         )
+    if is_redirect(response.status):
+        status.add_message(str(redirect_error("GET", asked, response, response.data)))
+        return status
     kind = "an S3 server" if status else "no answer of an S3 server; is this the right port?"
     status.add_message(f"GET {asked} answered {status.status}: {kind}")
     return status
 
 
 def _get(client: S3Client, url: str, until: float) -> BaseHTTPResponse:
-    timeout = urllib3.Timeout(connect=TIMEOUT, read=TIMEOUT)
     try:
-        return within(
-            until - time.monotonic(),
-            lambda: client.http.request("GET", url, timeout=timeout, retries=False, redirect=False),
-        )
+        return within(until - time.monotonic(), lambda: ask(client.http, url, seconds=TIMEOUT, until=until))
     except TimeoutError:
         raise TimeoutError(f"no whole answer within {DEADLINE} seconds") from None
 

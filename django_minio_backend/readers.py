@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import urllib3
 
-from .errors import ObjectChangedError
+from .errors import BadResponseError, CertificateError, ObjectChangedError
+from .guarded_pool import discard, drain
+from .heads import range_of
 from .options import MEBIBYTE
+from .request_words import printable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -38,6 +41,7 @@ class ObjectReader(io.RawIOBase):
     Raises:
         ObjectNotFound: by the first request, if the object is not there.
         ObjectChangedError: by a later one, if it was replaced or deleted meanwhile.
+        BadResponseError: by any, if the server sends other bytes than those asked for.
     """
 
     def __init__(self, client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> None:
@@ -132,6 +136,8 @@ class ObjectReader(io.RawIOBase):
                 if self._stream is None or not self._stream.move_to(self._position):
                     self._open_stream(wanted)
                 return self._from_tail(wanted) if self._stream is None else self._stream.read(wanted)
+            except CertificateError:  # one of BROKEN, but the next attempt would fail of it as well
+                raise
             except BROKEN as error:
                 self._abandon_stream()
                 out_of_time = isinstance(error, urllib3.exceptions.ReadTimeoutError)
@@ -170,13 +176,31 @@ class ObjectReader(io.RawIOBase):
             raise ObjectChangedError(self._bucket, self._key) from error
         if response is None:
             return self._nothing_at(first)
+        end, size = self._checked_range(response, first, length)
         self.encoding = response.headers.get("content-encoding", "")
-        start, end, size = _range_of(response)
-        if start != first:
-            raise OSError(f"The server ignored the range of a request for '{self._key}' in bucket '{self._bucket}'.")
         if self._etag is None:
             self._etag, self._size = response.headers.get("etag", "").strip('"'), size
-        return _Stream(response, start, end)
+        return _Stream(response, first, end)
+
+    def _checked_range(self, response: BaseHTTPResponse, first: int, length: int) -> tuple[int, int]:
+        """Where an answer ends, and the object's size.
+
+        Raises:
+            BadResponseError: the answer has other bytes than those that were asked for, or more.
+        """
+        if response.status == 206:  # noqa: PLR2004 - Partial Content
+            start, end, size = range_of(response) or (-1, -1, -1)
+        else:  # the whole object: right if no more was asked for
+            start, end = 0, int(response.headers["content-length"])
+            size = end
+        if start == first and end <= first + length and response.length_remaining == end - start:
+            return end, size
+        discard(response)
+        told = response.headers.get("content-range") or response.headers.get("content-length")
+        raise BadResponseError(
+            f"The server ignored the range of a request for '{self._key}' in bucket '{self._bucket}': asked for "
+            f"{length} bytes from {first} on, it answered {response.status} with {printable(str(told))}."
+        )
 
     def _nothing_at(self, first: int) -> _Stream:
         """Make sense of "range not satisfiable": an empty object, or a position behind the end."""
@@ -247,26 +271,12 @@ class _Stream:
         if response is None or self._process != os.getpid():
             return
         if self.end - self.position <= JUMP_WINDOW:
-            try:
-                response.drain_conn()
-            finally:
-                response.release_conn()
+            drain(response, JUMP_WINDOW + 1)
         else:
-            response.close()
+            discard(response)
 
     def abandon(self) -> None:
         """Close a broken connection."""
         if self._response is not None:
-            self._response.close()
+            discard(self._response)
             self._response = None
-
-
-def _range_of(response: BaseHTTPResponse) -> tuple[int, int, int]:
-    """First byte, end (not included) and the object's size, as an answer's headers tell them (RFC 9110, 14.4)."""
-    content_range = response.headers.get("content-range")
-    if content_range is None:
-        size = int(response.headers.get("content-length", "0"))
-        return 0, size, size
-    span, _, total = content_range.removeprefix("bytes ").partition("/")
-    first, _, last = span.partition("-")
-    return int(first), int(last) + 1, int(total)

@@ -1,4 +1,4 @@
-"""HTTP connections that refuse an answer whose head broke off, where Python's take what came for all of it.
+"""HTTP connections that refuse an answer whose head broke off or does not end, where Python's take what came or go on.
 
 A connection that ends within the headers would else look like a short answer: a size that lost its last digits, say.
 """
@@ -15,15 +15,23 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
 
+HEAD_LIMIT = 1024**2  # bytes, those of all "100 Continue" before it included
+TRAILER_LINES = 100  # as many as Python allows a head to have
+
+
 class _LastLine:
-    """A file that remembers the last line that was read from it."""
+    """A file that remembers the last line that was read from it, and ends after so many bytes of lines."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
+        self._left = HEAD_LIMIT
         self.line = b""
 
     def readline(self, limit: int = -1, /) -> bytes:
         self.line = self._file.readline(limit)
+        self._left -= len(self.line)
+        if self._left < 0:
+            raise http.client.HTTPException("The head of an answer does not end")
         return self.line
 
     def __getattr__(self, name: str) -> Any:
@@ -46,6 +54,13 @@ class _Response(http.client.HTTPResponse):
                 self.fp = file
         if watched.line not in (b"\r\n", b"\n"):
             raise http.client.RemoteDisconnected("The connection broke off within the head of an answer")
+
+    def _read_and_discard_trailer(self) -> None:
+        """Read the lines after the last chunk of a body; Python's own reads them as long as they come."""
+        for _ in range(TRAILER_LINES):
+            if self.fp.readline(65537) in (b"\r\n", b"\n", b""):
+                return
+        raise http.client.HTTPException("The trailer of an answer does not end")
 
 
 class _Connection(HTTPConnection):

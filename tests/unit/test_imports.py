@@ -17,7 +17,10 @@ ROOT = Path(django_minio_backend.__file__).parent
 
 # A module may import what stands before it, in its own row too. So there can be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "escaping", "whole_heads", "heads", "headers", "plain_xml", "signals"),
+    (
+        *("errors", "escaping", "whole_heads", "heads", "headers", "signals"),
+        *("request_words", "redirects", "certificates", "guarded_pool"),
+    ),
     ("option_values", "options", "option_reading"),
     ("failures", "s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "writers", "files"),
