@@ -13,15 +13,19 @@ import certifi
 import urllib3
 from django.core.signals import setting_changed
 from minio import Minio
+from minio.error import InvalidResponseError, S3Error
 
 from .credentials import provider_for
 from .errors import ConfigurationError
+from .failures import status_of
 from .frame_locals import LocalsForgotten
 from .s3 import S3Client, renew_all_clients
-from .secret_values import carries_customer_key
+from .secret_values import SecretText, carries_customer_key
 from .whole_heads import require_whole_heads
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from minio.credentials.providers import Provider
     from urllib3 import BaseHTTPResponse, PoolManager
 
@@ -52,8 +56,22 @@ class _Sdk(Minio):
                 f"A request to http://{self._base_url.host} would carry a customer's key (SSE-C) without encryption, "
                 "so it was not sent. Set MINIO_USE_HTTPS to True."
             )
-        with LocalsForgotten():
-            return super()._url_open(*args, **request)
+        failure: Exception
+        try:
+            with LocalsForgotten():
+                return super()._url_open(*args, **request)
+        except (InvalidResponseError, S3Error) as error:
+            if not self._echoes(error, request.get("headers")):
+                raise
+            told = "left out, as it repeats a secret of the request; is this the right server?"
+            failure = InvalidResponseError(status_of(error) or 0, None, told)
+        raise failure  # not within the block above: its error would be the context of this one
+
+    def _echoes(self, error: Exception, headers: Mapping[str, object] | None) -> bool:
+        """Whether an answer that is told in an error has the secrets of the request in it."""
+        credentials = getattr(self._provider, "current", None)
+        sent = [*(headers or {}).values(), credentials and credentials.session_token]
+        return any(isinstance(value, SecretText) and value in str(error) for value in sent)
 
 
 class _Retry(urllib3.Retry):

@@ -56,14 +56,18 @@ def _end_of(credentials: Credentials) -> datetime | None:
 
 
 class FixedKeys(Provider):
-    """The two keys of the settings, and perhaps a session token."""
+    """The two keys of the settings, and perhaps a session token.
+
+    Attributes:
+        current: the credentials.
+    """
 
     def __init__(self, credentials: QuietCredentials) -> None:
-        self._credentials = credentials
+        self.current = credentials
 
     def retrieve(self) -> Credentials:
         """The same credentials, always."""
-        return self._credentials
+        return self.current
 
 
 class QuietProvider(Provider):
@@ -73,7 +77,7 @@ class QuietProvider(Provider):
         self._providers = (provider,)  # named as in the SDK's chain of providers: a fork renews the connections in it
         self._retrieve = provider.retrieve
         self._where = where
-        self._last: tuple[Credentials, QuietCredentials] | None = None
+        self._last: tuple[Credentials, QuietCredentials] | None = None  # replaced as one, by any thread
 
     def retrieve(self) -> Credentials:
         """The other provider's credentials of the moment.
@@ -84,16 +88,21 @@ class QuietProvider(Provider):
         failure: Exception
         try:
             with LocalsForgotten():
-                given = self._retrieve()
+                return self._current()
         except (urllib3.exceptions.MaxRetryError, ValueError) as error:
             failure = _without_secrets(error)
             if failure is error:
                 raise
-        else:
-            return self._quiet(given)
         raise failure  # not within the block above: its error would be the context of this one
 
-    def _quiet(self, given: Credentials | None) -> Credentials:
+    @property
+    def current(self) -> QuietCredentials | None:
+        """The credentials that it gave last."""
+        return self._last[1] if self._last else None
+
+    def _current(self) -> Credentials:
+        """Ask the other provider; this frame has what it gives in it."""
+        given: Credentials | None = self._retrieve()
         last = self._last
         if last is not None and last[0] is given and type(given) is Credentials:  # others may change within
             return last[1]

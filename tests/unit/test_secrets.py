@@ -104,7 +104,9 @@ def test_no_error_of_a_request_shows_a_secret(storage: MinioBackend) -> None:
 
 
 def test_no_pickle_holds_a_secret() -> None:
-    with storages_set(default=entry(made_up(MINIO_SESSION_TOKEN=TOKEN, MINIO_USE_HTTPS=True, sse=SseCustomerKey(CUSTOMER_KEY)))):
+    with storages_set(
+        default=entry(made_up(MINIO_SESSION_TOKEN=TOKEN, MINIO_USE_HTTPS=True, sse=SseCustomerKey(CUSTOMER_KEY)))
+    ):
         for one in (storages["default"], MinioBackend("papers"), MinioBackend("papers", "default")):
             pickled = pickle.dumps(one)
             assert b"hush" not in pickled

@@ -38,7 +38,7 @@ class Progress:
 )
 def test_a_wrong_object_is_a_configuration_error(name: str, value: object) -> None:
     with pytest.raises(ConfigurationError, match=name):
-        read(**{"MINIO_USE_HTTPS": True, name: value})
+        read(**{name: value})
 
 
 @pytest.mark.parametrize(
