@@ -153,6 +153,7 @@ def run_minio(
     folder: Path | None = None,
     access_key: str = "",
     secret_key: str = "",
+    certificates: Path | None = None,
 ) -> Iterator[Server]:
     """Run MinIO for the length of the block.
 
@@ -162,12 +163,15 @@ def run_minio(
         folder: Where the data lies; it is kept. Without it a temporary folder is used and removed.
         access_key: Random if not given, as is the secret key.
         secret_key: See `access_key`.
+        certificates: A folder with public.crt and private.key, for https.
     """
     program = _found("minio", binary or minio_binary())
     with _workplace("minio", port, access_key, secret_key) as (server, place):
         data = folder or place / "data"
         command = ["server", str(data), "--quiet", "--address", server.endpoint]
         command += ["--console-address", f"127.0.0.1:{free_port()}"]
+        if certificates:
+            command += ["--certs-dir", str(certificates)]
         variables = {
             "MINIO_ROOT_USER": server.access_key,
             "MINIO_ROOT_PASSWORD": server.secret_key,
@@ -177,7 +181,7 @@ def run_minio(
             "MINIO_KMS_SECRET_KEY": MINIO_KMS,
         }
         with _started(server, place, [program, *command], variables) as ready:
-            yield ready
+            yield replace(ready, secure=certificates is not None)
 
 
 @contextmanager
