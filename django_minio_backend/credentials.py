@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, cast
 
 import urllib3
@@ -11,7 +12,7 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider
 
 from .errors import ConfigurationError
-from .frame_locals import LocalsForgotten
+from .frame_locals import LocalsForgotten, forget_locals
 from .option_values import WrongValueError, secret_text, session_token
 from .secret_values import HIDDEN, SecretText
 
@@ -85,11 +86,11 @@ class QuietProvider(Provider):
         Raises:
             ConfigurationError: they cannot be sent.
         """
-        failure: Exception
+        outer = sys.exception()
         try:
-            with LocalsForgotten():
-                return self._current()
-        except (urllib3.exceptions.MaxRetryError, ValueError) as error:
+            return self._current()
+        except BaseException as error:
+            forget_locals(error, outer)
             failure = _without_secrets(error)
             if failure is error:
                 raise
@@ -113,8 +114,10 @@ class QuietProvider(Provider):
         return made
 
 
-def _without_secrets(error: urllib3.exceptions.MaxRetryError | ValueError) -> Exception:
+def _without_secrets(error: BaseException) -> BaseException:
     """The error, or one that says the same of an address without passwords and tokens in it."""
+    if not isinstance(error, (urllib3.exceptions.MaxRetryError, ValueError)):
+        return error
     told = _SECRET_PARAMETER.sub(rf"\1{HIDDEN}", str(error))
     if told == str(error):
         return error

@@ -29,11 +29,17 @@ class LocalsForgotten:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            _forget(error, self._outer)
+            forget_locals(error, self._outer)
 
 
-def _forget(error: BaseException, outer: BaseException | None) -> None:
-    """Clear the frames of an error and of what led to it, up to what was being handled before the block."""
+def forget_locals(error: BaseException, outer: BaseException | None) -> None:
+    """Clear the frames of an error and of what led to it, but for those that still run.
+
+    Args:
+        error: the error.
+        outer: what was being handled before the block that the error leaves (``sys.exception()``): its frames are the
+            user's business.
+    """
     pending: list[BaseException | None] = [error]
     seen = {id(outer)}
     while pending:

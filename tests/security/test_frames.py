@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import base64
-import copy
 import io
 import json
 import os
-import pickle
-import secrets
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
 import urllib3
@@ -24,15 +19,14 @@ from django.core.files.base import ContentFile
 from django.core.management import call_command
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import AssumeRoleProvider, LdapIdentityProvider, Provider, WebIdentityProvider
-from minio.sse import SseCustomerKey
 
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
-from django_minio_backend.signing import signing_key
 from django_minio_backend.static_manifest import MinioManifestStaticStorage
 from tests.support.certificates import Certificates
 from tests.support.hostile import answering
 from tests.support.reports import error_of, reports
+from tests.support.secret_options import KEY, PASSWORD, SECRET, TOKEN, assert_hides_all, forms, given
 from tests.support.settings import STATIC_BACKEND, entry, storages_set
 from tools.processes import free_port
 
@@ -43,52 +37,7 @@ if TYPE_CHECKING:
 
     Operation = Callable[[MinioBackend], object]
 
-SECRET = secrets.token_hex(20)
-TOKEN = f"{secrets.token_hex(60)}+/="
-KEY = secrets.token_hex(16).encode()
-PASSWORD = secrets.token_hex(20)
 SIX_MEBIBYTES = b"x" * (6 * 1024**2)
-
-
-def forms() -> dict[str, str]:
-    """What must not be shown, by what it is: parts of them, as reports cut long values short."""
-    signing = signing_key(SECRET, time.strftime("%Y%m%d", time.gmtime()), "us-east-1")
-    return {
-        "secret key": SECRET[:20],
-        "token": TOKEN[:20],
-        "customer's key": KEY.decode()[:20],
-        "customer's key in base64": base64.b64encode(KEY).decode()[:20],
-        "customer's key in base64, quoted": quote(base64.b64encode(KEY).decode(), safe=""),
-        "customer's key in hexadecimal": KEY.hex()[:20],
-        "key derived of the secret": repr(signing)[2:-1],
-        "password": PASSWORD[:20],
-    }
-
-
-def assert_hides_all(error: BaseException, *, pages: bool = True) -> None:
-    for report, text in reports(error, pages=pages).items():
-        for name, form in forms().items():
-            if form in text:
-                place = text.index(form)
-                raise AssertionError(f"{report} shows the {name}: {text[max(0, place - 300) : place + 30]!r}")
-
-
-def given(endpoint: str, *, https: bool = False, **more: Any) -> dict[str, Any]:
-    """OPTIONS with all secrets; the customer's key where it can be."""
-    options = {
-        "MINIO_ENDPOINT": endpoint,
-        "MINIO_ACCESS_KEY": "someone",
-        "MINIO_SECRET_KEY": SECRET,
-        "MINIO_SESSION_TOKEN": TOKEN,
-        "MINIO_USE_HTTPS": https,
-        "MINIO_DEFAULT_BUCKET": "papers",
-        "MINIO_MULTIPART_UPLOAD": True,
-        "MINIO_MULTIPART_THRESHOLD": 5 * 1024**2,
-        "MINIO_MULTIPART_PART_SIZE": 5 * 1024**2,
-    }
-    if https:
-        options["sse"] = SseCustomerKey(KEY)
-    return {**options, **more}
 
 
 def put_by_sdk(storage: MinioBackend) -> None:
@@ -431,20 +380,6 @@ def test_errors_of_wrong_settings_hide_secrets(start: str) -> None:
     assert "ConfigurationError" in told
     for name, form in forms().items():
         assert form not in told, (name, told)
-
-
-def test_errors_of_pickling_hide_secrets() -> None:
-    storage = MinioBackend(**given("minio.test", https=True))
-    for attempt in (lambda: pickle.dumps(storage), lambda: pickle.dumps(storage.options)):
-        error = error_of(attempt)
-        assert isinstance(error, TypeError)
-        assert_hides_all(error)
-
-
-def test_options_can_be_copied_though_not_pickled() -> None:
-    options = MinioBackend(**given("minio.test", https=True)).options
-    assert copy.copy(options) == copy.deepcopy(options) == options
-    assert copy.deepcopy({"secret": options.secret_key}) == {"secret": SECRET}
 
 
 def test_a_storage_that_was_not_made_has_a_repr() -> None:
