@@ -25,14 +25,7 @@ if TYPE_CHECKING:
 _SECRET_PARAMETER = re.compile(r"(?i)((?:password|token)=)[^&\s'\")]+")
 
 
-class QuietCredentials(Credentials):
-    """Credentials whose repr tells who, and whose parts are hidden."""
-
-    def __repr__(self) -> str:
-        return f"<Credentials of {self.access_key}>"
-
-
-def quiet(credentials: Credentials, where: str) -> QuietCredentials:
+def quiet(credentials: Credentials, where: str) -> Credentials:
     """The same credentials, hidden.
 
     Raises:
@@ -40,7 +33,7 @@ def quiet(credentials: Credentials, where: str) -> QuietCredentials:
     """
     token = credentials.session_token
     try:
-        return QuietCredentials(
+        return Credentials(
             access_key=credentials.access_key,
             secret_key=SecretText(secret_text(credentials.secret_key)),
             session_token=None if not token else SecretText(session_token(token)),
@@ -63,7 +56,7 @@ class FixedKeys(Provider):
         current: the credentials.
     """
 
-    def __init__(self, credentials: QuietCredentials) -> None:
+    def __init__(self, credentials: Credentials) -> None:
         self.current = credentials
 
     def retrieve(self) -> Credentials:
@@ -78,7 +71,7 @@ class QuietProvider(Provider):
         self._providers = (provider,)  # named as in the SDK's chain of providers: a fork renews the connections in it
         self._retrieve = provider.retrieve
         self._where = where
-        self._last: tuple[Credentials, QuietCredentials] | None = None  # replaced as one, by any thread
+        self._last: tuple[Credentials, Credentials] | None = None  # replaced as one, by any thread
 
     def retrieve(self) -> Credentials:
         """The other provider's credentials of the moment.
@@ -97,7 +90,7 @@ class QuietProvider(Provider):
         raise failure  # not within the block above: its error would be the context of this one
 
     @property
-    def current(self) -> QuietCredentials | None:
+    def current(self) -> Credentials | None:
         """The credentials that it gave last."""
         return self._last[1] if self._last else None
 
@@ -143,9 +136,7 @@ def provider_for(options: StorageOptions) -> Provider:
             "alias in STORAGES stands for. Give the field a callable that returns its storage."
         )
     return FixedKeys(
-        QuietCredentials(
-            access_key=options.access_key, secret_key=options.secret_key, session_token=options.session_token
-        )
+        Credentials(access_key=options.access_key, secret_key=options.secret_key, session_token=options.session_token)
     )
 
 

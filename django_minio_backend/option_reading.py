@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WRONG = object()
 _PASSWORD = re.compile(r"""(//|['"][^/@'"\s]*:(?!//)).*@""")  # [user:]password@ before a host, whatever is in it
+_SOUNDS_SECRET = re.compile(r"(?i)minio|secret|key|token|pass|auth|credential|\Asse")
 RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET"}  # names of earlier versions
 
 
@@ -124,7 +125,7 @@ def without_secrets(given: Mapping[str, Any]) -> dict[str, Any]:
 def hidden_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """The same options, equal to what they were, with every value that nobody should see hidden from reports.
 
-    What is under a name that is no option may be a secret whose name is misspelt.
+    What is under a name that is no option may be a secret whose name is misspelt, or a subclass's own option.
     """
     return {name: hidden(value) if _is_secret(name) else hidden_passwords(value) for name, value in given.items()}
 
@@ -143,7 +144,7 @@ def hide_secrets_of_settings() -> None:
 
 def _is_secret(name: str) -> bool:
     spec = FIELDS.get(OTHER_SPELLINGS.get(name, name))
-    return spec is None or bool(spec.metadata["secret"])
+    return bool(_SOUNDS_SECRET.search(str(name)) if spec is None else spec.metadata["secret"])
 
 
 def minio_aliases() -> dict[str, Mapping[str, Any]]:

@@ -173,6 +173,12 @@ def test_what_is_not_a_secret_stays_as_it_is() -> None:
     assert "a-b" in shown
 
 
+def test_what_a_subclass_calls_its_own_stays_as_it_is() -> None:
+    assert (
+        repr(hidden_options({"storage_name": "papers", "folder": "x"})) == "{'storage_name': 'papers', 'folder': 'x'}"
+    )
+
+
 @pytest.mark.parametrize(
     "options",
     [
