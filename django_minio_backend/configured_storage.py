@@ -8,7 +8,7 @@ from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 
 from . import object_urls
-from .option_reading import is_self_contained, options_of_call, without_secrets
+from .option_reading import in_known_case, is_self_contained, options_of_call, without_secrets
 from .options import DEFAULT_MEDIA_FILES_BUCKET, DEFAULT_STATIC_FILES_BUCKET, StorageOptions
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ConfiguredStorage(Storage):
     ) -> None:
         if args:
             raise TypeError(f"{type(self).__name__} takes two positional arguments: bucket_name and storage_name.")
-        self._given = {"bucket_name": bucket_name, **options} if bucket_name else options
+        self._given = in_known_case({"bucket_name": bucket_name, **options} if bucket_name else options)
         self._storage_name = storage_name
         self.options = self._read_options()
 
@@ -83,9 +83,14 @@ class ConfiguredStorage(Storage):
         return self.options.http_client
 
     @property
-    def base_url(self) -> str:
+    def server_url(self) -> str:
         """``scheme://host[:port]`` of the endpoint."""
         return object_urls.base_url(self.options, external=False)
+
+    @property
+    def base_url(self) -> str:
+        """The same; a static storage has the URL of its bucket here."""
+        return self.server_url
 
     @property
     def base_url_external(self) -> str:
@@ -95,7 +100,7 @@ class ConfiguredStorage(Storage):
     @property
     def same_endpoints(self) -> bool:
         """Whether URLs name the endpoint that this process talks to."""
-        return self.base_url == self.base_url_external
+        return self.server_url == self.base_url_external
 
     @property
     def url_caching_enabled(self) -> bool:
@@ -183,7 +188,7 @@ class ConfiguredStorage(Storage):
 
     def __repr__(self) -> str:
         alias = f" of STORAGES['{self.options.alias}']" if self.options.alias else ""
-        return f"<{type(self).__name__}: bucket '{self.bucket}'{alias} at {self.base_url}>"
+        return f"<{type(self).__name__}: bucket '{self.bucket}'{alias} at {self.server_url}>"
 
 
 def _rebuild(kind: type[ConfiguredStorage], alias: str, given: Mapping[str, Any]) -> ConfiguredStorage:

@@ -34,7 +34,7 @@ class Place:
     named: list[MinioBackend] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.storage.base_url}/{self.bucket}"
+        return f"{self.storage.server_url}/{self.bucket}"
 
     @property
     def bucket(self) -> str:
@@ -51,7 +51,7 @@ class Place:
     def protecting_storages(self) -> list[MinioBackend]:
         """Those, and those of the bucket's namesakes."""
         every = [one.storage for one in self.namesakes]
-        elsewhere = {(one.base_url, one.options.location, one.__class__.key): one for one in every}
+        elsewhere = {(one.server_url, one.options.location, one.__class__.key): one for one in every}
         return [*self.storages, *elsewhere.values()]
 
     @property
@@ -86,7 +86,7 @@ def places(buckets: Sequence[str] = ()) -> list[Place]:
     found: dict[tuple[str, str], Place] = {}
     for one in fields:
         if one.storage.bucket not in static:
-            found.setdefault((one.storage.base_url, one.storage.bucket), Place(one.storage)).fields.append(one)
+            found.setdefault((one.storage.server_url, one.storage.bucket), Place(one.storage)).fields.append(one)
     used = list(found.values())
     if buckets:
         _add_named(found, buckets, storages)
@@ -102,7 +102,7 @@ def _add_named(found: dict[tuple[str, str], Place], buckets: Sequence[str], stor
     used = set(found)
     for storage in storages:
         for bucket in {storage.bucket, *storage.PRIVATE_BUCKETS, *storage.PUBLIC_BUCKETS}.intersection(buckets):
-            address = (storage.base_url, bucket)
+            address = (storage.server_url, bucket)
             if address not in used:
                 named = MinioBackend(bucket, storage.options.alias)
                 found.setdefault(address, Place(named)).named.append(named)

@@ -145,7 +145,7 @@ class Report:
             return
         places = [
             {
-                "endpoint": findings.place.storage.base_url,
+                "endpoint": findings.place.storage.server_url,
                 "bucket": findings.place.bucket,
                 **asdict(findings.tally),
                 **asdict(self.totals[str(findings.place)]),
@@ -170,7 +170,7 @@ class Report:
             self.problems.append("and more, which the output tells.")
 
     def _json(self, place: Place, event: str, **more: Any) -> None:
-        line = {"event": event, "endpoint": place.storage.base_url, "bucket": place.bucket, **more}
+        line = {"event": event, "endpoint": place.storage.server_url, "bucket": place.bucket, **more}
         self._write(json.dumps(line))
 
     def _line(self, text: str) -> None:
