@@ -170,7 +170,7 @@ class ChoosingField(FieldInDatabase):
                 if _may_be_anywhere(storage):
                     yield from map(Referred, _possible_keys(one, target.storages))
             elif storage.bucket == target.storage.bucket:
-                agreed = len(files) == 1 and storage.base_url == target.storage.base_url
+                agreed = len(files) == 1 and storage.server_url == target.storage.server_url
                 key = self.key_of(storage, one.primary_key, one.name)
                 yield Referred(key, source if agreed else PROTECTS, str(one.primary_key), one.stored)
                 if one.name != one.stored or not key.endswith(one.name):  # which is rare, and takes long
@@ -198,7 +198,7 @@ def choosing_fields() -> list[ChoosingField]:
 
 def _identity(storage: object) -> tuple[object, ...]:
     if isinstance(storage, MinioBackend):
-        return storage.base_url, storage.bucket, storage.options.location, storage.__class__.key
+        return storage.server_url, storage.bucket, storage.options.location, storage.__class__.key
     return (storage.__class__,)
 
 

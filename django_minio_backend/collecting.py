@@ -290,4 +290,4 @@ class Collection:
 
     def _where(self) -> str:
         alias = f" of STORAGES['{self.storage.options.alias}']" if self.storage.options.alias else ""
-        return f"bucket '{self.storage.bucket}'{alias} at {self.storage.base_url}"
+        return f"bucket '{self.storage.bucket}'{alias} at {self.storage.server_url}"

@@ -82,13 +82,13 @@ def wanted_by_account(
     settled: dict[tuple[str, str], WantedBucket] = {}
     for storage in (*found, *minio_storages().values()):
         for bucket in storage.wanted_buckets():
-            known = settled.setdefault((storage.base_url, bucket.name), bucket)
+            known = settled.setdefault((storage.server_url, bucket.name), bucket)
             if (bucket.hook is not None, bucket.public) > (known.hook is not None, known.public):
-                settled[storage.base_url, bucket.name] = bucket
+                settled[storage.server_url, bucket.name] = bucket
     by_account: dict[S3Client, tuple[MinioBackend, dict[str, WantedBucket]]] = {}
     for storage in found:
         _, wanted = by_account.setdefault(storage.s3, (storage, {}))
-        wanted |= {bucket.name: settled[storage.base_url, bucket.name] for bucket in storage.wanted_buckets()}
+        wanted |= {bucket.name: settled[storage.server_url, bucket.name] for bucket in storage.wanted_buckets()}
     return [(storage, list(wanted.values())) for storage, wanted in by_account.values()]
 
 

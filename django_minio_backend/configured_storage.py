@@ -8,7 +8,7 @@ from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 
 from . import object_urls
-from .option_reading import hidden_options, is_self_contained, options_of_call, without_secrets
+from .option_reading import hidden_options, in_known_case, is_self_contained, options_of_call, without_secrets
 from .options import DEFAULT_MEDIA_FILES_BUCKET, DEFAULT_STATIC_FILES_BUCKET, StorageOptions
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class ConfiguredStorage(Storage):
         options = hidden_options(options)  # what errors from here on show
         if args:
             raise TypeError(f"{type(self).__name__} takes two positional arguments: bucket_name and storage_name.")
-        self._given = {"bucket_name": bucket_name, **options} if bucket_name else options
+        self._given = in_known_case({"bucket_name": bucket_name, **options} if bucket_name else options)
         self._storage_name = storage_name
         self.options = self._read_options()
 
@@ -84,9 +84,14 @@ class ConfiguredStorage(Storage):
         return self.options.http_client
 
     @property
-    def base_url(self) -> str:
+    def server_url(self) -> str:
         """``scheme://host[:port]`` of the endpoint."""
         return object_urls.base_url(self.options, external=False)
+
+    @property
+    def base_url(self) -> str:
+        """The same; a static storage has the URL of its bucket here."""
+        return self.server_url
 
     @property
     def base_url_external(self) -> str:
@@ -96,7 +101,7 @@ class ConfiguredStorage(Storage):
     @property
     def same_endpoints(self) -> bool:
         """Whether URLs name the endpoint that this process talks to."""
-        return self.base_url == self.base_url_external
+        return self.server_url == self.base_url_external
 
     @property
     def url_caching_enabled(self) -> bool:
@@ -186,7 +191,7 @@ class ConfiguredStorage(Storage):
         if "options" not in vars(self):  # as a report of a wrong option shows it
             return f"<{type(self).__name__}: not made>"
         alias = f" of STORAGES['{self.options.alias}']" if self.options.alias else ""
-        return f"<{type(self).__name__}: bucket '{self.bucket}'{alias} at {self.base_url}>"
+        return f"<{type(self).__name__}: bucket '{self.bucket}'{alias} at {self.server_url}>"
 
 
 def _rebuild(kind: type[ConfiguredStorage], alias: str, given: Mapping[str, Any]) -> ConfiguredStorage:

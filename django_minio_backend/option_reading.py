@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, MutableMapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +12,7 @@ from django.conf import settings
 
 from .errors import ConfigurationError, PrivatePublicMixedError
 from .option_values import WrongValueError, without_default_port
-from .options import FIELDS, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
+from .options import FIELDS, NAMES_BY_LOWER_CASE, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
 from .secret_values import carries_customer_key, has_secret, hidden, hidden_passwords, shown
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
         PrivatePublicMixedError: if a bucket in both lists is all that is wrong.
     """
     where = f"STORAGES['{alias}']" if alias else "A storage made by a call"
+    given = in_known_case(given)
     problems = list(_unknown_names(given, where))
     found: dict[str, Any] = {}
     for name, spec in FIELDS.items():
@@ -120,11 +122,25 @@ def options_of_entry(given: Mapping[str, Any], alias: str) -> StorageOptions:
     Raises:
         ConfigurationError: an option is wrong, or there is no such alias.
     """
+    given = in_known_case(given)
     if "storage_name" not in given:
         return read_options(given, alias)
     named = str(given["storage_name"])
     further = {name: value for name, value in given.items() if name != "storage_name"}
     return read_options({**_options_of_alias(named), **further}, named)
+
+
+def in_known_case(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with their names as this package writes them: django-dbbackup, for one, makes them lower-case.
+
+    Names that are the same option stay as they are, which is an error for ``read_options``.
+    """
+    times = Counter(map(_known_case, given))
+    return {known if times[known := _known_case(name)] == 1 else str(name): value for name, value in given.items()}
+
+
+def _known_case(name: object) -> str:
+    return NAMES_BY_LOWER_CASE.get(str(name).lower(), str(name))
 
 
 def is_self_contained(given: Mapping[str, Any], *, alias_was_given: bool) -> bool:
@@ -153,7 +169,7 @@ def hide_secrets_of_settings() -> None:
     entries: Mapping[str, Any] = settings.STORAGES
     for entry in entries.values():
         options = entry.get("OPTIONS") if isinstance(entry, Mapping) else None
-        if isinstance(options, MutableMapping) and any(str(name).startswith("MINIO_") for name in options):
+        if isinstance(options, MutableMapping) and any(str(name).upper().startswith("MINIO_") for name in options):
             options.update(hidden_options(options))
 
 
@@ -165,12 +181,13 @@ def _is_secret(name: str) -> bool:
 def minio_aliases() -> dict[str, Mapping[str, Any]]:
     """The entries of STORAGES that have MINIO_* options, by alias; not those that are no dictionaries."""
     entries: Mapping[str, Any] = settings.STORAGES
-    return {
-        alias: {**entry, "OPTIONS": hidden_options(options)}
+    named = {
+        alias: {**entry, "OPTIONS": hidden_options(in_known_case(options))}
         for alias, entry in entries.items()
-        if isinstance(entry, Mapping)
-        and isinstance(options := entry.get("OPTIONS"), Mapping)
-        and any(str(name).startswith("MINIO_") for name in options)
+        if isinstance(entry, Mapping) and isinstance(options := entry.get("OPTIONS"), Mapping)
+    }
+    return {
+        alias: entry for alias, entry in named.items() if any(name.startswith("MINIO_") for name in entry["OPTIONS"])
     }
 
 
@@ -211,7 +228,11 @@ def _lookup(given: Mapping[str, Any], name: str, *, top_level: bool) -> Any:
 def _unknown_names(given: Mapping[str, Any], where: str) -> Sequence[str]:
     problems = []
     for name in map(str, given):
-        if name not in OPTION_NAMES:
+        if name in OPTION_NAMES:
+            continue
+        if _known_case(name) in OPTION_NAMES:
+            problems.append(f"{where}: {_known_case(name)} is given twice, also as {name}; keep one.")
+        else:
             nearest = [RENAMED[name]] if name in RENAMED else _nearest(name)
             hint = f"; did you mean {nearest[0]}?" if nearest else "."
             problems.append(f"{where}: {name} is not an option{hint}")

@@ -252,3 +252,4 @@ class StorageOptions:
 FIELDS = {spec.metadata["name"]: spec for spec in dataclasses.fields(StorageOptions) if spec.metadata}
 OTHER_SPELLINGS = {"user_metadata": "metadata", "http_client": "MINIO_HTTP_CLIENT"}
 OPTION_NAMES = frozenset(FIELDS) | frozenset(OTHER_SPELLINGS)
+NAMES_BY_LOWER_CASE = {name.lower(): name for name in OPTION_NAMES}

@@ -43,7 +43,7 @@ class Place:
     chosen: list[MinioBackend] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.storage.base_url}/{self.bucket}"
+        return f"{self.storage.server_url}/{self.bucket}"
 
     @property
     def bucket(self) -> str:
@@ -58,8 +58,8 @@ class Place:
     @property
     def owners(self) -> list[ChoosingField]:
         """Those whose own storage is here, whatever their rows choose."""
-        here = (self.storage.base_url, self.bucket)
-        return [one for one in self.choosing if one.storage and (one.storage.base_url, one.storage.bucket) == here]
+        here = (self.storage.server_url, self.bucket)
+        return [one for one in self.choosing if one.storage and (one.storage.server_url, one.storage.bucket) == here]
 
     @property
     def readable(self) -> list[ReferringField | ChoosingField]:
@@ -81,8 +81,8 @@ class Place:
     def protecting_storages(self) -> list[MinioBackend]:
         """Those, those of the bucket's namesakes, and those that rows have chosen."""
         every = [*(one.storage for one in self.namesakes), *self._seen]
-        elsewhere = {(one.base_url, one.options.location, one.__class__.key): one for one in every}
-        known = {(one.base_url, one.options.location, one.__class__.key) for one in self.storages}
+        elsewhere = {(one.server_url, one.options.location, one.__class__.key): one for one in every}
+        known = {(one.server_url, one.options.location, one.__class__.key) for one in self.storages}
         return [*self.storages, *(one for identity, one in elsewhere.items() if identity not in known)]
 
     @property
@@ -129,7 +129,7 @@ def places(buckets: Sequence[str] = (), *, chosen: bool = False) -> list[Place]:
     found: dict[tuple[str, str], Place] = {}
 
     def place_of(storage: MinioBackend) -> Place:
-        return found.setdefault((storage.base_url, storage.bucket), Place(storage, choosing=choosing))
+        return found.setdefault((storage.server_url, storage.bucket), Place(storage, choosing=choosing))
 
     for one in (one for one in fields if one.storage.bucket not in static):
         place_of(one.storage).fields.append(one)
@@ -179,7 +179,7 @@ def _add_named(
     used = set(found)
     for storage in storages:
         for bucket in {storage.bucket, *storage.PRIVATE_BUCKETS, *storage.PUBLIC_BUCKETS}.intersection(buckets):
-            address = (storage.base_url, bucket)
+            address = (storage.server_url, bucket)
             if address not in used:
                 named = MinioBackend(bucket, storage.options.alias)
                 found.setdefault(address, Place(named, choosing=choosing)).named.append(named)

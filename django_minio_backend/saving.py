@@ -135,4 +135,4 @@ class BoundedAvailability(Storage):
 
 
 def _no_available_name(storage: MinioBackend, name: str) -> NoAvailableNameError:
-    return NoAvailableNameError(storage.bucket, storage.key(name), storage.base_url, MAX_NAMES)
+    return NoAvailableNameError(storage.bucket, storage.key(name), storage.server_url, MAX_NAMES)

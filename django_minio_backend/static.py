@@ -10,6 +10,7 @@ from .collecting import Collection, collection_of
 from .configured_storage import DefaultAlias
 from .option_reading import hidden_options
 from .options import DEFAULT_STATIC_FILES_BUCKET
+from .quoting import quoted_path
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ class MinioBackendStatic(MinioBackend):
         options = super()._read_options()
         bucket = options.bucket_name or options.static_files_bucket or DEFAULT_STATIC_FILES_BUCKET
         return dataclasses.replace(options, bucket_name=bucket, replace_existing=True)
+
+    @property
+    def base_url(self) -> str:
+        """What the URLs of files start with: the public URL of the bucket and MINIO_LOCATION, with a slash at the end.
+
+        STATIC_URL is that for Django's own StaticFilesStorage; django-compressor removes it from URLs to get names.
+        """
+        return self._public_start + quoted_path(self._public_path(""))
 
     # Files; while collectstatic runs, it knows them without asking the server
 

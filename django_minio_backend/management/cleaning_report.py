@@ -145,7 +145,7 @@ class Report:
             return
         places = [
             {
-                "endpoint": findings.place.storage.base_url,
+                "endpoint": findings.place.storage.server_url,
                 "bucket": findings.place.bucket,
                 **asdict(findings.tally),
                 **asdict(self.totals[str(findings.place)]),
@@ -168,7 +168,7 @@ class Report:
             self.problems.append("and more, which the output tells.")
 
     def _json(self, place: Place, event: str, **more: Any) -> None:
-        self._write_json({"event": event, "endpoint": place.storage.base_url, "bucket": place.bucket, **more})
+        self._write_json({"event": event, "endpoint": place.storage.server_url, "bucket": place.bucket, **more})
 
     def _write_json(self, line: dict[str, Any]) -> None:
         self._write(json.dumps(line).replace("\x7f", "\\u007f"))  # the one control character that JSON leaves as it is
