@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 from django.apps import AppConfig
 
+from .option_reading import hide_secrets_of_settings
+
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from .storage import MinioBackend
 
 NOT_A_START = frozenset(
@@ -33,6 +37,11 @@ class DjangoMinioBackendConfig(AppConfig):
 
     name = "django_minio_backend"
     verbose_name = "MinIO storage"
+
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        """Hide the secrets of the settings from reports, before models make storages of them."""
+        super().__init__(app_name, app_module)
+        hide_secrets_of_settings()
 
     def ready(self) -> None:
         """Check every MinIO storage in STORAGES, and its buckets where MINIO_CONSISTENCY_CHECK_ON_START is True.

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
 from .object_urls import base_url
-from .option_reading import minio_aliases, options_of_entry
+from .option_reading import hidden_options, minio_aliases, options_of_entry
 from .static import MinioBackendStatic
 from .storage import MinioBackend
 
@@ -40,6 +40,7 @@ def check_settings() -> dict[str, StorageOptions]:
         if not isinstance(options, Mapping):
             problems.append(f"STORAGES['{alias}']: OPTIONS is a {type(options).__name__}, but must be a dictionary.")
             continue
+        options = hidden_options(options)
         if "storage_name" not in options and alias not in minio_aliases():
             problems.append(f"STORAGES['{alias}'] has no MINIO_* name in its OPTIONS, so it says nothing of a server.")
             continue

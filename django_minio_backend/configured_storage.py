@@ -8,7 +8,7 @@ from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 
 from . import object_urls
-from .option_reading import is_self_contained, options_of_call, without_secrets
+from .option_reading import hidden_options, is_self_contained, options_of_call, without_secrets
 from .options import DEFAULT_MEDIA_FILES_BUCKET, DEFAULT_STATIC_FILES_BUCKET, StorageOptions
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class ConfiguredStorage(Storage):
     def __init__(
         self, bucket_name: str = "", storage_name: str = DefaultAlias("default"), *args: Any, **options: Any
     ) -> None:
+        options = hidden_options(options)  # what errors from here on show
         if args:
             raise TypeError(f"{type(self).__name__} takes two positional arguments: bucket_name and storage_name.")
         self._given = {"bucket_name": bucket_name, **options} if bucket_name else options
@@ -182,6 +183,8 @@ class ConfiguredStorage(Storage):
         return self
 
     def __repr__(self) -> str:
+        if "options" not in vars(self):  # as a report of a wrong option shows it
+            return f"<{type(self).__name__}: not made>"
         alias = f" of STORAGES['{self.options.alias}']" if self.options.alias else ""
         return f"<{type(self).__name__}: bucket '{self.bucket}'{alias} at {self.base_url}>"
 

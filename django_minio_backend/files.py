@@ -125,6 +125,7 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
 
     def __init__(self, name: str, mode: str, opener: Callable[[str], IO[Any]]) -> None:
         self._opener = opener
+        self.name = name  # first: reports of an error of the opener show this object
         self.mode = mode
         super().__init__(opener(mode), name)
 

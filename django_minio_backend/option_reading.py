@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from .errors import ConfigurationError, PrivatePublicMixedError
 from .option_values import WrongValueError, without_default_port
 from .options import FIELDS, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
+from .secret_values import carries_customer_key, has_secret, hidden, hidden_passwords, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _WRONG = object()
 _PASSWORD = re.compile(r"""(//|['"][^/@'"\s]*:(?!//)).*@""")  # [user:]password@ before a host, whatever is in it
 _QUERY = re.compile(r"[?#].*")  # behind the path of a URL: a token, perhaps
+_SOUNDS_SECRET = re.compile(r"(?i)minio|secret|key|token|pass|auth|credential|\Asse")
 RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET"}  # names of earlier versions
 
 
@@ -47,8 +49,8 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
         try:
             found[spec.name] = spec.metadata["parse"](value)
         except WrongValueError as wrong:
-            shown = "a secret value" if spec.metadata["secret"] else wrong.shown or _shown(value)
-            problems.append(f"{where}: {name} is {shown}, but must be {wrong}.")
+            text = "a secret value" if spec.metadata["secret"] else wrong.shown or _shown(value)
+            problems.append(f"{where}: {name} is {text}, but must be {wrong}.")
     problems += _contradictions(found, where, keys_needed=keys_needed)
     mixed = _mixed_buckets(found, where)
     if problems:
@@ -60,7 +62,7 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
 
 def _shown(value: object) -> str:
     """A wrong value in an error, less what a URL may hold of secrets."""
-    return _QUERY.sub("***", _PASSWORD.sub(r"\1***@", repr(value)))
+    return _QUERY.sub("***", _PASSWORD.sub(r"\1***@", shown(value)))
 
 
 def _in_one_spelling(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,16 +134,39 @@ def is_self_contained(given: Mapping[str, Any], *, alias_was_given: bool) -> boo
 
 def without_secrets(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options less those whose values nobody but the server should see."""
-    return {
-        name: value for name, value in given.items() if not FIELDS[OTHER_SPELLINGS.get(name, name)].metadata["secret"]
-    }
+    return {name: value for name, value in given.items() if not (_is_secret(name) or has_secret(value))}
+
+
+def hidden_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options, equal to what they were, with every value that nobody should see hidden from reports.
+
+    What is under a name that is no option may be a secret whose name is misspelt, or a subclass's own option.
+    """
+    return {name: hidden(value) if _is_secret(name) else hidden_passwords(value) for name, value in given.items()}
+
+
+def hide_secrets_of_settings() -> None:
+    """Hide the secrets in STORAGES where they are, so that no frame that holds the settings' dictionaries shows them.
+
+    Django's own frame that makes a storage is one; it is none of ours, and runs when our errors pass it.
+    """
+    entries: Mapping[str, Any] = settings.STORAGES
+    for entry in entries.values():
+        options = entry.get("OPTIONS") if isinstance(entry, Mapping) else None
+        if isinstance(options, MutableMapping) and any(str(name).startswith("MINIO_") for name in options):
+            options.update(hidden_options(options))
+
+
+def _is_secret(name: str) -> bool:
+    spec = FIELDS.get(OTHER_SPELLINGS.get(name, name))
+    return bool(_SOUNDS_SECRET.search(str(name)) if spec is None else spec.metadata["secret"])
 
 
 def minio_aliases() -> dict[str, Mapping[str, Any]]:
     """The entries of STORAGES that have MINIO_* options, by alias; not those that are no dictionaries."""
     entries: Mapping[str, Any] = settings.STORAGES
     return {
-        alias: entry
+        alias: {**entry, "OPTIONS": hidden_options(options)}
         for alias, entry in entries.items()
         if isinstance(entry, Mapping)
         and isinstance(options := entry.get("OPTIONS"), Mapping)
@@ -214,6 +239,13 @@ def _contradictions(found: Mapping[str, Any], where: str, *, keys_needed: bool) 
         problems.append(
             f"{where}: MINIO_EXTERNAL_ENDPOINT and MINIO_EXTERNAL_ENDPOINT_USE_HTTPS come together; one is missing."
         )
+    if found["use_https"] is False:
+        problems += [
+            f"{where}: {name} has a customer's key (SSE-C), but MINIO_USE_HTTPS is False, so that everybody on the way "
+            "could read the key; set MINIO_USE_HTTPS to True."
+            for name in ("sse", "headers", "MINIO_OBJECT_HEADERS", "metadata")
+            if carries_customer_key(_headers_of(found[FIELDS[name].name]))
+        ]
     stable_for, expiry = found["stable_for"], found["url_expiry"]
     if _WRONG not in (stable_for, expiry) and stable_for is not None and stable_for > expiry / 2:
         problems.append(
@@ -225,6 +257,11 @@ def _contradictions(found: Mapping[str, Any], where: str, *, keys_needed: bool) 
             f"{where}: MINIO_PUBLIC_BASE_URL is one URL for several public buckets; map each bucket name to its URL."
         )
     return problems
+
+
+def _headers_of(value: Any) -> Any:
+    """The headers that server-side encryption (``sse``) adds to uploads, or the value, if it is not that."""
+    return value.headers() if callable(getattr(value, "headers", None)) else value
 
 
 def _mixed_buckets(found: Mapping[str, Any], where: str) -> Sequence[str]:

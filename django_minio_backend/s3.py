@@ -39,6 +39,7 @@ from .failures import (
 )
 from .heads import check_head, cut_short, etag_of, http_date
 from .plain_xml import parsed
+from .secret_values import hidden_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -351,17 +352,34 @@ def upload_headers(options: StorageOptions) -> dict[str, str]:
     """Headers that a storage's metadata, tags, encryption, retention and legal hold make of themselves."""
     headers = genheaders(
         dict(options.metadata) if options.metadata else None,
-        options.sse,
+        customer_key(options) or options.sse,
         options.tags,
         options.retention,
         options.legal_hold,
     )
-    return {name: value if isinstance(value, str) else ",".join(map(str, value)) for name, value in headers.items()}
+    return hidden_headers(
+        {name: value if isinstance(value, str) else ",".join(map(str, value)) for name, value in headers.items()}
+    )
+
+
+class _QuietCustomerKey(SseCustomerKey):
+    """A customer's key whose headers do not show it."""
+
+    def __init__(self, key: SseCustomerKey) -> None:
+        self._key = key
+
+    def headers(self) -> dict[str, str]:
+        """The headers of a request that stores or reads an object."""
+        return hidden_headers(self._key.headers())
+
+    def copy_headers(self) -> dict[str, str]:
+        """The headers of a request that copies an object."""
+        return hidden_headers(self._key.copy_headers())
 
 
 def customer_key(options: StorageOptions) -> SseCustomerKey | None:
     """The key that reading needs as well, where objects are encrypted with one of the customer's (SSE-C)."""
-    return options.sse if isinstance(options.sse, SseCustomerKey) else None
+    return _QuietCustomerKey(options.sse) if isinstance(options.sse, SseCustomerKey) else None
 
 
 def _text_of(response: BaseHTTPResponse, name: str, bucket: str, key: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import compression, headers, listings, names
 from .collecting import Collection, collection_of
 from .configured_storage import DefaultAlias
+from .option_reading import hidden_options
 from .options import DEFAULT_STATIC_FILES_BUCKET
 from .storage import MinioBackend
 
@@ -35,6 +36,7 @@ class MinioBackendStatic(MinioBackend):
     def __init__(
         self, bucket_name: str = "", storage_name: str = DefaultAlias("staticfiles"), *args: Any, **options: Any
     ) -> None:
+        options = hidden_options(options)
         super().__init__(bucket_name, storage_name, *args, **options)
 
     def _read_options(self) -> StorageOptions:

@@ -156,6 +156,7 @@ def run_minio(
     access_key: str = "",
     secret_key: str = "",
     pools: int = 1,
+    certificates: Path | None = None,
 ) -> Iterator[Server]:
     """Run MinIO for the length of the block.
 
@@ -166,6 +167,7 @@ def run_minio(
         access_key: Random if not given, as is the secret key.
         secret_key: See `access_key`.
         pools: Server pools. With more than one, each has four drives, and conditional writes work only by chance.
+        certificates: A folder with public.crt and private.key, for https.
     """
     program = _found("minio", binary or minio_binary())
     with _workplace("minio", port, access_key, secret_key) as (server, place):
@@ -173,6 +175,8 @@ def run_minio(
         drives = [str(data)] if pools == 1 else [f"{data}/{number}/{{1...4}}" for number in range(1, pools + 1)]
         command = ["server", *drives, "--quiet", "--address", server.endpoint]
         command += ["--console-address", f"127.0.0.1:{free_port()}"]
+        if certificates:
+            command += ["--certs-dir", str(certificates)]
         variables = {
             "MINIO_ROOT_USER": server.access_key,
             "MINIO_ROOT_PASSWORD": server.secret_key,
@@ -183,7 +187,7 @@ def run_minio(
             "MINIO_KMS_SECRET_KEY": MINIO_KMS,
         }
         with _started(server, place, [program, *command], variables) as ready:
-            yield ready
+            yield replace(ready, secure=certificates is not None)
 
 
 @contextmanager

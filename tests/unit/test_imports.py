@@ -17,9 +17,9 @@ ROOT = Path(django_minio_backend.__file__).parent
 
 # A module may import what stands before it, in its own row too. So there can be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "whole_heads", "heads", "headers", "plain_xml", "signals"),
+    ("errors", "whole_heads", "heads", "headers", "plain_xml", "signals", "secret_values", "frame_locals"),
     ("option_values", "options", "option_reading"),
-    ("failures", "s3", "clients"),
+    ("failures", "credentials", "s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
     ("answers", "exposure", "deadlines", "refusals", "buckets", "trials", "health"),
@@ -50,7 +50,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 RANKS = {module: rank for rank, module in enumerate(module for layer in LAYERS for module in layer)}
 COMMANDS = [module for module in RANKS if module.startswith("management.commands.")]
-SDK_ROOMS = {"failures", "s3", "clients"}
+SDK_ROOMS = {"failures", "credentials", "s3", "clients"}
 
 
 SET_UP = """
