@@ -18,7 +18,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 # A module may import what stands before it, in its own row too. So there can be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "whole_heads", "heads", "headers", "plain_xml", "signals", "secret_values", "frame_locals"),
-    ("option_values", "options", "option_reading"),
+    ("option_values", "options", "other_libraries", "subclassing", "option_reading"),
     ("failures", "credentials", "s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
