@@ -68,7 +68,7 @@ class ConfiguredStorage(RecordedCall):
         if isinstance(storage_name, DefaultAlias) and of_class.storage_name:
             storage_name = DefaultAlias(of_class.storage_name)
         self._storage_name = storage_name
-        set_before = {name: value for name, value in vars(self).items() if name in OPTION_NAMES}
+        set_before = hidden_options({name: value for name, value in vars(self).items() if name in OPTION_NAMES})
         self.options = self._read_options()
         for name, value in set_before.items():
             self._check_attribute(name, value)
@@ -82,6 +82,7 @@ class ConfiguredStorage(RecordedCall):
             ConfigurationError: it is named like an option, and the option has another value, which will stay.
         """
         if name in OPTION_NAMES and "options" in vars(self):
+            value = hidden_options({name: value})[name]
             self._check_attribute(name, value)
         super().__setattr__(name, value)
 

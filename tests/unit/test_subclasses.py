@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+import sys
 from datetime import timedelta
 from functools import cached_property
-from types import MappingProxyType
+from pathlib import Path
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from django.core.files.storage import storages
@@ -25,6 +29,8 @@ from tests.support.settings import SECRET_KEY, entry, made_up, storages_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 class Contracts(MinioBackend):
@@ -602,3 +608,28 @@ def test_a_subclass_that_cannot_be_called_without_a_secret_is_told_when_it_is_wr
     with pytest.raises(TypeError, match=r"without its secrets \(api_token\)\. Give the field a callable") as told:
         make().deconstruct()
     assert "hush" not in str(told.value)
+
+
+# The document
+
+
+def test_the_example_of_the_readme_does_what_it_says() -> None:
+    section = README.read_text(encoding="utf-8").partition("### Subclasses\n")[2].partition("\n## ")[0]
+    classes, setting = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    names: dict[str, Any] = {"SERVER": made_up(), "__name__": "shop.storages"}
+    exec(compile(f"{classes}\n{setting}", "README.md", "exec"), names)  # noqa: S102 - our own
+    module = ModuleType("shop.storages")
+    vars(module).update(names)
+    with (
+        mock.patch.dict(sys.modules, {"shop": ModuleType("shop"), "shop.storages": module}),
+        storages_set(names["STORAGES"]),
+    ):
+        found = check_settings()
+        contracts, acme = names["Contracts"](), names["Tenants"]("acme", storage_name="default")
+        calls = [acme.deconstruct(), storages["acme"].deconstruct()]  # type: ignore[attr-defined]
+    assert found["contracts"].bucket_name == contracts.bucket == "contracts"
+    assert found["acme"].location == acme.options.location == "tenants/acme"
+    for path, arguments, kept in calls:
+        words = [repr(one) for one in arguments] + [f"{name}={value!r}" for name, value in sorted(kept.items())]
+        written = f"{path.rpartition('.')[2]}({', '.join(words)})"
+        assert written in " ".join(section.split())
