@@ -100,7 +100,7 @@ class ConfiguredStorage(RecordedCall):
         arguments, keywords = self._constructor_args
         outer_call = self._given
         if has_own_init(type(self)):
-            outer_call = {"": arguments} if arguments else keywords
+            outer_call = {"": arguments} if arguments else keywords  # Django passes OPTIONS by name only
         return options_of_call(
             self._given,
             type(self),
