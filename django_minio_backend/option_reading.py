@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, MutableMapping
@@ -13,7 +14,17 @@ from django.conf import settings
 from .errors import ConfigurationError, PrivatePublicMixedError
 from .option_values import WrongValueError, without_default_port
 from .options import FIELDS, NAMES_BY_LOWER_CASE, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
-from .secret_values import carries_customer_key, has_secret, hidden, hidden_passwords, shown
+from .other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
+from .secret_values import HIDDEN, SecretText, carries_customer_key, has_secret, hidden, hidden_passwords, shown
+from .subclassing import (
+    ClassOptions,
+    backend_among,
+    backend_class,
+    class_options,
+    has_own_init,
+    names_of_arguments,
+    own_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,16 +32,19 @@ if TYPE_CHECKING:
 _WRONG = object()
 _PASSWORD = re.compile(r"""(//|['"][^/@'"\s]*:(?!//)).*@""")  # [user:]password@ before a host, whatever is in it
 _QUERY = re.compile(r"[?#].*")  # behind the path of a URL: a token, perhaps
-_SOUNDS_SECRET = re.compile(r"(?i)minio|secret|key|token|pass|auth|credential|\Asse")
+_SOUNDS_SECRET = re.compile(r"(?i)minio|secret|keys?\Z|token|passw|passphrase|credential|auth(?!or)|\Asse")
 RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET"}  # names of earlier versions
 
 
-def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = True) -> StorageOptions:
+def read_options(
+    given: Mapping[str, Any], alias: str, *, attributes: ClassOptions | None = None, keys_needed: bool = True
+) -> StorageOptions:
     """Check and type what one storage was given.
 
     Args:
         given: OPTIONS of a STORAGES entry, or a call's keyword arguments. Never changed.
         alias: the storage's alias, for errors.
+        attributes: options that its class has as attributes, for errors; those that count are in ``given``.
         keys_needed: False where a storage is only named and not used, as in a migration.
 
     Raises:
@@ -39,7 +53,10 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
     """
     where = f"STORAGES['{alias}']" if alias else "A storage made by a call"
     given = in_known_case(given)
-    problems = list(_unknown_names(given, where))
+    attributes = attributes or ClassOptions()
+    labels = {name: label for name, label in attributes.labels.items() if given.get(name) is attributes.values[name]}
+    problems = [f"{where}: {problem}" for problem in attributes.problems]
+    problems += _unknown_names(given, where, labels)
     found: dict[str, Any] = {}
     for name, spec in FIELDS.items():
         value = _lookup(given, name, top_level=spec.metadata["top_level"])
@@ -52,7 +69,7 @@ def read_options(given: Mapping[str, Any], alias: str, *, keys_needed: bool = Tr
             found[spec.name] = spec.metadata["parse"](value)
         except WrongValueError as wrong:
             text = "a secret value" if spec.metadata["secret"] else wrong.shown or _shown(value)
-            problems.append(f"{where}: {name} is {text}, but must be {wrong}.")
+            problems.append(f"{where}: {labels.get(name, name)} is {text}, but must be {wrong}.")
     problems += _contradictions(found, where, keys_needed=keys_needed)
     mixed = _mixed_buckets(found, where)
     if problems:
@@ -76,28 +93,44 @@ def _in_one_spelling(found: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "endpoint": endpoint, "external_endpoint": external}
 
 
-def options_of_call(given: Mapping[str, Any], *, alias: str, alias_was_given: bool, backend: str) -> StorageOptions:
+def options_of_call(
+    given: Mapping[str, Any],
+    kind: type,
+    *,
+    alias: str,
+    alias_was_given: bool,
+    outer_call: Mapping[str, Any] | None = None,
+) -> StorageOptions:
     """Find the options of ``MinioBackend(bucket_name=..., storage_name=..., **given)``.
 
     A call with MINIO_* options that names no alias is self-contained: Django makes ``storages["alias"]``
-    that way. Any other call takes the OPTIONS of its alias, with what was given on top. An alias given as an
-    empty string is how migrations write a storage that no alias stands for, less its secrets.
+    that way. So is one of a class that has a MINIO_ENDPOINT. Any other call takes the OPTIONS of its alias, with what
+    was given on top. An alias given as an empty string is how migrations write a storage that no alias stands for,
+    less its secrets.
+
+    Attributes of the class count where nothing else is given. Over the OPTIONS of another class's entry, which say
+    nothing of this class, they win.
 
     Args:
         given: the call's keyword arguments.
+        kind: the storage's class.
         alias: the storage alias that the call names, or the class's default one.
         alias_was_given: whether the call named it.
-        backend: the storage class's name, which tells aliases with the same OPTIONS apart.
+        outer_call: the arguments that a subclass's ``__init__`` got before it made this call.
 
     Raises:
         ConfigurationError: if the alias is absent or not a MinIO storage, or an option is wrong.
     """
+    attributes = class_options_of(kind)
     try:
-        if is_self_contained(given, alias_was_given=alias_was_given):
-            return read_options(given, _alias_of(given, backend))
+        if is_self_contained(given, alias_was_given=alias_was_given) or (
+            attributes.names_a_server and not alias_was_given and not attributes.storage_name
+        ):
+            own_alias = _alias_of(given if outer_call is None else outer_call, kind)
+            return read_options(_layered(attributes.values, given), own_alias, attributes=attributes)
         if not alias:
-            return read_options(given, "", keys_needed=False)
-        return read_options({**_options_of_alias(alias), **given}, alias)
+            return read_options(_layered(attributes.values, given), "", attributes=attributes, keys_needed=False)
+        return _on_top_of_alias(alias, given, kind, attributes)
     except ConfigurationError as error:
         # Storages are often made while models are imported, before the app has checked all of STORAGES.
         others = _problems_of_all_aliases()
@@ -106,28 +139,70 @@ def options_of_call(given: Mapping[str, Any], *, alias: str, alias_was_given: bo
         raise ConfigurationError(*dict.fromkeys([*error.problems, *others])) from error
 
 
+def _on_top_of_alias(
+    alias: str, given: Mapping[str, Any], kind: type | None, attributes: ClassOptions
+) -> StorageOptions:
+    entry: Any = settings.STORAGES.get(alias)
+    backend = backend_among(kind, entry.get("BACKEND")) if kind and isinstance(entry, Mapping) else None
+    is_own = backend is not None and attributes.names_a_server
+    layers = (
+        attributes.of_bases(backend),
+        _options_of_alias(alias, may_be_empty=is_own),
+        attributes.of_others(backend),
+        given,
+    )
+    return read_options(_layered(*layers), alias, attributes=attributes)
+
+
+def _layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of several sources under the names of the table; later ones win, where they have a value."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            known = OTHER_SPELLINGS.get(name, name)
+            if known != name and layer.get(known) is not None:
+                continue  # given in both spellings
+            if known not in merged or not (value is None or (known == "bucket_name" and value == "")):
+                merged[known] = value
+    return merged
+
+
+def class_options_of(kind: type | None) -> ClassOptions:
+    """The options that a class has as attributes, secrets among them hidden from reports."""
+    if kind is None:
+        return ClassOptions()
+    found = class_options(kind)
+    return dataclasses.replace(found, values=hidden_options(found.values))
+
+
 def _problems_of_all_aliases() -> list[str]:
     problems: list[str] = []
     for alias, entry in minio_aliases().items():
+        backend = backend_class(entry)
+        if backend is None or has_own_init(backend):  # checked when Django has started, as they have to be imported
+            continue
         try:
-            read_options(entry["OPTIONS"], alias)
+            options_of_entry(entry["OPTIONS"], alias, backend)
         except ConfigurationError as error:
             problems += error.problems
     return problems
 
 
-def options_of_entry(given: Mapping[str, Any], alias: str) -> StorageOptions:
+def options_of_entry(given: Mapping[str, Any], alias: str, kind: type | None = None) -> StorageOptions:
     """Options that Django makes ``storages[alias]`` of: the entry's own, or on top of those of the alias it names.
 
     Raises:
         ConfigurationError: an option is wrong, or there is no such alias.
     """
     given = in_known_case(given)
-    if "storage_name" not in given:
-        return read_options(given, alias)
-    named = str(given["storage_name"])
+    attributes = class_options_of(kind)
+    named = str(given.get("storage_name", ""))
+    if not named and not is_self_contained(given, alias_was_given=False):
+        named = attributes.storage_name
+    if not named:
+        return read_options(_layered(attributes.values, given), alias, attributes=attributes)
     further = {name: value for name, value in given.items() if name != "storage_name"}
-    return read_options({**_options_of_alias(named), **further}, named)
+    return _on_top_of_alias(named, further, kind, attributes)
 
 
 def in_known_case(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,12 +228,40 @@ def without_secrets(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if not (_is_secret(name) or has_secret(value))}
 
 
+def without_values(text: str, options: Mapping[str, Any]) -> str:
+    """A text, such as that of an error in a user's code, less the values of these options that nobody should see."""
+    for value in hidden_options(options).values():
+        if isinstance(value, SecretText) and value:
+            text = text.replace(value, HIDDEN)
+    return text
+
+
 def hidden_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """The same options, equal to what they were, with every value that nobody should see hidden from reports.
 
     What is under a name that is no option may be a secret whose name is misspelt, or a subclass's own option.
     """
     return {name: hidden(value) if _is_secret(name) else hidden_passwords(value) for name, value in given.items()}
+
+
+def hidden_arguments(kind: type, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same positional arguments of a call of this class, with values that nobody should see hidden."""
+    if not arguments or not has_own_init(kind):
+        return arguments
+    names = names_of_arguments(kind, arguments)
+    return tuple(
+        hidden(value) if name and _is_secret(name) else hidden_passwords(value)
+        for name, value in zip(names, arguments, strict=True)
+    )
+
+
+def differs(options: StorageOptions, name: str, value: object) -> bool:
+    """Whether an option has another value than this one would become."""
+    spec = FIELDS[OTHER_SPELLINGS.get(name, name)]
+    try:
+        return bool(spec.metadata["parse"](value) != getattr(options, spec.name))
+    except WrongValueError:
+        return True
 
 
 def hide_secrets_of_settings() -> None:
@@ -191,11 +294,17 @@ def minio_aliases() -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _options_of_alias(alias: str) -> Mapping[str, Any]:
+def _options_of_alias(alias: str, *, may_be_empty: bool) -> Mapping[str, Any]:
+    """OPTIONS of an entry, less the arguments that only its class's own ``__init__`` knows."""
     known = minio_aliases()
-    if alias in known:
-        return cast("Mapping[str, Any]", known[alias]["OPTIONS"])
     entry: Any = settings.STORAGES.get(alias)
+    if alias in known:
+        options = cast("Mapping[str, Any]", known[alias]["OPTIONS"])
+        has_others = any(name not in OPTION_NAMES for name in options)
+        own = own_options(backend_class(entry), options) if has_others else ()
+        return {name: value for name, value in options.items() if name not in own}
+    if may_be_empty and isinstance(entry, Mapping) and isinstance(entry.get("OPTIONS") or {}, Mapping):
+        return hidden_options(entry.get("OPTIONS") or {})
     if entry is None:
         problem = "is not there"
     elif not isinstance(entry, Mapping) or not isinstance(entry.get("OPTIONS") or {}, Mapping):
@@ -208,13 +317,15 @@ def _options_of_alias(alias: str) -> Mapping[str, Any]:
     raise ConfigurationError(f"STORAGES['{alias}'] {problem}. MinIO storages in STORAGES: {listed}.")
 
 
-def _alias_of(given: Mapping[str, Any], backend: str) -> str:
+def _alias_of(given: Mapping[str, Any], kind: type) -> str:
     """The alias whose OPTIONS are these, or an empty string."""
-    same = {alias: entry for alias, entry in minio_aliases().items() if entry["OPTIONS"] == given}
-    for alias, entry in same.items():
-        if str(entry.get("BACKEND")).rpartition(".")[2] == backend:
+    entries: Mapping[str, Any] = settings.STORAGES
+    for alias, entry in entries.items():
+        is_same = isinstance(entry, Mapping) and in_known_case(entry.get("OPTIONS") or {}) == given
+        if is_same and backend_among(kind, entry.get("BACKEND")) is kind:
             return alias
-    return next(iter(same), "")
+    same = (alias for alias, entry in minio_aliases().items() if entry["OPTIONS"] == given)
+    return next(same, "")
 
 
 def _lookup(given: Mapping[str, Any], name: str, *, top_level: bool) -> Any:
@@ -225,7 +336,7 @@ def _lookup(given: Mapping[str, Any], name: str, *, top_level: bool) -> Any:
     return getattr(settings, name, None) if top_level else None
 
 
-def _unknown_names(given: Mapping[str, Any], where: str) -> Sequence[str]:
+def _unknown_names(given: Mapping[str, Any], where: str, labels: Mapping[str, str]) -> Sequence[str]:
     problems = []
     for name in map(str, given):
         if name in OPTION_NAMES:
@@ -233,10 +344,17 @@ def _unknown_names(given: Mapping[str, Any], where: str) -> Sequence[str]:
         if _known_case(name) in OPTION_NAMES:
             problems.append(f"{where}: {_known_case(name)} is given twice, also as {name}; keep one.")
         else:
-            nearest = [RENAMED[name]] if name in RENAMED else _nearest(name)
-            hint = f"; did you mean {nearest[0]}?" if nearest else "."
-            problems.append(f"{where}: {name} is not an option{hint}")
+            problems.append(f"{where}: {labels.get(name, name)} is not an option{_hint(name)}")
     return problems
+
+
+def _hint(name: str) -> str:
+    """What to write instead, behind a sentence that says that there is no such option."""
+    instead = WRITE_INSTEAD.get(name) or SHOWN_ATTRIBUTES.get(name)
+    if instead:
+        return f"; {instead}."
+    nearest = [RENAMED[name]] if name in RENAMED else _nearest(name)
+    return f"; did you mean {nearest[0]}?" if nearest else "."
 
 
 def _nearest(name: str) -> list[str]:

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         *("errors", "escaping", "whole_heads", "heads", "headers", "signals", "secret_values", "frame_locals"),
         *("request_words", "redirects", "certificates", "guarded_pool"),
     ),
-    ("option_values", "options", "option_reading"),
+    ("option_values", "options", "other_libraries", "subclassing", "option_reading"),
     ("failures", "credentials", "s3", "clients"),
     ("dates", "checksums", "names", "sources", "readers", "uploads", "writers", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
