@@ -215,7 +215,8 @@ def in_known_case(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known_case(name: object) -> str:
-    return NAMES_BY_LOWER_CASE.get(str(name).lower(), str(name))
+    is_attribute = name in SHOWN_ATTRIBUTES  # HTTP_CLIENT is one, and not the option http_client
+    return str(name) if is_attribute else NAMES_BY_LOWER_CASE.get(str(name).lower(), str(name))
 
 
 def is_self_contained(given: Mapping[str, Any], *, alias_was_given: bool) -> bool:
