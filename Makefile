@@ -16,12 +16,13 @@ help:  ## List these commands
 
 install: $(READY)  ## Make the environment .venv (done by all others where needed)
 
-$(READY): pyproject.toml requirements-dev.txt constraints-dev.txt
+$(READY): pyproject.toml requirements-dev.txt requirements-integrations.txt constraints-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed, $(PYTHON) is not; name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints-dev.txt --requirement requirements-dev.txt --editable .
+		--constraint constraints-dev.txt --requirement requirements-dev.txt \
+		--requirement requirements-integrations.txt --editable .
 	@touch $@
 
 test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
@@ -33,13 +34,13 @@ test-sdks: $(READY)  ## Test what goes over the wire with every supported versio
 	@for version in $(SDKS); do \
 		echo "minio $$version"; folder=.cache/sdks/$$version; \
 		test -d $$folder || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $$folder minio==$$version; \
-		PYTHONPATH=$$folder EXPECT_SDK=$$version $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage/test_wire.py tests/storage/test_upload_arguments.py tests/unit/test_signing.py tests/storage/test_bulk.py || exit 1; \
+		PYTHONPATH=$$folder EXPECT_SDK=$$version $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage/test_wire.py tests/storage/test_upload_arguments.py tests/unit/test_signing.py tests/storage/test_bulk.py tests/security/test_frames.py || exit 1; \
 	done
 
 lint: $(READY)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m mypy  # not the script: an app ships a package `tests`, which only this folder comes before
 
 audit: $(READY)  ## Look for known vulnerabilities and for weak workflows; AUDIT=--strict fails where nobody can be asked
 	$(BIN)/python -m tools.audit $(AUDIT)
@@ -63,7 +64,7 @@ RELEASE_TOOLS := build hatchling twine
 constraints:  ## Write constraints-dev.txt and requirements-release.txt anew with the newest versions
 	$(PYTHON) -m venv --clear .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check \
-		--requirement requirements-dev.txt --editable .
+		--requirement requirements-dev.txt --requirement requirements-integrations.txt --editable .
 	{ head -n 1 constraints-dev.txt; .venv-constraints/bin/python -m pip freeze --exclude-editable; } > constraints-new.txt
 	mv constraints-new.txt constraints-dev.txt
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check uv

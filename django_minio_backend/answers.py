@@ -14,12 +14,12 @@ from xml.etree import ElementTree as ET
 
 from urllib3.exceptions import ProtocolError
 
-from .plain_xml import parsed
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from urllib3 import BaseHTTPResponse
+
+MAX_SIZE_DIGITS = 18  # of a size in bytes; SQLite's integers end at 19 digits, and no object has more than 15
 
 
 class XmlAnswer:
@@ -38,7 +38,7 @@ class XmlAnswer:
         self._bucket = bucket
         self._headers: Mapping[str, str] = response.headers
         try:
-            self._root = parsed(response.data)
+            self._root = ET.fromstring(response.data)  # noqa: S314 - the pool refuses document types
         except ET.ParseError as error:
             raise ProtocolError(f"An answer about bucket '{bucket}' broke off.") from error
         self.namespace, _, name = self._root.tag.rpartition("}")
@@ -52,12 +52,13 @@ class XmlAnswer:
     def served_at(self) -> dt.datetime:
         """When the server gave the answer, by its own clock, in whole seconds (RFC 9110, 6.6.1)."""
         try:
-            return parsedate_to_datetime(self._headers.get("date", ""))
-        except ValueError as error:
+            time = parsedate_to_datetime(self._headers.get("date", ""))
+        except (ValueError, OverflowError) as error:
             raise ProtocolError(
                 f"An answer about bucket '{self._bucket}' tells no time (header Date), so nobody knows how old the "
                 "objects are."
             ) from error
+        return time if time.tzinfo else time.replace(tzinfo=dt.UTC)  # "-0000" is UTC as well
 
     @property
     def is_truncated(self) -> bool:
@@ -79,9 +80,9 @@ class XmlAnswer:
         """A key as it is: percent-encoded by servers that say so, a space being a plus or ``%20``."""
         return unquote_plus(text) if self._is_encoded else text
 
-    def key_of(self, entry: ET.Element) -> str:
-        """Key of a listed entry."""
-        key = self.decoded(self.text("Key", entry))
+    def key_of(self, entry: ET.Element, name: str = "Key") -> str:
+        """Key of a listed entry, from its child of that name."""
+        key = self.decoded(self.text(name, entry))
         if not key:
             raise ProtocolError(f"A listing of bucket '{self._bucket}' has an entry without a key.")
         return key
@@ -89,7 +90,7 @@ class XmlAnswer:
     def size_of(self, entry: ET.Element) -> int:
         """Bytes of a listed object."""
         told = self.text("Size", entry)
-        if not told.isdecimal():
+        if not (told.isascii() and told.isdecimal() and len(told) <= MAX_SIZE_DIGITS):
             raise ProtocolError(f"A listing of bucket '{self._bucket}' has an object without a size.")
         return int(told)
 

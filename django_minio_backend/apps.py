@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from django.apps import AppConfig
 
 from .errors import BucketsNotReadyError, ConfigurationError
+from .option_reading import hide_secrets_of_settings
 
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
@@ -39,8 +40,12 @@ class DjangoMinioBackendConfig(AppConfig):
     verbose_name = "MinIO storage"
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
-        """Under manage.py, have mistakes in the settings printed without a traceback: models may make storages."""
+        """Prepare for mistakes in the settings, before models make storages of them.
+
+        Reports show no secret of theirs, and under manage.py mistakes are printed without a traceback.
+        """
         super().__init__(app_name, app_module)
+        hide_secrets_of_settings()
         if _is_manager(sys.argv) and "--traceback" not in sys.argv and sys.excepthook is sys.__excepthook__:
             sys.excepthook = _print_problems
 

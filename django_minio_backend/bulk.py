@@ -73,13 +73,11 @@ def pages(client: S3Client, bucket: str, prefix: str = "") -> Iterator[Page]:
     Raises:
         urllib3.exceptions.ProtocolError: an answer is no whole page of that listing.
     """
-    for answer in listings.pages_below(client, bucket, prefix):
+    for page in listings.pages_below(client, bucket, prefix):
+        answer = page.answer
         objects = [
-            Listed(answer.key_of(entry), answer.size_of(entry), answer.time_of(entry, "LastModified"))
-            for entry in answer.all("Contents")
+            Listed(key, answer.size_of(entry), answer.time_of(entry, "LastModified")) for key, entry in page.contents
         ]
-        if stray := next((found.key for found in objects if not found.key.startswith(prefix)), None):
-            raise ProtocolError(f"Asked for '{prefix}' the server listed '{stray}' in bucket '{bucket}'.")
         yield Page(answer.served_at, objects)
 
 
@@ -89,8 +87,8 @@ def children(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
     Raises:
         urllib3.exceptions.ProtocolError: the answer is no page of that listing.
     """
-    answer = listings.page_below(client, bucket, prefix, {"delimiter": "/"})
-    return None if answer.is_truncated else list(listings.keys_of(answer))
+    page = listings.page_below(client, bucket, prefix, {"delimiter": "/"})
+    return None if page.answer.is_truncated else page.keys
 
 
 def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
@@ -101,26 +99,32 @@ def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
 
     Raises:
-        urllib3.exceptions.ProtocolError: an answer is no whole page of that listing.
+        urllib3.exceptions.ProtocolError: an answer is no whole page of that listing, or the listing does not go on.
     """
     markers: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()  # not the order of keys: MinIO and SeaweedFS list uploads in others
     while True:
         response = client.request("GET", bucket, {"uploads": "", **markers})
         answer = XmlAnswer(response, "ListMultipartUploadsResult", bucket)
-        yield UploadsPage(
-            answer.served_at,
-            [
-                Unfinished(answer.key_of(entry), answer.text("UploadId", entry), answer.time_of(entry, "Initiated"))
-                for entry in answer.all("Upload")
-            ],
-        )
-        if not answer.is_truncated:
+        uploads = [
+            Unfinished(answer.key_of(entry), answer.text("UploadId", entry), answer.time_of(entry, "Initiated"))
+            for entry in answer.all("Upload")
+        ]
+        found = {(upload.key, upload.upload_id) for upload in uploads}
+        if not all(upload.upload_id for upload in uploads):  # aborting that one might delete the object
+            raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' has one without an id.")
+        if len(found) < len(uploads) or seen & found:
+            raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' lists one of them again.")
+        seen |= found
+        is_truncated = answer.is_truncated
+        yield UploadsPage(answer.served_at, uploads)
+        if not is_truncated:
             return
         following = {
             "key-marker": answer.decoded(answer.text("NextKeyMarker")),
-            "upload-id-marker": answer.text("NextUploadIdMarker"),
+            "upload-id-marker": answer.text("NextUploadIdMarker"),  # SeaweedFS goes on by this one alone
         }
-        if not following["key-marker"] or following == markers:
+        if not found or not any(following.values()) or following == markers:
             raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' does not tell how it goes on.")
         markers = following
 
@@ -176,5 +180,7 @@ def _delete_by_xml(client: S3Client, bucket: str, keys: Sequence[str]) -> Deleti
         for entry in answer.all("Error")
     }
     failed = {key: reasons.get(key, "the server does not say that it is deleted") for key in keys if key not in gone}
-    markers = sum(answer.text("DeleteMarker", entry) == "true" for entry in deleted)
-    return Deletion(gone - reasons.keys(), failed | {key: reasons[key] for key in gone & reasons.keys()}, markers)
+    marked = {answer.text("Key", entry) for entry in deleted if answer.text("DeleteMarker", entry) == "true"}
+    failed |= {key: reasons[key] for key in gone & reasons.keys()}
+    gone -= reasons.keys()
+    return Deletion(gone, failed, len(marked & gone))

@@ -90,10 +90,10 @@ def plain_http_for_browsers(**_: Any) -> Iterator[CheckMessage]:
 def plain_http_to_the_server(**_: Any) -> Iterator[CheckMessage]:
     """minio.W002: Django itself talks http to a server that is not near; browsers have another endpoint."""
     for alias, storage in minio_storages().items():
-        if storage.same_endpoints or storage.options.use_https or _is_near(storage.base_url):
+        if storage.same_endpoints or storage.options.use_https or _is_near(storage.server_url):
             continue
         yield Warning(
-            f"STORAGES['{alias}']: files go to {storage.base_url} and come from there without encryption.",
+            f"STORAGES['{alias}']: files go to {storage.server_url} and come from there without encryption.",
             hint="Set MINIO_USE_HTTPS, or silence this if nobody else is on that network.",
             id="minio.W002",
         )
@@ -135,7 +135,7 @@ def static_bucket_listed_private(**_: Any) -> Iterator[CheckMessage]:
     """minio.W004: a bucket of static files, which is always public, is private elsewhere."""
     found = minio_storages()
     static = {
-        (storage.base_url, storage.bucket): alias
+        (storage.server_url, storage.bucket): alias
         for alias, storage in found.items()
         if isinstance(storage, MinioBackendStatic)
     }
@@ -145,7 +145,7 @@ def static_bucket_listed_private(**_: Any) -> Iterator[CheckMessage]:
         else:
             listed = (*storage.PRIVATE_BUCKETS, *([] if storage.is_bucket_public else [storage.bucket]))
         for bucket in dict.fromkeys(listed):
-            owner = static.get((storage.base_url, bucket))
+            owner = static.get((storage.server_url, bucket))
             if owner is not None:
                 yield Warning(
                     f"STORAGES['{alias}']: bucket '{bucket}' is private, but holds the static files of "

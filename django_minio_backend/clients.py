@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
 from django.core.signals import setting_changed
-from django.utils.module_loading import import_string
 from minio import Minio
-from minio.credentials.providers import Provider
-from minio.error import S3Error
+from minio.error import InvalidResponseError, S3Error
 
 from .certificates import failure_of, trusted_authorities
+from .credentials import provider_for
 from .errors import ConfigurationError
-from .failures import is_missing_bucket, missing_bucket
+from .failures import is_missing_bucket, missing_bucket, status_of
+from .frame_locals import LocalsForgotten
 from .guarded_pool import GuardedPool, drain, guard_provider
 from .s3 import S3Client, renew_all_clients
+from .secret_values import SecretText, carries_customer_key
 from .whole_heads import require_whole_heads
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minio.credentials.providers import Provider
     from urllib3 import BaseHTTPResponse, PoolManager
 
     from .options import StorageOptions
@@ -34,7 +38,7 @@ THREADS = 64  # connections kept for each server
 
 
 class _Sdk(Minio):
-    """The SDK's client, which says what to do about a missing bucket.
+    """The SDK's client: no secret leaves it in a frame, and no customer's key over http.
 
     It does not close the shared pool's connections when it is collected, as the SDK's own does.
     """
@@ -67,6 +71,34 @@ class _Sdk(Minio):
 
     def __del__(self) -> None:
         pass
+
+    def _url_open(self, *args: Any, **request: Any) -> BaseHTTPResponse:
+        """Send one request; all that the SDK sends goes through here.
+
+        Raises:
+            ConfigurationError: it carries a customer's key (SSE-C), and anybody on the way could read that.
+        """
+        if not self._base_url.is_https and carries_customer_key(request.get("headers")):
+            raise ConfigurationError(
+                f"A request to http://{self._base_url.host} would carry a customer's key (SSE-C) without encryption, "
+                "so it was not sent. Set MINIO_USE_HTTPS to True."
+            )
+        failure: Exception
+        try:
+            with LocalsForgotten():
+                return super()._url_open(*args, **request)
+        except (InvalidResponseError, S3Error) as error:
+            if not self._echoes(error, request.get("headers")):
+                raise
+            told = "left out, as it repeats a secret of the request; is this the right server?"
+            failure = InvalidResponseError(status_of(error) or 0, None, told)
+        raise failure  # not within the block above: its error would be the context of this one
+
+    def _echoes(self, error: Exception, headers: Mapping[str, object] | None) -> bool:
+        """Whether an answer that is told in an error has the secrets of the request in it."""
+        credentials = getattr(self._provider, "current", None)
+        sent = [*(headers or {}).values(), credentials and credentials.session_token]
+        return any(isinstance(value, SecretText) and value in str(error) for value in sent)
 
 
 class _Retry(urllib3.Retry):
@@ -180,7 +212,7 @@ setting_changed.connect(_registry.forget)
 
 def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Client:
     http = options.http_client or default_pool(secure=secure)
-    provider = _provider(options)
+    provider = provider_for(options)
     guard_provider(provider)
     try:
         return S3Client(_sdk(endpoint, options, GuardedPool(http), provider, secure=secure), http)
@@ -192,9 +224,6 @@ def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Clien
 def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Provider | None, *, secure: bool) -> _Sdk:
     sdk = _Sdk(
         endpoint,
-        access_key=None if provider else options.access_key,
-        secret_key=None if provider else options.secret_key,
-        session_token=None if provider else options.session_token,
         secure=secure,
         region=options.region,
         http_client=http,
@@ -203,27 +232,3 @@ def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Pr
     if options.virtual_host_style:
         sdk.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
     return sdk
-
-
-def _provider(options: StorageOptions) -> Provider | None:
-    made = options.credentials
-    if made is None and options.secret_key is None:
-        raise ConfigurationError(
-            f"A storage for {options.endpoint} was made without MINIO_SECRET_KEY, as migrations write one that no "
-            "alias in STORAGES stands for. Give the field a callable that returns its storage."
-        )
-    if isinstance(made, str):
-        try:
-            made = import_string(made)
-        except ImportError as error:
-            raise ConfigurationError(f"STORAGES['{options.alias}']: MINIO_CREDENTIALS: {error}.") from error
-    if callable(made) and not isinstance(made, Provider):
-        try:
-            made = made()
-        except Exception as error:  # it is the user's function: whatever it raises, the settings lead to it
-            raise ConfigurationError(f"STORAGES['{options.alias}']: MINIO_CREDENTIALS failed: {error!r}.") from error
-    if made is not None and not isinstance(made, Provider):
-        raise ConfigurationError(
-            f"STORAGES['{options.alias}']: MINIO_CREDENTIALS leads to {type(made)}, not to a minio Provider."
-        )
-    return made

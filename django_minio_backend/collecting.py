@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import errno
 from typing import TYPE_CHECKING, Any, Self
 
@@ -260,7 +259,7 @@ class Collection:
             changed = storage.get_modified_time(path)
         except (OSError, NotImplementedError):  # Django copies such a file, too
             return False
-        return dt.datetime.fromisoformat(stored.modified).timestamp() >= int(changed.timestamp())
+        return stored.modified.timestamp() >= int(changed.timestamp())
 
     def _delete_doomed(self) -> None:
         from .failures import FAILURES
@@ -282,4 +281,4 @@ class Collection:
 
     def _where(self) -> str:
         alias = f" of STORAGES['{self.storage.options.alias}']" if self.storage.options.alias else ""
-        return f"bucket '{self.storage.bucket}'{alias} at {self.storage.base_url}"
+        return f"bucket '{self.storage.bucket}'{alias} at {self.storage.server_url}"

@@ -131,17 +131,23 @@ class _Comparing:
     def __init__(self, findings: Findings, rules: Rules, watch: Callable[[Place, Tally], None]) -> None:
         self._findings, self._rules, self._watch = findings, rules, watch
         self._place, self._difference, self._tally = findings.place, findings.difference, findings.tally
-        self._prefixes = findings.place.prefixes(rules.prefixes)
+        self._prefixes = findings.place.listed_prefixes(rules.prefixes)
+        self._cleaned = tuple(findings.place.prefixes(rules.prefixes))
+        self._looks_only = self._cleaned != tuple(self._prefixes)  # at some of what is listed
         self._lock = threading.Lock()
 
     def read_references(self) -> None:
         """Read every row of every field, and what other apps name."""
         place = self._place
-        renew_connections([*place.fields, *place.namesakes])
+        renew_connections(place.readable)
         for source, one in [*enumerate(place.fields), *((PROTECTS, one) for one in place.namesakes)]:
             for rows in one.rows():
                 self._add_references(_referred(one, source, rows))
                 self._count(rows=len(rows))
+        for source, choosing in enumerate(place.choosing, len(place.fields)):
+            for referred in choosing.references(place.target, source):
+                self._add_references(referred)
+                self._count(rows=len(referred))
         for storage in place.protecting_storages:
             keys = keys_of_other_apps(storage)
             while some := list(islice(keys, ROWS_AT_ONCE)):
@@ -166,14 +172,13 @@ class _Comparing:
     def list_uploads(self) -> None:
         """List the unfinished uploads that are to be aborted."""
         age = self._rules.unfinished_age
-        if age is None:
+        if age is None or not self._cleaned:
             return
-        below = tuple(self._prefixes)
         for page in bulk.unfinished_uploads(self._place.storage.s3, self._place.bucket):
             self._findings.uploads += [
                 upload
                 for upload in page.uploads
-                if upload.key.startswith(below)
+                if upload.key.startswith(self._cleaned)
                 and not self._rules.excludes(upload.key)
                 and not _is_young(upload.begun, page.served_at, age)
             ]
@@ -183,6 +188,8 @@ class _Comparing:
         young = {one.key for one in page.objects if _is_young(one.modified, page.served_at, rules.min_age)}
         excluded = {one.key for one in page.objects if rules.excludes(one.key)}
         stay = young | excluded
+        if self._looks_only:
+            stay |= {one.key for one in page.objects if not one.key.startswith(self._cleaned)}
         self._difference.add_objects((one.key, one.size, one.key not in stay) for one in page.objects)
         with self._lock:
             first = self._findings.listed_at
@@ -219,13 +226,19 @@ def _refuse_empty_tables(place: Place, tally: Tally) -> None:
         CleaningError: it is so.
     """
     try:
-        renew_connections(place.fields)
-        if not place.fields or any(one.has_rows() for one in place.fields):
+        renew_connections(place.sources)
+        owners = [*place.fields, *place.owners]
+        if not owners or any(one.has_rows() for one in place.fields):
+            return
+        if any(one.may_have_files_in(place.bucket) for one in place.owners):
+            return
+        if any(one.has_files_in(place.bucket) for one in place.choosing):
             return
     except DatabaseProblem as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
+    or_elsewhere = ", or has only rows whose files are elsewhere" if place.owners else ""
     raise CleaningError(
-        f"{place} has {tally.objects} objects, but the table of every FileField on it is empty: "
-        f"{', '.join(map(str, place.fields))}. Is this the right database? If it is, --force cleans the bucket. "
+        f"{place} has {tally.objects} objects, but the table of every FileField on it is empty{or_elsewhere}: "
+        f"{', '.join(map(str, owners))}. Is this the right database? If it is, --force cleans the bucket. "
         "Nothing was deleted."
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
 import zlib
+from functools import cached_property
 from hashlib import md5
 from typing import TYPE_CHECKING
 
@@ -36,21 +38,30 @@ class Compressed(ContentFile):  # type: ignore[type-arg]  # of bytes; the class 
 
 
 class Decompressed(gzip.GzipFile):
-    """Content as it was before, read from an object.
-
-    Attributes:
-        raw: the reader of the object as it is stored.
-    """
+    """Content as it was before, read from an object."""
 
     def __init__(self, reader: BufferedReader) -> None:
         super().__init__(fileobj=reader, mode="rb")
-        self.raw = reader.raw
         self._reader = reader
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that reading gives; found out by reading on to the end, as no server tells it."""
+        position = self.tell()
+        size = self.seek(0, io.SEEK_END)
+        self.seek(position)
+        return size
 
     def close(self) -> None:
         """Close the reader as well."""
         super().close()
         self._reader.close()
+
+
+def is_gzip(content_encoding: str) -> bool:
+    """Whether a Content-Encoding header names gzip, and nothing behind it but what clients of AWS leave there."""
+    codings = [coding.strip().lower() for coding in content_encoding.split(",")]
+    return [coding for coding in codings if coding and coding != "aws-chunked"] in (["gzip"], ["x-gzip"])
 
 
 def is_text(content_type: str) -> bool:

@@ -12,9 +12,17 @@ from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
 from .object_urls import base_url
-from .option_reading import minio_aliases, options_of_entry, settings_of_version_3
+from .option_reading import (
+    class_options_of,
+    hidden_options,
+    minio_aliases,
+    options_of_entry,
+    settings_of_version_3,
+    without_values,
+)
 from .static import MinioBackendStatic
 from .storage import MinioBackend
+from .subclassing import has_own_init
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +33,9 @@ if TYPE_CHECKING:
 
 
 def check_settings() -> dict[str, StorageOptions]:
-    """Check the options of all MinIO storages in STORAGES, by alias; no storage is made and no request sent.
+    """Check the options of all MinIO storages in STORAGES, by alias; no request is sent.
+
+    A storage is made only where its class has an ``__init__`` of its own, which alone knows what the options become.
 
     Raises:
         ConfigurationError: with every problem of every alias.
@@ -36,18 +46,8 @@ def check_settings() -> dict[str, StorageOptions]:
     found: dict[str, StorageOptions] = {}
     media: dict[str, StorageOptions] = {}
     for alias, backend in _our_aliases(problems).items():
-        options = settings.STORAGES[alias].get("OPTIONS") or {}
-        if not isinstance(options, Mapping):
-            problems.append(f"STORAGES['{alias}']: OPTIONS is a {type(options).__name__}, but must be a dictionary.")
-            continue
-        if "storage_name" not in options and alias not in minio_aliases():
-            hint = f" {settings_of_version_3()}" if settings_of_version_3() else ""
-            problems.append(
-                f"STORAGES['{alias}'] has no MINIO_* option in its OPTIONS, so no server is configured.{hint}"
-            )
-            continue
         try:
-            found[alias] = options_of_entry(options, alias)
+            found[alias] = _options_of(alias, backend)
         except PrivatePublicMixedError as error:
             mixed += error.problems
         except ConfigurationError as error:
@@ -61,6 +61,53 @@ def check_settings() -> dict[str, StorageOptions]:
     if mixed:
         raise PrivatePublicMixedError(*dict.fromkeys(mixed))
     return found
+
+
+def _options_of(alias: str, backend: type[MinioBackend]) -> StorageOptions:
+    """The options that ``storages[alias]`` has.
+
+    Raises:
+        ConfigurationError: they are wrong.
+    """
+    options = settings.STORAGES[alias].get("OPTIONS") or {}
+    if not isinstance(options, Mapping):
+        raise ConfigurationError(
+            f"STORAGES['{alias}']: OPTIONS is a {type(options).__name__}, but must be a dictionary."
+        )
+    if has_own_init(backend):
+        return _made(alias, backend).options
+    options = hidden_options(options)
+    of_class = class_options_of(backend)
+    says_where = "storage_name" in options or of_class.storage_name or of_class.names_a_server
+    if not (says_where or alias in minio_aliases()):
+        hint = f" {settings_of_version_3()}" if settings_of_version_3() else ""
+        raise ConfigurationError(
+            f"STORAGES['{alias}'] has no MINIO_* option in its OPTIONS, so no server is configured.{hint}"
+        )
+    return options_of_entry(options, alias, backend)
+
+
+def _made(alias: str, backend: type[MinioBackend]) -> MinioBackend:
+    """``storages[alias]``, of a class whose ``__init__`` is the user's.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    start = f"STORAGES['{alias}']"
+    try:
+        return cast("MinioBackend", storages[alias])
+    except ConfigurationError as error:
+        kind = PrivatePublicMixedError if isinstance(error, PrivatePublicMixedError) else ConfigurationError
+        problems = [
+            problem if problem.startswith(start) else f"{start} ({backend.__name__}): {problem}"
+            for problem in error.problems
+        ]
+        raise kind(*problems) from error
+    except Exception as error:  # whatever a user's code raises, beside what is wrong with other aliases
+        text = without_values(str(error), settings.STORAGES[alias].get("OPTIONS") or {})
+        raise ConfigurationError(
+            f"{start}: {backend.__name__} cannot be made of these OPTIONS: {type(error).__name__}: {text}"
+        ) from error
 
 
 def minio_storages() -> dict[str, MinioBackend]:
@@ -84,13 +131,13 @@ def wanted_by_account(
     settled: dict[tuple[str, str], WantedBucket] = {}
     for storage in (*found, *minio_storages().values()):
         for bucket in storage.wanted_buckets():
-            known = settled.setdefault((storage.base_url, bucket.name), bucket)
+            known = settled.setdefault((storage.server_url, bucket.name), bucket)
             if (bucket.hook is not None, bucket.public) > (known.hook is not None, known.public):
-                settled[storage.base_url, bucket.name] = bucket
+                settled[storage.server_url, bucket.name] = bucket
     by_account: dict[S3Client, tuple[MinioBackend, dict[str, WantedBucket]]] = {}
     for storage in found:
         _, wanted = by_account.setdefault(storage.s3, (storage, {}))
-        wanted |= {bucket.name: settled[storage.base_url, bucket.name] for bucket in storage.wanted_buckets()}
+        wanted |= {bucket.name: settled[storage.server_url, bucket.name] for bucket in storage.wanted_buckets()}
     return [(storage, list(wanted.values())) for storage, wanted in by_account.values()]
 
 

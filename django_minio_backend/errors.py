@@ -60,6 +60,29 @@ class ObjectExistsError(FileExistsError):
         return type(self), (self.bucket, self.key)
 
 
+class NoAvailableNameError(FileExistsError):
+    """The server reports name after name as already in use.
+
+    Attributes:
+        bucket, key: of the first name.
+        endpoint: the server's URL.
+    """
+
+    def __init__(self, bucket: str, key: str, endpoint: str, names: int) -> None:
+        super().__init__(
+            errno.EEXIST,
+            f"No available name in bucket '{bucket}' at {endpoint}: {names} names were already in use. Check that the "
+            "server responds with status 404 to a HEAD request for an object that does not exist, and, if the storage "
+            "class has its own get_alternative_name(), that its names have a random part",
+            key,
+        )
+        self.bucket, self.key, self.endpoint, self._names = bucket, key, endpoint, names
+
+    def __reduce__(self) -> tuple[type[NoAvailableNameError], tuple[str, str, str, int]]:
+        """As the constructor takes it, which an OSError does not keep."""
+        return type(self), (self.bucket, self.key, self.endpoint, self._names)
+
+
 class ConditionNotSupportedError(Exception):
     """The server rejects a request because it carries If-None-Match (raised and handled within this package)."""
 

@@ -5,110 +5,25 @@ from __future__ import annotations
 import codecs
 import io
 import sys
-import warnings
-import weakref
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from django.core.files import File
+
+from .writers import ObjectWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
 
-    from _typeshed import ReadableBuffer
-
-    from .uploads import Blocks, Upload
-
 BUFFER = 128 * 1024  # bytes read at once for callers that ask for little
-
-
-class ObjectWriter(io.BufferedIOBase):
-    """Sends what is written as it comes; the object appears on close, all of it or nothing.
-
-    A writer that is dropped without close, or closed by ``discard``, stores nothing.
-
-    Args:
-        upload: what sends.
-        blocks: how what is written is cut.
-        stored: called with the object's ETag once it is there.
-    """
-
-    def __init__(self, upload: Upload, blocks: Blocks, stored: Callable[[str], None] | None = None) -> None:
-        self._upload = upload
-        self._stored = stored
-        self._blocks = blocks
-        self._buffer = bytearray()
-        self._number = 0
-        self._written = 0
-        self._at_exit = weakref.finalize(self, upload.abort)  # runs before the interpreter takes modules away
-
-    def writable(self) -> bool:
-        """Whether this stream can be written: always."""
-        return True
-
-    def tell(self) -> int:
-        """Bytes written so far."""
-        return self._written
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        """Take bytes; full blocks are sent."""
-        if self.closed:
-            raise ValueError("I/O operation on closed file.")
-        view = memoryview(data).cast("B")
-        taken = 0
-        while taken < len(view):
-            room = self._blocks.size(self._number) - len(self._buffer)
-            piece = view[taken : taken + room]
-            self._buffer += piece
-            taken += len(piece)
-            if len(piece) == room:
-                self._send()
-        self._written += taken
-        return taken
-
-    def close(self) -> None:
-        """Make the object appear.
-
-        Raises:
-            ObjectExistsError: the file was opened with mode "x" and the key is taken by now.
-        """
-        if self.closed:
-            return
-        self._at_exit.detach()
-        try:
-            with self._upload:
-                if self._buffer or not self._number:
-                    self._send()
-                etag = self._upload.finish()
-        finally:
-            super().close()
-        if self._stored is not None:
-            self._stored(etag)
-
-    def discard(self) -> None:
-        """Close without storing anything."""
-        if not self.closed:
-            self._at_exit.detach()
-            self._upload.abort()
-            super().close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_at_exit") and not self.closed:
-            self.discard()
-            warnings.warn("A file was dropped without being closed; nothing was stored.", ResourceWarning, stacklevel=2)
-
-    def _send(self) -> None:
-        block, self._buffer = self._buffer, bytearray()
-        self._number += 1
-        try:
-            self._upload.send(block)
-        except BaseException:
-            self.discard()
-            raise
 
 
 class _TextWriter(io.TextIOWrapper):
     """Text on top of an ObjectWriter, dropped without a close as that is."""
+
+    def __init__(self, binary: ObjectWriter, encoding: str, newline: str | None) -> None:
+        super().__init__(cast("IO[bytes]", binary), encoding=encoding, newline=newline)
+        binary.expect_sequence()  # the base class has asked for the position, whatever the caller will do
 
     def discard(self) -> None:
         """Close without storing anything."""
@@ -123,6 +38,7 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
 
     def __init__(self, name: str, mode: str, opener: Callable[[str], IO[Any]]) -> None:
         self._opener = opener
+        self.name = name  # first: reports of an error of the opener show this object
         self.mode = mode
         super().__init__(opener(mode), name)
 
@@ -138,12 +54,12 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
 
     @property
     def size(self) -> int:
-        """Bytes of the object as stored, or written so far."""
-        from .readers import ObjectReader  # here, as it imports urllib3
-
-        raw: Any = getattr(self.file, "buffer", self.file)
-        raw = getattr(raw, "raw", raw)
-        return raw.size if isinstance(raw, ObjectReader) else int(raw.tell())
+        """Bytes that reading gives from the start to the end, or of what is written so far."""
+        if isinstance(self.file, _TextWriter) and not self.closed:
+            self.file.flush()
+        binary: Any = getattr(self.file, "buffer", self.file)
+        sized = binary if hasattr(binary, "size") else binary.raw
+        return int(sized.size)
 
     def close(self) -> None:
         """Close; a file that was written is stored now, unless a ``with`` block around it ends by an exception."""
@@ -211,5 +127,5 @@ def as_text(binary: Any, *, encoding: str | None, newline: str | None) -> IO[str
         LookupError: there is no such encoding.
     """
     codecs.lookup(encoding or "utf-8")
-    wrapper = _TextWriter if binary.writable() else io.TextIOWrapper
+    wrapper: type[io.TextIOWrapper] = _TextWriter if isinstance(binary, ObjectWriter) else io.TextIOWrapper
     return wrapper(binary, encoding=encoding or "utf-8", newline=newline)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import buckets, trials
 from .configured import wanted_by_account
 from .errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
+from .escaping import escape_control_characters
 from .references import file_fields
 from .refusals import explained
 from .storage import MinioBackend
@@ -74,10 +75,10 @@ def initialize(
         outcomes = list(pool.map(work, wanted_by_account(usable)))
     for outcome in outcomes:
         for line in (*outcome.changes, *outcome.remarks):
-            tell(line)
+            tell(escape_control_characters(line))
         failures += outcome.failures
-    if failures:
-        raise BucketsNotReadyError("\n".join(failures))
+    if failures:  # servers have a say in them, and this error may end the start of a process: a terminal shows it
+        raise BucketsNotReadyError("\n".join(map(escape_control_characters, failures)))
     return not any(outcome.changes for outcome in outcomes)
 
 
@@ -118,7 +119,7 @@ def _one_server(
     storage, outcome = sharing[0], _Outcome()
     status = storage.is_minio_available()
     if not status:
-        outcome.failures.append(f"No server at {storage.base_url}: {status.details}")
+        outcome.failures.append(f"No server at {storage.server_url}: {status.details}")
         return outcome
     refused: dict[str, list[str]] = {}
     unread: dict[str, list[str]] = {}
@@ -126,21 +127,21 @@ def _one_server(
     for name, result in buckets.plan_all(storage.s3, wanted, change=change).items():
         if isinstance(result, PoliciesNotSupportedError):
             there.append(name)
-            outcome.failures.append(f"Bucket '{name}' at {storage.base_url}: {result}")
+            outcome.failures.append(f"Bucket '{name}' at {storage.server_url}: {result}")
         elif isinstance(result, Exception):
             reason = explained(result, storage.options, needed=NEEDED)
             refused.setdefault(reason, []).append(f"'{name}'")
         else:
             there.append(name)
             if not result.is_right:
-                outcome.changes.append(f"Bucket '{name}' at {storage.base_url}: {result.told(done=change)}")
+                outcome.changes.append(f"Bucket '{name}' at {storage.server_url}: {result.told(done=change)}")
             _tell_of_acl(storage, result, outcome, unread)
     outcome.failures += [
-        f"{'Bucket' if len(names) == 1 else 'Buckets'} {', '.join(names)} at {storage.base_url}: {reason}"
+        f"{'Bucket' if len(names) == 1 else 'Buckets'} {', '.join(names)} at {storage.server_url}: {reason}"
         for reason, names in refused.items()
     ]
     outcome.remarks += [
-        f"The ACL of {', '.join(names)} at {storage.base_url} could not be read, so it may let everyone in: {reason}"
+        f"The ACL of {', '.join(names)} at {storage.server_url} could not be read, so it may let everyone in: {reason}"
         for reason, names in unread.items()
     ]
     if change and try_conditional_writes and there:
@@ -153,7 +154,7 @@ def _tell_of_acl(storage: MinioBackend, plan: BucketPlan, outcome: _Outcome, unr
     name = plan.wanted.name
     if plan.open_acl:
         outcome.failures.append(
-            f"Bucket '{name}' at {storage.base_url}: the bucket is private, but its ACL lets everyone in "
+            f"Bucket '{name}' at {storage.server_url}: the bucket is private, but its ACL lets everyone in "
             f"({plan.open_acl}). It names other accounts as well: take this grant back with the server's own tools."
         )
     if plan.acl_error is not None:
@@ -174,12 +175,12 @@ def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence
         found = trials.conditional_writes(storage.s3, names, storage.options.location)
     except FAILURES as error:
         outcome.remarks.append(
-            f"Conditional writes at {storage.base_url} could not be tried: "
+            f"Conditional writes at {storage.server_url} could not be tried: "
             f"{explained(error, storage.options, needed='s3:GetBucketVersioning, s3:PutObject and s3:DeleteObject')}"
         )
         return
     if found is None:
-        outcome.remarks.append(f"Conditional writes at {storage.base_url} were not tried: every bucket has versions.")
+        outcome.remarks.append(f"Conditional writes at {storage.server_url} were not tried: every bucket has versions.")
         return
     example = " (MinIO with several server pools does so)" if found is trials.ConditionalWrites.UNRELIABLE else ""
     by_setting: dict[bool | str, list[str]] = {}
@@ -189,7 +190,7 @@ def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence
     for setting, aliases in by_setting.items():
         concerned_aliases = ", ".join(dict.fromkeys(aliases))
         line = (
-            f"The server at {storage.base_url} {found.value} conditional writes{example}. "
+            f"The server at {storage.server_url} {found.value} conditional writes{example}. "
             f"MINIO_CONDITIONAL_WRITES of {concerned_aliases} is {setting!r}: {trials.ADVICE[found, setting]}."
         )
         (outcome.failures if trials.is_dangerous(found, setting) else outcome.remarks).append(line)

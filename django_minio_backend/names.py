@@ -76,8 +76,6 @@ _KINDS_OF_ACTIVE_TYPES = {
 }
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.*+-]+/[\w!#$&^.*+-]+\s*(?:;[^,]*)?", re.ASCII)  # RFC 9110, 8.3.1; a list is none
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
 
 def clean(name: object) -> str:
     """Normalise a name as FileSystemStorage would: forward slashes, no ``.`` and no empty parts.
@@ -93,6 +91,11 @@ def clean(name: object) -> str:
     if "\0" in path:
         raise ValueError(f"{given!r} cannot be the name of an object: it has a null character.")
     return "" if path == "." else path
+
+
+def is_folder(name: object) -> bool:
+    """Whether a name ends in a slash, as those of folders do; ``clean`` drops it."""
+    return str(name).replace("\\", "/").endswith("/")
 
 
 def is_clean(name: str) -> bool:
@@ -128,11 +131,6 @@ def folder_prefix(path: object, location: str) -> str:
     folder = clean(str(path).replace("\\", "/").strip("/"))
     parts = [part for part in (location, folder) if part]
     return "".join(f"{part}/" for part in parts)
-
-
-def legible(key: str) -> str:
-    """A key in one line, without what steers a terminal: anyone who uploads may have chosen it."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), key)
 
 
 def content_type(name: str, content: object, *, trusted: bool = False) -> str:

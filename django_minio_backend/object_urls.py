@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from . import response_headers
+from .escaping import get_logger
 from .option_values import MAX_EXPIRY
 from .signing import Presigner, life_of, signed_at
 from .url_cache import GONE, Pause, UrlCache
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .s3 import S3Client
     from .signing import Credentials
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 METHODS = ("GET", "HEAD")
 HEADS_AT_ONCE = 16

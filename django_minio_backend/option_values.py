@@ -49,6 +49,23 @@ def text(value: object) -> str:
     return value
 
 
+def secret_text(value: object) -> str:
+    """A string that is not empty, and that UTF-8 can write: Python's error for any other one holds it."""
+    wanted = "a string that is not empty"
+    if not isinstance(value, str) or not value:
+        raise WrongValueError(wanted)
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise WrongValueError(f"{wanted}, of characters that UTF-8 can write")
+    return value
+
+
+def session_token(value: object) -> str:
+    """Printable ASCII: it is sent as a header, and the error of Python's HTTP client for any other value shows it."""
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+        raise WrongValueError("a string that is not empty, of printable ASCII characters")
+    return value
+
+
 def flag(value: object) -> bool:
     """True or False, and nothing that only looks like it ("False" is a true string)."""
     if not isinstance(value, bool):

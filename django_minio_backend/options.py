@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from . import option_values as values
 
@@ -59,10 +59,10 @@ class StorageOptions:
         "MINIO_ACCESS_KEY", values.text, None, "access key; needed unless MINIO_CREDENTIALS is set"
     )
     secret_key: str | None = _option(
-        "MINIO_SECRET_KEY", values.text, None, "secret key; needed unless MINIO_CREDENTIALS is set", secret=True
+        "MINIO_SECRET_KEY", values.secret_text, None, "secret key; needed unless MINIO_CREDENTIALS is set", secret=True
     )
     session_token: str | None = _option(
-        "MINIO_SESSION_TOKEN", values.text, None, "session token of temporary credentials", secret=True
+        "MINIO_SESSION_TOKEN", values.session_token, None, "session token of temporary credentials", secret=True
     )
     credentials: Provider | Callable[[], Provider] | str | None = _option(
         "MINIO_CREDENTIALS",
@@ -219,6 +219,22 @@ class StorageOptions:
         "checksum", values.checksum, None, "CRC32, SHA1 or SHA256: sent along and kept by the server"
     )
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises:
+            TypeError: always, as secrets are among the options.
+        """
+        raise TypeError(
+            "The options of a storage hold its secrets and cannot be pickled. Pickle the storage, or its alias."
+        )
+
     @property
     def effective_cache_timeout(self) -> int:
         """Seconds that a cached URL is used."""
@@ -242,3 +258,4 @@ class StorageOptions:
 FIELDS = {spec.metadata["name"]: spec for spec in dataclasses.fields(StorageOptions) if spec.metadata}
 OTHER_SPELLINGS = {"user_metadata": "metadata", "http_client": "MINIO_HTTP_CLIENT"}
 OPTION_NAMES = frozenset(FIELDS) | frozenset(OTHER_SPELLINGS)
+NAMES_BY_LOWER_CASE = {name.lower(): name for name in OPTION_NAMES}

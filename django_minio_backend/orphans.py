@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,8 +9,8 @@ from django.db import Error as DatabaseProblem
 
 from . import bulk
 from .errors import CleaningError
-from .names import legible
-from .references import has_keys_of_its_own, keys_of_other_apps, renew_connections
+from .escaping import get_logger
+from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     from .comparison import Findings
     from .difference import Orphan, Referred
     from .places import Place
-    from .references import ReferringField
+    from .references import FieldInDatabase
 
 BATCH = bulk.BATCH  # keys in one DeleteObjects request
 HEADS = 16  # requests at once, where objects are asked for one by one
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Outcome(NamedTuple):
@@ -54,7 +53,7 @@ class Batch(NamedTuple):
 class Missing(NamedTuple):
     """A row that refers to an object that is not there."""
 
-    field: ReferringField
+    field: FieldInDatabase
     primary_key: str
     name: str
 
@@ -108,9 +107,9 @@ def abort_uploads(findings: Findings) -> Iterator[tuple[bulk.Unfinished, str]]:
             bulk.abort(place.storage.s3, place.bucket, upload)
         except FAILURES as error:
             problem = str(error)
-            logger.warning("An unfinished upload of %s/%s stays: %s", place, legible(upload.key), problem)
+            logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)
         else:
-            logger.info("Aborted an unfinished upload of %s/%s", place, legible(upload.key))
+            logger.info("Aborted an unfinished upload of %s/%s", place, upload.key)
         yield upload, problem
 
 
@@ -121,15 +120,15 @@ def missing(findings: Findings) -> Iterator[Missing]:
         CleaningError: the database cannot be read.
     """
     place = findings.place
-    renew_connections(place.fields)
+    sources = place.sources
+    renew_connections(sources)
     for batch in findings.difference.missing(BATCH):
         by_field: dict[int, list[Missing]] = {}
         for referred in batch:
             by_field.setdefault(referred.source, []).append(_missing(place, referred))
         try:
             there = {
-                source: place.fields[source].still_referred([one.name for one in some])
-                for source, some in by_field.items()
+                source: sources[source].still_referred([one.name for one in some]) for source, some in by_field.items()
             }
         except DatabaseProblem as error:
             raise CleaningError(f"The database cannot be read: {error}.") from error
@@ -140,17 +139,20 @@ def missing(findings: Findings) -> Iterator[Missing]:
 
 
 def _missing(place: Place, referred: Referred) -> Missing:
-    field = place.fields[referred.source]
-    name = referred.key.removeprefix(field.before) if referred.name is None else referred.name
+    field = place.sources[referred.source]
+    name = referred.name
+    if name is None:
+        name = referred.key.removeprefix(field.before) if isinstance(field, ReferringField) else referred.key
     return Missing(field, referred.row, name)
 
 
 def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
     """Those of the keys that rows or other apps refer to at this moment, and perhaps others."""
     referred: set[str] = set()
-    fields = [*place.fields, *place.namesakes]
-    renew_connections(fields)
-    for one in fields:
+    renew_connections(place.readable)
+    for choosing in place.choosing:
+        referred.update(choosing.keys_in_use(place.target, keys))
+    for one in [*place.fields, *place.namesakes]:
         if has_keys_of_its_own(one.storage):
             wanted = set(keys)
             for rows in one.rows():
@@ -167,7 +169,8 @@ def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
 
 
 def _names(before: str, keys: Sequence[str]) -> list[str]:
-    return [key.removeprefix(before) for key in keys if key.startswith(before)]
+    """Names of the keys; a location's own folder, as consoles make one, has none."""
+    return [key.removeprefix(before) for key in keys if key.startswith(before) and key != before]
 
 
 def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
@@ -193,8 +196,8 @@ def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
 def _log(place: Place, outcomes: Sequence[Outcome]) -> None:
     for orphan, problem in outcomes:
         if problem:
-            logger.warning("Not deleted: %s/%s: %s", place, legible(orphan.key), problem)
+            logger.warning("Not deleted: %s/%s: %s", place, orphan.key, problem)
         else:
-            logger.debug("Deleted %s/%s", place, legible(orphan.key))
+            logger.debug("Deleted %s/%s", place, orphan.key)
     if gone := [orphan for orphan, problem in outcomes if not problem]:
-        logger.info("Deleted %d objects of %s, from %r to %r", len(gone), place, gone[0].key, gone[-1].key)
+        logger.info("Deleted %d objects of %s, from '%s' to '%s'", len(gone), place, gone[0].key, gone[-1].key)

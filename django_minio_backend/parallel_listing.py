@@ -48,11 +48,14 @@ def list_in_parallel(
 def cut(client: S3Client, bucket: str, prefixes: Sequence[str], parts: int) -> list[str]:
     """Cut prefixes into about as many longer ones, below which everything lies that lies below them.
 
-    Each cut costs a request. A folder with more in it than a page of a listing tells stays whole.
+    Each cut costs a request, and there are at most ``parts``: folders may be nested deeply, or endlessly where a server
+    makes them up. A folder with more in it than a page of a listing tells stays whole.
     """
     whole: list[str] = []
     left = list(prefixes)
-    while left and len(whole) + len(left) < parts:
+    for _ in range(parts):
+        if not left or len(whole) + len(left) >= parts:
+            break
         prefix = left.pop(0)
         names = bulk.children(client, bucket, prefix)
         groups = [prefix] if names is None else groups_of(names, parts)

@@ -36,6 +36,9 @@ class ObjectReader(io.RawIOBase):
 
     The first answer's ETag goes with every further request as If-Match, so bytes of two versions never mix.
 
+    Attributes:
+        encoding: the object's Content-Encoding, empty if it has none or no answer has come yet; it is not decoded here.
+
     Raises:
         ObjectNotFound: by the first request, if the object is not there.
         ObjectChangedError: by a later one, if it was replaced or deleted meanwhile.
@@ -47,6 +50,7 @@ class ObjectReader(io.RawIOBase):
         self._bucket = bucket
         self._key = key
         self._ssec = ssec
+        self.encoding = ""
         self._position = 0
         self._read_up_to = 0  # where the last read ended: reading on from there is reading in sequence
         self._size: int | None = None
@@ -174,6 +178,7 @@ class ObjectReader(io.RawIOBase):
         if response is None:
             return self._nothing_at(first)
         end, size = self._checked_range(response, first, length)
+        self.encoding = response.headers.get("content-encoding", "")
         if self._etag is None:
             self._etag, self._size = response.headers.get("etag", "").strip('"'), size
         return _Stream(response, first, end)

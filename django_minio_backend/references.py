@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.apps import apps
 from django.core.exceptions import SuspiciousOperation
@@ -13,11 +13,14 @@ from django.db.models import FileField, Model, QuerySet
 
 from . import names
 from .errors import CleaningError
+from .row_files import choosing_classes
 from .signals import collect_references
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 ROWS_AT_ONCE = 5_000  # in one query: no cursor stays open on the server, and no transaction
 NAMES_AT_ONCE = 1_000  # in one query; fewer where the database takes fewer parameters
@@ -26,12 +29,11 @@ _NONE = "django.db.backends.dummy"  # what Django makes of an empty entry in DAT
 
 
 @dataclass(frozen=True)
-class ReferringField:
-    """A concrete FileField (or ImageField) whose storage is ours, in one database."""
+class FieldInDatabase:
+    """A concrete FileField (or ImageField) in one database."""
 
     model: type[Model]
     field: FileField
-    storage: MinioBackend
     database: str
 
     def __str__(self) -> str:
@@ -44,6 +46,74 @@ class ReferringField:
     @property
     def _where(self) -> str:
         return "" if self.database == DEFAULT_DB_ALIAS else f" in database '{self.database}'"
+
+    def has_rows(self) -> bool:
+        """Whether the table has any row, with a file or without."""
+        return self._rows().exists()
+
+    def still_referred(self, names: Sequence[str]) -> set[str]:
+        """Those of the names that rows refer to at this moment; also others that the database takes for equal."""
+        found: set[str] = set()
+        for some in self._few(names):
+            wanted = {f"{self.field.name}__in": some}
+            found.update(map(str, self._rows().filter(**wanted).values_list(self.field.name, flat=True)))
+        return found
+
+    def key_of(self, storage: MinioBackend, primary_key: object, name: str) -> str:
+        """The key of a row's object in a storage.
+
+        Raises:
+            CleaningError: no object can have this name.
+        """
+        try:
+            return storage.key(name)
+        except (SuspiciousOperation, ValueError) as error:
+            raise CleaningError(
+                f"{self.of_row(primary_key)}: {error} Correct that row first. Nothing was deleted."
+            ) from error
+
+    def _rows(self) -> QuerySet[Model]:
+        """All rows: a plain QuerySet, since a model's managers may hide some."""
+        return QuerySet(model=self.model, using=self.database)
+
+    def _with_file(self, rows: QuerySet[Model]) -> QuerySet[Model]:
+        name = self.field.name
+        return rows.filter(**{f"{name}__isnull": False}).exclude(**{name: ""})
+
+    def _pages(
+        self, rows: QuerySet[Model], at_once: int, read: Callable[[QuerySet[Model]], list[Row]]
+    ) -> Iterator[list[Row]]:
+        """What ``read`` makes of the rows that have a file, in the order of primary keys; each begins with its own.
+
+        Raises:
+            CleaningError: the database does not sort this kind of key, so the rows cannot be read in pages.
+            django.db.Error: they cannot be read.
+        """
+        ordered = self._with_file(rows).order_by("pk")
+        page = read(ordered[:at_once])
+        while page:
+            yield page
+            last = page[-1][0]
+            if len(page) < at_once:
+                return
+            page = read(ordered.filter(pk__gt=last)[:at_once])
+            if page and page[-1][0] == last:
+                raise CleaningError(
+                    f"{self}: the primary key {last!r} is not greater than itself. Nothing was deleted."
+                )
+
+    def _few(self, names: Sequence[str], other_parameters: int = 0) -> Iterator[Sequence[str]]:
+        """The names, as many at once as one query takes that has so many other parameters."""
+        most: int | None = connections[self.database].features.max_query_params
+        at_once = min(max(most - other_parameters, 1), NAMES_AT_ONCE) if most else NAMES_AT_ONCE
+        return (names[start : start + at_once] for start in range(0, len(names), at_once))
+
+
+@dataclass(frozen=True)
+class ReferringField(FieldInDatabase):
+    """A field whose files are all in one storage of ours."""
+
+    storage: MinioBackend
 
     @property
     def before(self) -> str:
@@ -58,33 +128,8 @@ class ReferringField:
             django.db.Error: it cannot be read.
         """
         name = self.field.name
-        found = self._rows().filter(**{f"{name}__isnull": False}).exclude(**{name: ""})
-        ordered = found.order_by("pk").values_list("pk", name)
-        page = list(ordered[:ROWS_AT_ONCE])
-        while page:
+        for page in self._pages(self._rows(), ROWS_AT_ONCE, lambda rows: list(rows.values_list("pk", name))):
             yield [(primary_key, str(value)) for primary_key, value in page]
-            last = page[-1][0]
-            if len(page) < ROWS_AT_ONCE:
-                return
-            page = list(ordered.filter(pk__gt=last)[:ROWS_AT_ONCE])
-            if page and page[-1][0] == last:
-                raise CleaningError(
-                    f"{self}: the primary key {last!r} is not greater than itself. Nothing was deleted."
-                )
-
-    def has_rows(self) -> bool:
-        """Whether the table has any row, with a file or without."""
-        return self._rows().exists()
-
-    def still_referred(self, names: Sequence[str]) -> set[str]:
-        """Those of the names that rows refer to at this moment; also others that the database takes for equal."""
-        found: set[str] = set()
-        most: int | None = connections[self.database].features.max_query_params
-        at_once = min(most or NAMES_AT_ONCE, NAMES_AT_ONCE)
-        for start in range(0, len(names), at_once):
-            wanted = {f"{self.field.name}__in": names[start : start + at_once]}
-            found.update(map(str, self._rows().filter(**wanted).values_list(self.field.name, flat=True)))
-        return found
 
     def key(self, primary_key: object, name: str) -> str:
         """The key of a row's object.
@@ -92,12 +137,7 @@ class ReferringField:
         Raises:
             CleaningError: no object can have this name.
         """
-        try:
-            return self.storage.key(name)
-        except (SuspiciousOperation, ValueError) as error:
-            raise CleaningError(
-                f"{self.of_row(primary_key)}: {error} Correct that row first. Nothing was deleted."
-            ) from error
+        return self.key_of(self.storage, primary_key, name)
 
     def literal_key(self, name: str) -> str | None:
         """The key that is a name as it stands, where that is not normalised; None where it is.
@@ -106,24 +146,21 @@ class ReferringField:
         """
         return None if names.clean(name) == name else self.before + name
 
-    def _rows(self) -> QuerySet[Model]:
-        """All rows: a plain QuerySet, since a model's managers may hide some."""
-        return QuerySet(model=self.model, using=self.database)
-
 
 def referring_fields() -> list[ReferringField]:
     """Every FileField that keeps its files in a MinIO storage, once for each database that has its table.
 
-    Fields of other storages count for nothing. Swapped models have no table and are left out.
+    Fields of other storages count for nothing. Swapped models have no table and are left out. Fields whose rows may
+    choose their storage are a matter of ``choosing``.
 
     Raises:
         CleaningError: a database cannot be asked, a table is in none of them, or a field's storage cannot be made.
     """
-    tables = {alias: _tables(alias) for alias in connections if connections[alias].settings_dict["ENGINE"] != _NONE}
+    tables = tables_by_database()
     found = []
     for model, field in file_fields():
-        if storage := _our_storage(field):
-            found += [ReferringField(model, field, storage, alias) for alias in _databases_of(model, tables)]
+        if not choosing_classes(model, field) and (storage := our_storage(field)):
+            found += [ReferringField(model, field, alias, storage) for alias in databases_of(model, tables)]
     return found
 
 
@@ -135,7 +172,7 @@ def file_fields() -> Iterator[tuple[type[Model], FileField]]:
                 yield model, field
 
 
-def renew_connections(fields: Iterable[ReferringField]) -> None:
+def renew_connections(fields: Iterable[FieldInDatabase]) -> None:
     """Open connections again that a database may have closed, which were idle for as long as a listing took."""
     for alias in {one.database for one in fields}:
         connections[alias].close_if_unusable_or_obsolete()
@@ -167,7 +204,7 @@ def has_keys_of_its_own(storage: MinioBackend) -> bool:
     return storage.__class__.key is not MinioBackend.key  # a LazyObject's type is its own
 
 
-def _our_storage(field: FileField) -> MinioBackend | None:
+def our_storage(field: FileField) -> MinioBackend | None:
     """The field's storage if it is ours. ``default_storage`` and its like are made here if they were not yet."""
     try:
         storage = field.storage
@@ -178,18 +215,36 @@ def _our_storage(field: FileField) -> MinioBackend | None:
         ) from error
 
 
-def _databases_of(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
-    """The databases that have a model's table."""
-    table = model._meta.db_table
-    found = [alias for alias, names in tables.items() if _identifier(alias, table) in names]
-    if not found:  # introspection does not list the tables of other schemas
-        found = [alias for alias in tables if _answers(model, alias)]
+def databases_of(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
+    """The databases that have a model's table.
+
+    Raises:
+        CleaningError: there is none.
+    """
+    found = databases_with(model, tables)
     if not found:
         raise CleaningError(
-            f"No database has the table '{table}' of {model._meta.label}, so nobody knows which files its rows refer "
-            "to. Run migrate first. Nothing was deleted."
+            f"No database has the table '{model._meta.db_table}' of {model._meta.label}, so nobody knows which files "
+            "its rows refer to. Run migrate first. Nothing was deleted."
         )
     return found
+
+
+def databases_with(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
+    """The databases that have a model's table, if there are any."""
+    table = model._meta.db_table
+    listed = [alias for alias, names in tables.items() if _identifier(alias, table) in names]
+    # Introspection does not list the tables of other schemas.
+    return listed or [alias for alias in tables if _answers(model, alias)]
+
+
+def tables_by_database() -> dict[str, set[str]]:
+    """The tables of every database, by alias.
+
+    Raises:
+        CleaningError: a database cannot be asked.
+    """
+    return {alias: _tables(alias) for alias in connections if connections[alias].settings_dict["ENGINE"] != _NONE}
 
 
 def _tables(alias: str) -> set[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from .escaping import escape_control_characters
+
 _OBJECT = re.compile(r"^<?[\w.]+\((?:host|'|\")[^)]*\)(?: at 0x[0-9a-f]+)?>?: |^<[\w.]+ object at 0x[0-9a-f]+>: ")
 _WANTS_HTTPS = (
     b"HTTP request to an HTTPS server",  # Go's: MinIO, Versity, SeaweedFS
@@ -39,7 +41,7 @@ def request_line(method: str, url: str) -> str:
 
 def printable(text: str) -> str:
     """What a server sent, in one line of bounded length that steers no terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text[:1024])
+    return escape_control_characters(text[:1024])
 
 
 def https_is_wanted(status: int, body: bytes) -> bool:

@@ -7,7 +7,6 @@ so that importing the package stays cheap.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import weakref
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +25,7 @@ from .errors import (
     ObjectChangedError,
     ObjectExistsError,
 )
+from .escaping import get_logger
 from .failures import (
     FAILURES,
     HTTP_CONFLICT,
@@ -38,7 +38,7 @@ from .failures import (
     was_repeated,
 )
 from .heads import check_head, cut_short, etag_of, http_date
-from .plain_xml import parsed
+from .secret_values import hidden_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     Body = bytes | bytearray
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _all_clients: weakref.WeakSet[S3Client] = weakref.WeakSet()
 _parents_pools: list[object] = []
@@ -351,24 +351,41 @@ def upload_headers(options: StorageOptions) -> dict[str, str]:
     """Headers that a storage's metadata, tags, encryption, retention and legal hold make of themselves."""
     headers = genheaders(
         dict(options.metadata) if options.metadata else None,
-        options.sse,
+        customer_key(options) or options.sse,
         options.tags,
         options.retention,
         options.legal_hold,
     )
-    return {name: value if isinstance(value, str) else ",".join(map(str, value)) for name, value in headers.items()}
+    return hidden_headers(
+        {name: value if isinstance(value, str) else ",".join(map(str, value)) for name, value in headers.items()}
+    )
+
+
+class _QuietCustomerKey(SseCustomerKey):
+    """A customer's key whose headers do not show it."""
+
+    def __init__(self, key: SseCustomerKey) -> None:
+        self._key = key
+
+    def headers(self) -> dict[str, str]:
+        """The headers of a request that stores or reads an object."""
+        return hidden_headers(self._key.headers())
+
+    def copy_headers(self) -> dict[str, str]:
+        """The headers of a request that copies an object."""
+        return hidden_headers(self._key.copy_headers())
 
 
 def customer_key(options: StorageOptions) -> SseCustomerKey | None:
     """The key that reading needs as well, where objects are encrypted with one of the customer's (SSE-C)."""
-    return options.sse if isinstance(options.sse, SseCustomerKey) else None
+    return _QuietCustomerKey(options.sse) if isinstance(options.sse, SseCustomerKey) else None
 
 
 def _text_of(response: BaseHTTPResponse, name: str, bucket: str, key: str) -> str:
     """Text of the first element of that name, whatever namespace the server puts it in."""
     if not response.data:
         raise cut_short(bucket, key)
-    for element in parsed(response.data).iter():
+    for element in ET.fromstring(response.data).iter():  # noqa: S314 - the pool refuses document types
         if element.tag.rpartition("}")[2] == name:
             return element.text or ""
     raise InvalidResponseError(response.status, response.headers.get("content-type"), f"no {name} in the answer")

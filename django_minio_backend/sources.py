@@ -1,4 +1,4 @@
-"""What a caller hands to save() becomes blocks of bytes, read once and from its start."""
+"""What a caller hands to save() becomes blocks of bytes, from its start and by the methods that Django would call."""
 
 from __future__ import annotations
 
@@ -32,18 +32,22 @@ class Readable(Protocol):
 class Source:
     """Content of a save: where it starts, how long it is, and its bytes.
 
-    Text is encoded as UTF-8. Content that cannot seek is recorded on disk while it is read, if
-    ``replayable``, so that it can be sent a second time (under another name, say).
+    Text is encoded as UTF-8. Content that has a chunks() of its own, instead of Django's, is what that gives, as it is
+    with Django's storages: it may encrypt, say. Such content, and what cannot seek, is recorded on disk while it is
+    read, if ``replayable``, so that it can be sent a second time (under another name, say).
 
     Attributes:
         length: bytes, or None where that cannot be told before reading. Binary content is measured by
-            seeking; a ``size`` attribute counts only where it cannot seek.
+            seeking; a ``size`` attribute counts only where it cannot seek. Neither counts where a file has a chunks()
+            of its own.
     """
 
     def __init__(self, content: Any, *, replayable: bool) -> None:
-        self._reader: Readable = content if hasattr(content, "read") else _ChunkReader(content.chunks())
+        by_chunks = _has_chunks_of_its_own(content)
         self._content = content
-        self._seekable = rewound(content)
+        self._seekable = rewound(content) and not by_chunks
+        self._reader: Readable = _ChunkReader(content.chunks()) if by_chunks else content
+        self._has_size = not (by_chunks and hasattr(content, "read"))
         self._is_binary = False  # not before the first piece has shown it
         self._rest = memoryview(b"")
         self._record: IO[bytes] | None = None
@@ -62,10 +66,12 @@ class Source:
         number = 0
         while True:
             block = self._read_exactly(blocks.size(number), self._hint(total))
+            length = len(block)
+            total += length
             if block or number == 0:
-                total += len(block)
                 yield block
-            if len(block) < blocks.size(number):
+            del block  # before the next one is read
+            if length < blocks.size(number):
                 break
             number += 1
         if self.length is not None and total < self.length:
@@ -106,8 +112,12 @@ class Source:
             if recorded:
                 return recorded
             self._replay = None
-        piece = self._rest or memoryview(self._next_piece(size))
-        data, self._rest = bytes(piece[:size]), piece[size:]
+        piece = self._rest or self._next_piece(size)
+        if isinstance(piece, bytes) and len(piece) <= size:
+            data = piece
+        else:
+            view = memoryview(piece)
+            data, self._rest = bytes(view[:size]), view[size:]
         if self._record is not None:
             self._record.write(data)
         return data
@@ -127,6 +137,8 @@ class Source:
         if isinstance(self._peek_type(), str):
             return None
         self._is_binary = self._seekable
+        if not self._has_size:
+            return None
         if self._seekable:
             length: int | None = None
             with suppress(OSError, ValueError):  # gzip and the like: they seek, but not to the end
@@ -142,6 +154,14 @@ class Source:
     def _peek_type(self) -> bytes | str | None:
         """An empty piece of the content, of the type that it gives."""
         return self._reader.read(0) if self._seekable else b""
+
+
+def _has_chunks_of_its_own(content: Any) -> bool:
+    """Whether chunks() is to be called, as it is another than those of Django's files: they give what read() gives."""
+    if not hasattr(content, "chunks"):
+        return False
+    module = getattr(content.chunks, "__module__", None) or ""
+    return not (hasattr(content, "read") and module.startswith("django.core.files."))
 
 
 class _ChunkReader:

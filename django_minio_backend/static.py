@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from . import compression, headers, names
 from .configured_storage import DefaultAlias
 from .current_run import collection_of
+from .option_reading import hidden_options
 from .options import DEFAULT_STATIC_FILES_BUCKET
+from .quoting import quoted_path
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .collecting import Collection
     from .files import ObjectFile
     from .options import StorageOptions
+    from .readers import ObjectReader
 
 
 class MinioBackendStatic(MinioBackend):
@@ -36,12 +39,21 @@ class MinioBackendStatic(MinioBackend):
     def __init__(
         self, bucket_name: str = "", storage_name: str = DefaultAlias("staticfiles"), *args: Any, **options: Any
     ) -> None:
+        options = hidden_options(options)
         super().__init__(bucket_name, storage_name, *args, **options)
 
     def _read_options(self) -> StorageOptions:
         options = super()._read_options()
         bucket = options.bucket_name or options.static_files_bucket or DEFAULT_STATIC_FILES_BUCKET
         return dataclasses.replace(options, bucket_name=bucket, replace_existing=True)
+
+    @property
+    def base_url(self) -> str:
+        """What the URLs of files start with: the public URL of the bucket and MINIO_LOCATION, with a slash at the end.
+
+        STATIC_URL is that for Django's own StaticFilesStorage; django-compressor removes it from URLs to get names.
+        """
+        return self._public_start + quoted_path(self._public_path(""))
 
     # Files; while collectstatic runs, it knows them without asking the server
 
@@ -60,12 +72,13 @@ class MinioBackendStatic(MinioBackend):
             raise
 
     def _reader(self, key: str) -> BufferedReader:
-        """Read what a save has compressed as it was before."""
+        """Read what a save has compressed as it was before, whatever MINIO_STATIC_GZIP is by now."""
         reader = super()._reader(key)
+        is_gzip = compression.is_gzip(cast("ObjectReader", reader.raw).encoding)
+        if not is_gzip or reader.peek(2)[:2] != compression.MAGIC:
+            return reader
         name = key.removeprefix(names.folder_prefix("", self.options.location))
-        if self._compresses(name, None) and reader.peek(2)[:2] == compression.MAGIC:
-            return cast("BufferedReader", compression.Decompressed(reader))
-        return reader
+        return reader if self._has_own_encoding(name) else cast("BufferedReader", compression.Decompressed(reader))
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """Store a file under its name, and replace what is there; return the name."""
@@ -97,9 +110,13 @@ class MinioBackendStatic(MinioBackend):
         """Whether a save stores this file as gzip. Readers of the manifest want plain JSON."""
         if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
             return False
-        given = {header.lower() for header in (*(self._object_headers(name) or {}), *(self.options.headers or {}))}
         kind = names.content_type(name, content, trusted=self.options.trust_content_type)
-        return "content-encoding" not in given and compression.is_text(kind)
+        return not self._has_own_encoding(name) and compression.is_text(kind)
+
+    def _has_own_encoding(self, name: str) -> bool:
+        """Whether the site's own headers give the file a Content-Encoding, so that it is compressed before a save."""
+        given = (*(self._object_headers(name) or {}), *(self.options.headers or {}))
+        return any(header.lower() == "content-encoding" for header in given)
 
     def delete(self, name: str) -> None:
         """Delete a file; one that is not there is no error."""
@@ -118,7 +135,7 @@ class MinioBackendStatic(MinioBackend):
             return collection.exists(name)
         if super().exists(name):
             return True
-        if not names.clean(name):  # the bucket itself, which is not there
+        if not names.clean(name) or names.is_folder(name):  # the bucket itself is not there, or nothing in the folder
             return False
         from . import listings
 

@@ -16,6 +16,7 @@ from django.utils.functional import SimpleLazyObject
 from . import names
 from .addressed_storage import relative
 from .errors import ConfigurationError
+from .option_reading import hidden_options
 from .static import MinioBackendStatic
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
     """
 
     def __init__(self, *arguments: Any, manifest_storage: Storage | str | None = None, **options: Any) -> None:
+        options = hidden_options(options)  # Django's mixins pass them on in frames of their own
         self._hashed: set[str] = set()
         self._rewritten: set[str] = set()
         self._manifest_storage_given = manifest_storage

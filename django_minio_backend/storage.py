@@ -7,19 +7,18 @@ from functools import partial
 from io import BufferedReader
 from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
-import django
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import files, headers, names, object_urls, uploads
+from . import files, headers, names, object_urls, uploads, writers
 from .addressed_storage import AddressedStorage
 from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
-from .saving import AvailabilityByExists, save_under_a_free_name, saving_of
+from .saving import BoundedAvailability, save_under_a_free_name, saving_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,10 +135,12 @@ class MinioBackend(AddressedStorage, BucketStorage):
             raise
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The name, or one like it that is available and not longer than ``max_length``."""
-        if django.VERSION < (5, 1):
-            return AvailabilityByExists(self).get_available_name(name, max_length)
-        return super().get_available_name(name, max_length)
+        """The name, or one like it that is available and not longer than ``max_length``.
+
+        Raises:
+            NoAvailableNameError: the server reports every name as already in use.
+        """
+        return BoundedAvailability(self).get_available_name(name, max_length)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
         """Another name than one that is taken; the same where existing objects are replaced."""
@@ -148,22 +149,34 @@ class MinioBackend(AddressedStorage, BucketStorage):
         return super().get_alternative_name(file_root, file_ext)
 
     def delete(self, name: str) -> None:
-        """Delete an object; one that is not there is no error."""
+        """Delete an object; one that is not there is no error.
+
+        A name with a slash at its end is that of the empty object by which consoles keep a folder: what is in the
+        folder stays, as does a file of that name.
+        """
         if not name:
             raise ValueError("The name must be given to delete().")
         key = self.key(name)
+        if names.is_folder(name):
+            key += "/"
         self.s3.delete(self.bucket, key)
         self._note_deleted(key)
 
     def exists(self, name: str | None) -> bool:
         """Whether the object is there. False means just that: every failure to find out is raised.
 
-        An empty name stands for the bucket itself; None is the name of nothing.
+        An empty name stands for the bucket itself; None is the name of nothing. A name with a slash at its end is that
+        of a folder, which is there while anything is in it; without the slash, a folder is not asked for: that would be
+        a second request.
         """
         if name is None:
             return False
         if not names.clean(name):
             return self.client.bucket_exists(self.bucket)
+        if names.is_folder(name):
+            from . import listings
+
+            return listings.anything_below(self.s3, self.bucket, f"{self.key(name)}/")
         try:
             self.stat(name)
         except FileNotFoundError:
@@ -171,18 +184,26 @@ class MinioBackend(AddressedStorage, BucketStorage):
         return True
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """Names of the folders and of the files directly in a folder; none where there is no such folder."""
+        """Names of the folders and of the files directly in a folder; none where there is no such folder.
+
+        Names that lead elsewhere are left out: other programs may have stored ``..`` or a backslash in a key.
+
+        Raises:
+            urllib3.exceptions.ProtocolError: the server lists what nobody has asked for, or without an end.
+        """
         from . import listings
 
         prefix = names.folder_prefix(path, self.options.location)
         folders, found = [], []
         for key in listings.directly_below(self.s3, self.bucket, prefix):
             name = key[len(prefix) :]
+            if not names.is_clean(name.removesuffix("/")):
+                continue
             if name.endswith("/"):
                 folders.append(name[:-1])
-            elif name:
+            else:
                 found.append(name)
-        return [folder for folder in folders if folder], found
+        return folders, found
 
     def size(self, name: str) -> int:
         """Bytes of an object as stored."""
@@ -342,12 +363,12 @@ class MinioBackend(AddressedStorage, BucketStorage):
         reader.start()
         return BufferedReader(reader, files.BUFFER)
 
-    def _writer(self, name: str, kind: str) -> files.ObjectWriter:
+    def _writer(self, name: str, kind: str) -> writers.ObjectWriter:
         if kind == "x" and self.exists(name):
             raise ObjectExistsError(self.bucket, self.key(name))
         condition = self.options.conditional_writes if kind == "x" else False
         target = self._target(names.clean(name), condition=condition)
-        return files.ObjectWriter(
+        return writers.ObjectWriter(
             uploads.Upload(self.s3, target), uploads.cut(None, self.options), partial(self._note_saved, target.key)
         )
 

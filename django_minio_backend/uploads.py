@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import uuid
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import checksums
 from .errors import ConditionNotSupportedError, ObjectExistsError
+from .escaping import get_logger
 from .option_values import MIN_PART_SIZE
 from .options import MEBIBYTE
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from .s3 import S3Client
     from .sources import Source
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 SINGLE_PUT = 32 * MEBIBYTE  # the most that one request carries: it is in memory as a whole
 PART = 8 * MEBIBYTE
-UNSIZED_PART = 12 * MEBIBYTE  # 10,000 of them have to do for a stream of unknown length
+UNSIZED_PART = 8 * MEBIBYTE  # the first parts of a stream of unknown length; later ones grow
 MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 WRITE_TOKEN = "x-amz-meta-write-token"  # noqa: S105 - the name of a header
@@ -102,11 +102,12 @@ def store(client: S3Client, target: Target, source: Source, options: StorageOpti
     with Upload(client, target, source.length) as upload:
         for block in source.blocks(cut(source.length, options)):
             upload.send(block)
+            del block  # while the next one is read, memory holds only those that are being sent
         return upload.finish()
 
 
 class Upload:
-    """An object being written: ``send`` its blocks in order, then ``finish``.
+    """An object being written: ``send`` its blocks in order, some of them anew, then ``finish``.
 
     As a context manager it aborts when the block is left by an exception: nothing is stored then,
     and no unfinished multipart upload stays while the server can be reached.
@@ -130,28 +131,44 @@ class Upload:
         if kind is not None:
             self.abort(server_is_silent=isinstance(error, Exception) and _is_time_out(error))
 
-    def send(self, block: bytes | bytearray) -> None:
-        """Take the next block. The first is held back: alone, it is stored by a single PUT."""
-        if self._held is not None:
-            self._send_part(self._held)
-        self._held = block
+    @property
+    def description(self) -> str:
+        """Key and bucket, for errors."""
+        return f"'{self._target.key}' in bucket '{self._target.bucket}'"
 
-    def finish(self) -> str:
+    def send(self, block: bytes | bytearray, number: int | None = None) -> None:
+        """Take the next block, or in place of one that was sent what is to be in the object instead.
+
+        The first is held back: alone, it is stored by a single PUT.
+        """
+        if self._parts is None:
+            if self._held is None or number == 0:
+                self._held = block
+                return
+            first, self._held = self._held, None
+            self._parts = _Parts(self._client, self._target, self._headers(token=True))
+            self._send_part(first)
+            del first
+        self._send_part(block, number)
+
+    def finish(self, blocks: int | None = None) -> str:
         """Make the object appear, all of it at once, and return its ETag.
+
+        Args:
+            blocks: how many of those that were sent make the object; all if not given.
 
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
         from .failures import FAILURES, may_have_worked
 
-        last, self._held = self._held or b"", None
         if self._parts is None:
-            stored = self._conditionally(partial(self._put, last))
-            self._count(last)
+            only, self._held = self._held or b"", None
+            stored = self._conditionally(partial(self._put, only))
+            self._count(only)
             return stored
-        self._send_part(last)
         try:
-            return self._conditionally(self._parts.complete)
+            return self._conditionally(partial(self._parts.complete, blocks))
         except FAILURES as error:
             found = self._stored_already() if may_have_worked(error) and not _is_time_out(error) else None
             if found is None:
@@ -164,11 +181,10 @@ class Upload:
         if parts is not None:
             parts.abort(server_is_silent=server_is_silent)
 
-    def _send_part(self, block: bytes | bytearray) -> None:
-        if self._parts is None:
-            self._parts = _Parts(self._client, self._target, self._headers(token=True))
-        self._parts.send(block)
-        self._count(block)
+    def _send_part(self, block: bytes | bytearray, number: int | None = None) -> None:
+        assert self._parts is not None  # noqa: S101 - begun by send()
+        if self._parts.send(block, number):
+            self._count(block)
 
     def _count(self, block: bytes | bytearray) -> None:
         if self._target.progress:
@@ -231,18 +247,25 @@ class _Parts:
         self._free = threading.Semaphore(target.parallel)  # bounds memory: a part waits for a free thread
         self._sent: list[Future[dict[str, str]]] = []
 
-    def send(self, block: bytes | bytearray) -> None:
+    def send(self, block: bytes | bytearray, number: int | None = None) -> bool:
+        """Send the next part, or another one of a number (counted from 0) that was sent; whether it is a new one."""
+        index = len(self._sent) if number is None else number
+        is_new = index == len(self._sent)
+        if not is_new:
+            self._sent[index].result()  # of two with one number the server keeps the one that arrives last
         self._free.acquire()
         for future in self._sent:
             if future.done():
                 future.result()  # raises what a part failed of, before more is read
-        future = self._pool.submit(self._put, len(self._sent) + 1, block)
+        future = self._pool.submit(self._put, index + 1, block)
         future.add_done_callback(lambda _: self._free.release())
-        self._sent.append(future)
+        self._sent[index : index + 1] = [future]
+        return is_new
 
-    def complete(self, *, only_if_absent: bool) -> str:
+    def complete(self, count: int | None = None, *, only_if_absent: bool) -> str:
+        """Make the object of the first ``count`` parts, or of all."""
         target = self._target
-        parts = [future.result() for future in self._sent]
+        parts = [future.result() for future in self._sent][:count]
         self._pool.shutdown()
         return self._client.complete_upload(
             target.bucket, target.key, self._upload_id, parts, self._secret_headers, only_if_absent=only_if_absent

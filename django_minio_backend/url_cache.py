@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 
+from .escaping import get_logger
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from .options import StorageOptions
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 GONE = ""
 """Stands for the ETag of an object that was deleted: its URL is signed, not cached, and nobody asks for it again."""

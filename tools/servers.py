@@ -156,6 +156,7 @@ def run_minio(
     access_key: str = "",
     secret_key: str = "",
     pools: int = 1,
+    certificates: Path | None = None,
 ) -> Iterator[Server]:
     """Run MinIO for the length of the block.
 
@@ -166,6 +167,7 @@ def run_minio(
         access_key: Random if not given, as is the secret key.
         secret_key: See `access_key`.
         pools: Server pools. With more than one, each has four drives, and conditional writes work only by chance.
+        certificates: A folder with public.crt and private.key, for https.
     """
     program = _found("minio", binary or minio_binary())
     with _workplace("minio", port, access_key, secret_key) as (server, place):
@@ -173,6 +175,8 @@ def run_minio(
         drives = [str(data)] if pools == 1 else [f"{data}/{number}/{{1...4}}" for number in range(1, pools + 1)]
         command = ["server", *drives, "--quiet", "--address", server.endpoint]
         command += ["--console-address", f"127.0.0.1:{free_port()}"]
+        if certificates:
+            command += ["--certs-dir", str(certificates)]
         variables = {
             "MINIO_ROOT_USER": server.access_key,
             "MINIO_ROOT_PASSWORD": server.secret_key,
@@ -183,7 +187,7 @@ def run_minio(
             "MINIO_KMS_SECRET_KEY": MINIO_KMS,
         }
         with _started(server, place, [program, *command], variables) as ready:
-            yield ready
+            yield replace(ready, secure=certificates is not None)
 
 
 @contextmanager
@@ -220,6 +224,7 @@ def run_seaweedfs(binary: Path | None = None) -> Iterator[Server]:
         s3_port = server.endpoint.split(":")[1]
         command = ["server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
         command += ["-master.volumeSizeLimitMB=64", "-volume.max=64", f"-s3.port={s3_port}", "-s3.port.iceberg=0"]
+        command += ["-s3.port.lance=0"]  # otherwise a fixed one, and two servers cannot run at once
         command += ["-s3.allowDeleteBucketNotEmpty=false"]  # otherwise it deletes full buckets
         listeners = ("master.port", "volume.port", "filer.port")
         command += [f"-{name}{grpc}={free_port()}" for name in listeners for grpc in ("", ".grpc")]

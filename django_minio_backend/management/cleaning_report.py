@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
-from django_minio_backend.names import legible
+from django_minio_backend.escaping import escape_control_characters
 from django_minio_backend.progress import INTERVAL
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Report:
             row = {"model": model, "primary_key": missing.primary_key, "field": missing.field.field.name}
             self._json(findings.place, "missing", database=missing.field.database, name=missing.name, **row)
         else:
-            self._line(self.command.style.WARNING(f"Missing in {findings.place}: {legible(str(missing))}"))
+            self._line(f"Missing in {findings.place}: {missing}", self.command.style.WARNING)
 
     def place(self, findings: Findings) -> None:
         """Tell the totals of a place."""
@@ -118,7 +118,7 @@ class Report:
         told = f"{place}: {totals.deleted} orphaned objects {would}deleted ({filesizeformat(totals.bytes)})."
         told += f" {tally.objects} objects and {tally.rows} references were compared"
         told += f"; {tally.young} objects are too young and {tally.excluded} excluded."
-        self._line(self.command.style.SUCCESS(told))
+        self._line(told, self.command.style.SUCCESS)
         if totals.spared:
             self._line(
                 f"{place}: {totals.spared} more were orphaned at first, and something refers to them or has replaced "
@@ -145,37 +145,37 @@ class Report:
             return
         places = [
             {
-                "endpoint": findings.place.storage.base_url,
+                "endpoint": findings.place.storage.server_url,
                 "bucket": findings.place.bucket,
                 **asdict(findings.tally),
                 **asdict(self.totals[str(findings.place)]),
             }
             for findings in self.findings
         ]
-        self._write(
-            json.dumps({"event": "summary", "dry_run": self.dry_run, "places": places, "problems": self.problems})
-        )
+        self._write_json({"event": "summary", "dry_run": self.dry_run, "places": places, "problems": self.problems})
 
     def _done(self, place: Place, event: str, words: str, key: str, **more: Any) -> None:
         if self.as_json:
             self._json(place, event, key=key, **more)
         else:
-            self._line(f"{words} {place}/{legible(key)}")
+            self._line(f"{words} {place}/{key}")
 
     def _failed(self, place: Place, event: str, words: str, key: str, problem: str, **more: Any) -> None:
         self._done(place, event, words, key, problem=problem, **more)
         if len(self.problems) < PROBLEMS:
-            self.problems.append(f"{words}: {place}/{legible(key)}: {problem}")
+            self.problems.append(f"{words}: {place}/{key}: {problem}")
         elif len(self.problems) == PROBLEMS:
             self.problems.append("and more, which the output tells.")
 
     def _json(self, place: Place, event: str, **more: Any) -> None:
-        line = {"event": event, "endpoint": place.storage.base_url, "bucket": place.bucket, **more}
-        self._write(json.dumps(line))
+        self._write_json({"event": event, "endpoint": place.storage.server_url, "bucket": place.bucket, **more})
 
-    def _line(self, text: str) -> None:
+    def _write_json(self, line: dict[str, Any]) -> None:
+        self._write(json.dumps(line).replace("\x7f", "\\u007f"))  # the one control character that JSON leaves as it is
+
+    def _line(self, text: str, style: Callable[[str], str] = str) -> None:
         if self.verbosity > 0:
-            self._write(text)
+            self._write(style(escape_control_characters(text)))
 
     def _write(self, text: str) -> None:
         """Write a line, whatever letters the output can carry.

@@ -241,7 +241,7 @@ LISTED = """<Contents><Key>{}</Key><LastModified>2024-01-01T00:00:00.000Z</LastM
 @pytest.mark.usefixtures("folder")
 def test_keys_that_are_no_names_of_files_are_left_alone(server: Server, static_storage: Using) -> None:
     """MinIO refuses most of them, other servers take them."""
-    keys = ("a//b.css", "/style.css", "folder/", "../up.css", "stale.css")
+    keys = ("../up.css", "/style.css", "a//b.css", "folder/", "stale.css")
     listing = s3_error(200, "unused")._replace(body=LISTING.format("".join(map(LISTED.format, keys))).encode())
     with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
         meddler.rule = lambda asked: listing if asked.method == "GET" else None

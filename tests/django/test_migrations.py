@@ -172,3 +172,91 @@ def test_migrations_of_the_reference_library_load_and_need_no_new_one(tmp_path: 
     assert "No changes detected" in manage(tmp_path, "makemigrations", "--check", "--dry-run")
     manage(tmp_path, "migrate")
     assert "[X] 0001_initial" in manage(tmp_path, "showmigrations", "papers")
+
+
+SUBCLASSES = """
+from django_minio_backend.models import MinioBackend
+
+
+class Contracts(MinioBackend):
+    bucket_name = "private"
+    replace_existing = True
+
+
+class Tenants(MinioBackend):
+    def __init__(self, tenant, **options):
+        self.tenant = tenant
+        super().__init__(bucket_name=f"tenant-{tenant}", **options)
+
+
+class Fixed(MinioBackend):
+    def __init__(self, tenant="a"):
+        super().__init__(bucket_name=f"tenant-{tenant}", storage_name="default")
+
+
+class Replacing(MinioBackend):
+    def __init__(self, **options):
+        super().__init__(**{**options, "replace_existing": True})
+
+
+class OfTheCode(MinioBackend):
+    MINIO_ENDPOINT = "no-such-host.invalid"
+    MINIO_ACCESS_KEY = "someone"
+    MINIO_SECRET_KEY = "hush-of-the-class"
+    MINIO_USE_HTTPS = True
+"""
+SUBCLASS_SETTINGS = """
+STORAGES["contracts"] = {"BACKEND": "papers.storages.Contracts", "OPTIONS": {**SERVER}}
+STORAGES["tenant"] = {"BACKEND": "papers.storages.Tenants", "OPTIONS": {**SERVER, "tenant": "b"}}
+STORAGES["fixed"] = {"BACKEND": "papers.storages.Fixed", "OPTIONS": {"tenant": "c"}}
+STORAGES["replacing"] = {"BACKEND": "papers.storages.Replacing", "OPTIONS": {**SERVER}}
+STORAGES["code"] = {"BACKEND": "papers.storages.OfTheCode"}
+"""
+SUBCLASS_MODELS = """
+from django.core.files.storage import storages
+from django.db import models
+from papers.storages import Contracts, Fixed, OfTheCode, Replacing, Tenants
+
+
+class Paper(models.Model):
+    attributes = models.FileField(storage=Contracts())
+    attributes_of_entry = models.FileField(storage=storages["contracts"])
+    tenant = models.FileField(storage=Tenants("a", storage_name="default", MINIO_SECRET_KEY="hush-hush-other"))
+    tenant_of_entry = models.FileField(storage=storages["tenant"])
+    fixed = models.FileField(storage=Fixed())
+    fixed_argument = models.FileField(storage=Fixed("b"))
+    fixed_of_entry = models.FileField(storage=storages["fixed"])
+    replacing = models.FileField(storage=Replacing(bucket_name="papers"))
+    replacing_of_entry = models.FileField(storage=storages["replacing"])
+    code = models.FileField(storage=OfTheCode("box"))
+    code_of_entry = models.FileField(storage=storages["code"])
+"""
+SUBCLASSES_WRITTEN = {
+    "attributes": "Contracts(storage_name='default')",
+    "attributes_of_entry": "Contracts(storage_name='contracts')",
+    "tenant": "Tenants('a', storage_name='default')",
+    "tenant_of_entry": "Tenants(storage_name='tenant', tenant='b')",
+    "fixed": "Fixed()",
+    "fixed_argument": "Fixed('b')",
+    "fixed_of_entry": "Fixed(tenant='c')",
+    "replacing": "Replacing(bucket_name='papers')",
+    "replacing_of_entry": "Replacing(storage_name='replacing')",
+    "code": "OfTheCode(bucket_name='box', storage_name='')",
+    "code_of_entry": "OfTheCode(storage_name='code')",
+}
+
+
+def test_subclasses_are_written_as_their_own_calls_and_the_migration_runs(tmp_path: Path) -> None:
+    file = project(tmp_path, SUBCLASS_MODELS)
+    (tmp_path / "site_settings.py").write_text(SETTINGS + SUBCLASS_SETTINGS)
+    (tmp_path / "papers" / "storages.py").write_text(SUBCLASSES)
+    manage(tmp_path, "check")
+    manage(tmp_path, "makemigrations", "papers")
+    text = file.read_text()
+    for field, storage in SUBCLASSES_WRITTEN.items():
+        (line,) = re.findall(rf"\('{field}', .*", text)
+        assert f"storage=papers.storages.{storage}" in line
+    for hidden in ("hush", "MINIO_", "no-such-host", "someone"):
+        assert hidden not in text
+    assert "No changes detected" in manage(tmp_path, "makemigrations", "--check", "--dry-run")
+    manage(tmp_path, "migrate")

@@ -116,7 +116,7 @@ def test_text_is_compressed_and_compared_by_its_content(
             assert "0 static files copied, 4 unmodified." in collect()
         assert made == ["GET"]
         with MinioBackendStatic().open("style.css") as file:
-            assert file.size < len(TEXT)
+            assert file.size == len(TEXT)
             assert file.read() == TEXT
         write(folder, {"style.css": TEXT.replace(b"red", b"tan")})
         assert "1 static file copied, 3 unmodified." in collect()
@@ -124,6 +124,60 @@ def test_text_is_compressed_and_compared_by_its_content(
     assert objects()["style.css"] == TEXT.replace(b"red", b"tan")
     with static_storage(MINIO_STATIC_GZIP=True):
         assert "1 static file copied, 3 unmodified." in collect()
+
+
+@pytest.mark.parametrize("location", ["", "v1"])
+@pytest.mark.parametrize("mode", ["rb", "r"])
+@pytest.mark.parametrize("now", [True, False], ids=["on", "off"])
+def test_what_is_stored_compressed_is_read_whether_compression_is_on_or_off_by_now(
+    location: str, mode: str, static_storage: Using, *, now: bool
+) -> None:
+    expected: object = TEXT if mode == "rb" else TEXT.decode()
+    with static_storage(MINIO_STATIC_GZIP=True, MINIO_LOCATION=location):
+        MinioBackendStatic().save("style.css", ContentFile(TEXT))
+    with static_storage(MINIO_STATIC_GZIP=now, MINIO_LOCATION=location):
+        storage = MinioBackendStatic()
+        storage.save("large.txt", ContentFile(b"x" * 10_000_000))
+        assert storage.size("style.css") < len(TEXT)  # as it is stored
+        with storage.open("style.css", mode) as file:
+            assert file.read(10) == expected[:10]  # type: ignore[index]
+            assert file.size == len(TEXT)
+            assert file.read() == expected[10:]  # type: ignore[index]
+            file.seek(0)
+            assert file.read() == expected
+            assert file.size == len(TEXT)
+        with storage.open("style.css") as file:
+            assert b"".join(file.chunks()) == TEXT
+        with storage.open("large.txt") as file:
+            assert file.size == 10_000_000
+            assert file.multiple_chunks()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "aws-chunked,gzip", "gzip, aws-chunked"])
+def test_what_another_program_has_compressed_is_read_as_text(sdk: Minio, static_storage: Using, encoding: str) -> None:
+    body = gzip.compress(TEXT)
+    with static_storage():
+        storage = MinioBackendStatic()
+        sdk.put_object(
+            bucket_name=storage.bucket,
+            object_name="style.css",
+            data=io.BytesIO(body),
+            length=len(body),
+            metadata={"Content-Encoding": encoding},
+        )
+        with storage.open("style.css") as file:
+            assert file.read() == TEXT
+
+
+def test_a_gzip_file_without_that_encoding_is_read_as_it_is(static_storage: Using) -> None:
+    body = gzip.compress(TEXT)
+    with static_storage(MINIO_STATIC_GZIP=True):
+        storage = MinioBackendStatic()
+        for name in ("archive.gz", "named.css"):
+            storage.save(name, ContentFile(body))
+            with storage.open(name) as file:
+                assert file.read() == body
+                assert file.size == len(body)
 
 
 @pytest.mark.parametrize("location", ["", "v1"])

@@ -75,6 +75,9 @@ def test_keys_are_decoded_where_the_server_has_encoded_them(answering: Answering
         ("<Error><Code>InternalError</Code><Message>Sorry</Message></Error>", "<Error> .*InternalError Sorry"),
         (listing(LAST, ENTRY.replace("a.txt", "")), "without a key"),
         (listing(LAST, ENTRY.replace("<Size>1</Size>", "")), "without a size"),
+        (listing(LAST, ENTRY.replace("<Size>1</Size>", "<Size>-1</Size>")), "without a size"),
+        (listing(LAST, ENTRY.replace("<Size>1</Size>", f"<Size>{'9' * 5000}</Size>")), "without a size"),
+        (listing(LAST, ENTRY.replace("<Size>1</Size>", "<Size>9223372036854775808</Size>")), "without a size"),
         (listing(LAST, ENTRY.replace("2026-11-01T12:00:00Z", "yesterday")), "without a time"),
     ],
 )
@@ -85,7 +88,7 @@ def test_what_is_no_whole_page_is_refused(answering: Answering, body: str, messa
 
 def test_a_listing_that_goes_in_circles_is_refused(answering: Answering) -> None:
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>"
-    with pytest.raises(ProtocolError, match="does not tell how it goes on"):
+    with pytest.raises(ProtocolError, match="do not rise"):
         list(bulk.pages(answering(listing(more, ENTRY)), "bucket"))
 
 
@@ -95,14 +98,15 @@ def test_a_server_that_passes_the_prefix_over_is_refused(answering: Answering) -
         list(bulk.pages(answering(listing(LAST, ENTRY)), "bucket", "media/"))
 
 
-@pytest.mark.parametrize("date", ["", "noon"])
+@pytest.mark.parametrize("date", ["", "noon", "Sun, 01 Nov 99999 12:00:00 GMT", DATE.replace("GMT", "+99999999")])
 def test_a_server_that_tells_no_time_is_refused(answering: Answering, date: str) -> None:
     with pytest.raises(ProtocolError, match="tells no time"):
         list(bulk.pages(answering(listing(LAST, ENTRY), date=date), "bucket"))
 
 
-def test_a_time_without_a_zone_is_universal_time(answering: Answering) -> None:
-    (page,) = bulk.pages(answering(listing(LAST, ENTRY.replace("12:00:00Z", "12:00:00"))), "bucket")
+@pytest.mark.parametrize("date", [DATE, DATE.replace("GMT", "-0000")])
+def test_a_time_without_a_zone_is_universal_time(answering: Answering, date: str) -> None:
+    (page,) = bulk.pages(answering(listing(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
     assert page.objects[0].modified == page.served_at
 
 
@@ -134,6 +138,13 @@ def test_what_could_not_be_deleted_has_its_reason(answering: Answering) -> None:
     assert done.deleted == {"a"}
     assert done.failed == {"b": "AccessDenied It is locked.", "c": "the server does not say that it is deleted"}
     assert done.markers == 1
+
+
+def test_what_was_not_asked_for_does_not_count_as_deleted(answering: Answering) -> None:
+    told = "<Deleted><Key>{}</Key><DeleteMarker>true</DeleteMarker></Deleted>"
+    error = "<Error><Key>x</Key><Code>AccessDenied</Code></Error>"
+    body = listing(told.format("a"), told.format("a"), told.format("z"), error, root="DeleteResult")
+    assert bulk.delete(answering(body), "bucket", ["a"]) == bulk.Deletion({"a"}, {}, 1)
 
 
 def test_a_key_that_is_both_deleted_and_not_counts_as_not(answering: Answering) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from django_minio_backend.deadlines import within
 from django_minio_backend.errors import BadResponseError
-from tests.support.hostile import OBJECT, endless, head, response
+from tests.support.hostile import OBJECT, head, response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from django_minio_backend.models import MinioBackend
-    from tests.support.hostile import HostileServer, Received
+    from tests.support.hostile import HostileServer
 
     Start = Callable[..., HostileServer]
 
@@ -69,19 +67,3 @@ def test_a_range_that_cannot_be_is_an_error(
     running = hostile_server(lambda _: [body])
     with pytest.raises(Exception, match=r"broke off"):
         storage_at(running.endpoint).open("name.bin").read(10)
-
-
-def test_the_rest_of_a_response_is_not_read_without_end(
-    hostile_server: Start, storage_at: Callable[..., MinioBackend]
-) -> None:
-    """A file that is closed early reads a little on, for its connection's sake."""
-
-    def reply(_: Received) -> Iterable[bytes]:
-        return endless(head(206, of_range(0, 999, 1000, **{"Content-Length": "1000"})), b"x" * MIB)
-
-    running = hostile_server(reply)
-    begun = time.monotonic()
-    with storage_at(running.endpoint).open("name.bin") as file:
-        assert within(A_MINUTE, lambda: file.read(10)) == b"x" * 10
-    assert time.monotonic() - begun < A_MINUTE
-    assert running.idle.wait(10), "the connection is closed"

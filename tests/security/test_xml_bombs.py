@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.base import ContentFile
-from urllib3.exceptions import ProtocolError
 
 from django_minio_backend import bulk
+from django_minio_backend.errors import BadResponseError
 from django_minio_backend.models import MinioBackend
 from tests.support.meddler import Answer, meddling
 from tests.support.memory import peak_memory
@@ -76,7 +76,7 @@ def test_a_document_type_is_refused_wherever_xml_is_expected(
                 answer if asked.method == method and f"&{parameter}=" in f"&{asked.query}" else None
             )
             storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint}, **PARTS)
-            with pytest.raises(ProtocolError, match="document type"):
+            with pytest.raises(BadResponseError, match="document type"):
                 operation(storage)
         assert not [asked for asked in meddler.asked if "evil" in asked.path]
 

@@ -102,6 +102,20 @@ def test_a_listing_of_several_pages_is_whole(
     assert made == ["GET", "GET", "GET"]
 
 
+def test_small_pages_of_names_that_servers_order_differently_are_whole(
+    client: S3Client, storage: MinioBackend, bucket: str, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By bytes "a-" comes before "a/b"; SeaweedFS lists folder by folder, and so the other way round."""
+    monkeypatch.setattr(listings, "PAGE", 2)
+    folders = ["a", "a!", "a-", "a.b", "a0", "a\u00e9", "\uffee", "\U0001f4c4"]
+    files = ["a ", "a+", "a_", "b", "\U0001f4c5"]
+    nested = [f"{folder}/{name}" for folder in folders for name in ("1", "2-", "2/3", "2\u00e9")]
+    put(*files, *nested)
+    assert sorted(keys_of(list(bulk.pages(client, bucket)))) == sorted([*files, *nested])
+    found = storage.listdir("")
+    assert (sorted(found[0]), sorted(found[1])) == (sorted(folders), sorted(files))
+
+
 def test_objects_are_deleted_in_one_request_whatever_their_names(
     client: S3Client, bucket: str, put: Callable[..., None]
 ) -> None:

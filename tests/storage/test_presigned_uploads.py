@@ -132,7 +132,7 @@ def test_what_a_browser_cannot_send_is_refused(minio_options: dict[str, Any], gi
 
 
 def test_a_customers_key_never_goes_to_a_browser(minio_options: dict[str, Any]) -> None:
-    storage = MinioBackend(**minio_options, sse=SseCustomerKey(b"k" * 32))
+    storage = MinioBackend(**{**minio_options, "MINIO_USE_HTTPS": True}, sse=SseCustomerKey(b"k" * 32))
     with pytest.raises(ValueError, match="customer's key"):
         storage.presigned_upload("a.txt", max_size=1)
 

@@ -157,6 +157,81 @@ def test_listdir_does_not_name_the_folder_itself(storage: MinioBackend, sdk: Min
     assert listed(storage, "folder") == ([], [])
 
 
+@pytest.fixture
+def marker(sdk: Minio, bucket: str) -> Callable[[str], None]:
+    """Make a folder as consoles do: an empty object whose key ends in a slash."""
+
+    def make(key: str) -> None:
+        sdk.put_object(bucket_name=bucket, object_name=key, data=io.BytesIO(), length=0)
+
+    return make
+
+
+@pytest.mark.parametrize("spelling", ["folder/", "./folder/", "folder//", "folder\\"])
+def test_a_folder_that_a_console_made_is_deleted_by_its_name_with_a_slash(
+    storage: MinioBackend, marker: Callable[[str], None], spelling: str
+) -> None:
+    marker("folder/")
+    assert listed(storage, "") == (["folder"], [])
+    with requests_made() as made:
+        storage.delete(spelling)
+    assert made == ["DELETE"]
+    assert listed(storage, "") == ([], [])
+    storage.delete(spelling)
+
+
+def test_deleting_a_folder_leaves_what_is_in_it(storage: MinioBackend, marker: Callable[[str], None]) -> None:
+    marker("folder/")
+    marker("folder/inner/")
+    fill(storage, "folder/a.txt")
+    storage.delete("folder/")
+    assert listed(storage, "folder") == (["inner"], ["a.txt"])
+    assert storage.open("folder/a.txt").read() == b"folder/a.txt"
+
+
+def test_deleting_a_folder_leaves_a_file_of_that_name(storage: MinioBackend) -> None:
+    fill(storage, "folder")
+    storage.delete("folder/")
+    assert storage.exists("folder")
+
+
+def test_a_folder_in_a_location_is_deleted_there_and_only_there(
+    minio_options: dict[str, Any], storage: MinioBackend, marker: Callable[[str], None]
+) -> None:
+    marker("folder/")
+    marker("v1/folder/")
+    located = MinioBackend(**minio_options, MINIO_LOCATION="v1")
+    assert located.exists("folder/")
+    located.delete("folder/")
+    assert not located.exists("folder/")
+    assert "folder" in storage.listdir("")[0]
+
+
+@pytest.mark.parametrize("name", ["/", "/folder/", "../", "a/../../"])
+def test_no_folder_outside_of_the_storage_is_asked_for_or_deleted(storage: MinioBackend, name: str) -> None:
+    for method in (storage.exists, storage.delete):
+        with pytest.raises(SuspiciousFileOperation):
+            method(name)
+
+
+@pytest.mark.parametrize("name", ["./", "a/../"])
+def test_the_outermost_folder_is_not_deleted(storage: MinioBackend, name: str) -> None:
+    assert storage.exists(name)
+    with pytest.raises(ValueError, match="names no object"):
+        storage.delete(name)
+
+
+def test_a_folder_with_a_slash_exists_while_anything_is_in_it(
+    storage: MinioBackend, marker: Callable[[str], None]
+) -> None:
+    fill(storage, "full/inner/a.txt", "fuller.txt")
+    marker("empty/")
+    for name, expected in {"full/": 1, "full/inner/": 1, "empty/": 1, "full": 0, "fuller/": 0, "missing/": 0}.items():
+        with requests_made() as made:
+            assert storage.exists(name) == bool(expected), name
+        assert len(made) == 1
+
+
 def test_listdir_pages_through_more_than_1000_children_at_the_cost_of_its_answer(
     minio_options: dict[str, Any],
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.files import File
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile, TemporaryUploadedFile
 
 from django_minio_backend.models import MinioBackend
@@ -26,7 +27,7 @@ from tests.storage.contents import (
 from tests.support.buckets import unfinished_uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from minio import Minio
@@ -171,6 +172,37 @@ def test_nothing_is_stored_as_an_empty_object(
     name = storage.save("empty", make())
     assert storage.size(name) == 0
     assert stored(storage, name) == b""
+
+
+class Encrypted(File):  # type: ignore[type-arg]
+    """Gives other bytes in chunks than its file has: a random beginning, and each byte changed."""
+
+    key = b"\x5a"
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        yield os.urandom(16)
+        for chunk in super().chunks(chunk_size):
+            yield bytes(byte ^ self.key[0] for byte in chunk)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"MINIO_CONDITIONAL_WRITES": True}, {"replace_existing": True}, IN_PARTS],
+    ids=["auto", "conditional", "replacing", "in-parts"],
+)
+@pytest.mark.parametrize("size", [0, 5000, 6 * MIB], ids=["empty", "small", "large"])
+def test_a_file_that_changes_its_bytes_in_chunks_is_stored_as_these_give_it(
+    minio_options: dict[str, Any], tmp_path: Path, options: dict[str, Any], size: int
+) -> None:
+    plain = some_bytes(size)
+    storage = MinioBackend(**minio_options, **options)
+    local = FileSystemStorage(tmp_path)
+    expected = bytes(byte ^ 0x5A for byte in plain)
+    for _ in range(2):  # the second finds its name taken
+        content = Encrypted(io.BytesIO(plain), "secret.bin")
+        name = storage.save("secret.bin", content)
+        assert stored(storage, name)[16:] == expected
+        assert (tmp_path / local.save("secret.bin", content)).read_bytes()[16:] == expected
 
 
 @pytest.mark.parametrize(

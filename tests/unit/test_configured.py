@@ -26,7 +26,7 @@ class Archive(MinioBackend):
 
 def wanted(storages: Mapping[str, MinioBackend]) -> dict[str, dict[str, bool]]:
     return {
-        storage.base_url: {bucket.name: bucket.public for bucket in buckets}
+        storage.server_url: {bucket.name: bucket.public for bucket in buckets}
         for storage, buckets in wanted_by_account(storages.values())
     }
 

@@ -20,12 +20,12 @@ ROOT = Path(django_minio_backend.__file__).parent
 # A module may import what stands before it, in its own row too. So there can be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
-        *("certificate_errors", "errors", "whole_heads", "heads", "headers", "plain_xml", "signals"),
-        *("request_words", "redirects", "certificates", "guarded_pool"),
+        *("certificate_errors", "errors", "escaping", "whole_heads", "heads", "headers", "signals", "secret_values"),
+        *("frame_locals", "request_words", "redirects", "certificates", "guarded_pool"),
     ),
-    ("option_values", "options", "option_reading"),
-    ("failures", "s3", "clients"),
-    ("dates", "checksums", "names", "sources", "readers", "uploads", "files"),
+    ("option_values", "options", "other_libraries", "subclassing", "option_reading"),
+    ("failures", "credentials", "s3", "clients"),
+    ("dates", "checksums", "names", "sources", "readers", "uploads", "writers", "files"),
     ("quoting", "signing", "response_headers", "url_cache", "object_urls", "presigned_uploads"),
     ("answers", "exposure", "deadlines", "refusals", "buckets", "trials", "health"),
     ("listings", "bulk", "parallel_listing", "difference"),
@@ -41,10 +41,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "static",
         "static_manifest",
     ),
-    ("configured", "checks", "references", "initialization", "diagnosis", "places", "comparison", "orphans"),
+    ("configured", "checks", "row_files", "references", "choosing", "initialization", "diagnosis"),
+    ("places", "comparison", "orphans"),
     (
         "apps",
         "management",
+        "management.escaped_output",
         "management.cleaning_report",
         "management.commands",
         "management.commands.clean_orphaned_minio_files",
@@ -56,7 +58,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 RANKS = {module: rank for rank, module in enumerate(module for layer in LAYERS for module in layer)}
 COMMANDS = [module for module in RANKS if module.startswith("management.commands.")]
-SDK_ROOMS = {"failures", "s3", "clients"}
+SDK_ROOMS = {"failures", "credentials", "s3", "clients"}
 LATE = ("minio", "urllib3", "certifi")  # what Django's start does without; most of its time would be theirs
 
 

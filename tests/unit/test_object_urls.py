@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.object_urls import Wanted, bucket_address, public_address, seconds_of, span_start
+from django_minio_backend.static import MinioBackendStatic
+from django_minio_backend.static_manifest import MinioManifestStaticStorage
 from tests.support.settings import made_up, read
 
 WEEK = 7 * 24 * 3600
@@ -43,6 +45,44 @@ def test_a_bucket_has_one_address(options: dict[str, Any], address: str) -> None
 def test_a_bucket_with_dots_is_no_host_name_under_https() -> None:
     options = read(MINIO_VIRTUAL_HOST_STYLE=True, MINIO_USE_HTTPS=True)
     assert bucket_address(options, "a.b") == "https://minio.test:9000/a.b"
+
+
+EXTERNAL = {"MINIO_EXTERNAL_ENDPOINT": "files.test", "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": True}
+
+
+@pytest.mark.parametrize("kind", [MinioBackendStatic, MinioManifestStaticStorage])
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        ({}, "http://minio.test:9000/assets/"),
+        ({"MINIO_LOCATION": "v 2/é"}, "http://minio.test:9000/assets/v%202/%C3%A9/"),
+        (EXTERNAL, "https://files.test/assets/"),
+        ({"MINIO_VIRTUAL_HOST_STYLE": True}, "http://assets.minio.test:9000/"),
+        ({"MINIO_PUBLIC_BASE_URL": "https://cdn.test/site/"}, "https://cdn.test/site/"),
+        ({"MINIO_PUBLIC_BASE_URL": "https://cdn.test", "MINIO_LOCATION": "v2"}, "https://cdn.test/v2/"),
+    ],
+    ids=["plain", "location", "external endpoint", "virtual host", "public base URL", "public base URL and location"],
+)
+def test_urls_of_static_files_are_the_base_url_and_the_name(
+    kind: type[MinioBackendStatic], options: dict[str, Any], address: str
+) -> None:
+    """As those of Django's own storages are: django-compressor takes it off URLs to get names."""
+    storage = kind(**made_up(MINIO_STATIC_FILES_BUCKET="assets", **options))
+    assert storage.base_url == address
+    assert MinioBackendStatic.url(storage, "css/site.css") == f"{address}css/site.css"
+    assert storage.url("css/") == f"{address}css/"
+
+
+def test_what_tells_servers_apart_is_no_bucket() -> None:
+    """The URL of the bucket is that of the static storage alone, and says nothing of endpoints."""
+    media = MinioBackend(**made_up(**EXTERNAL))
+    static = MinioBackendStatic(**made_up(**EXTERNAL, MINIO_STATIC_FILES_BUCKET="assets"))
+    assert media.base_url == media.server_url == static.server_url == "http://minio.test:9000"
+    assert media.base_url_external == static.base_url_external == "https://files.test"
+    assert not media.same_endpoints
+    assert not static.same_endpoints
+    assert MinioBackendStatic(**made_up(MINIO_STATIC_FILES_BUCKET="assets")).same_endpoints
+    assert "at http://minio.test:9000>" in repr(static)
 
 
 def test_public_urls_of_a_bucket_at_amazon_name_its_region() -> None:

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import django
 import pytest
@@ -23,7 +23,7 @@ from django_minio_backend.utils import PrivatePublicMixedError
 from tests.support.settings import BACKEND, STATIC_BACKEND, entry, made_up, read, storages_set, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TOP_LEVEL: list[tuple[str, Any, Any]] = [
     ("MINIO_URL_CACHING_ENABLED", True, False),
@@ -53,7 +53,7 @@ def problems_of(options: dict[str, Any], alias: str = "default") -> list[str]:
         ("MINIO_URL_EXPIRY", "MINIO_URL_EXPIRY_HOURS"),
         ("MINIO_PRIVATE_BUCKET", "MINIO_PRIVATE_BUCKETS"),
         ("MINIO_USE_HTTP", "MINIO_USE_HTTPS"),
-        ("minio_region", "MINIO_REGION"),
+        ("minio_regoin", "MINIO_REGION"),
         ("replace_exsting", "replace_existing"),
         ("bucketname", "bucket_name"),
         ("num_parallel_upload", "num_parallel_uploads"),
@@ -64,6 +64,48 @@ def test_an_unknown_name_suggests_the_nearest_known_one(wrong: str, right: str) 
     assert problems_of(made_up(**{wrong: "value"})) == [
         f"STORAGES['default']: {wrong} is not an option; did you mean {right}?"
     ]
+
+
+def lower_case(options: dict[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in options.items()}
+
+
+def test_names_are_taken_in_any_case() -> None:
+    assert value_of(read(minio_region="eu-west-1", Replace_Existing=True), "MINIO_REGION") == "eu-west-1"
+    assert value_of(read(minio_region="eu-west-1", Replace_Existing=True), "replace_existing") is True
+    assert read_options(lower_case(made_up()), "default") == read()
+
+
+@pytest.mark.parametrize("given", [made_up, lambda: lower_case(made_up())], ids=["as written", "lower-case"])
+@pytest.mark.parametrize("set_as", [made_up, lambda: lower_case(made_up())], ids=["set as written", "set lower-case"])
+def test_a_call_with_the_options_of_an_alias_in_another_case_is_that_alias(
+    given: Callable[[], dict[str, Any]], set_as: Callable[[], dict[str, Any]]
+) -> None:
+    with storages_set(default=entry(made_up(MINIO_LOCATION="media")), dbbackup=entry(set_as())):
+        check_settings()
+        storage = MinioBackend(**given())
+        assert storage.options == read_options(made_up(), "dbbackup")
+        assert storage.deconstruct()[2] == {"storage_name": "dbbackup"}
+        assert MinioBackend(storage_name="dbbackup", minio_location="a").options.location == "a"
+        assert cast("MinioBackend", storages["dbbackup"]).options == storage.options
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"MINIO_REGION": "a", "minio_region": "b"}, {"minio_region": "a", "Minio_Region": "b"}],
+    ids=["as written and lower-case", "two other cases"],
+)
+def test_one_option_in_two_cases_is_an_error(given: dict[str, Any]) -> None:
+    wrong = [name for name in given if name != "MINIO_REGION"]
+    problems = [f"STORAGES['default']: MINIO_REGION is given twice, also as {name}; keep one." for name in wrong]
+    assert problems_of(made_up(**given)) == problems
+    with pytest.raises(ConfigurationError, match="MINIO_REGION is given twice, also as"):
+        MinioBackend(**made_up(**given))
+
+
+def test_a_bucket_that_is_given_by_position_and_by_name_in_another_case_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="bucket_name is given twice, also as Bucket_Name; keep one"):
+        MinioBackend("photos", **made_up(Bucket_Name="papers"))
 
 
 def test_a_name_like_no_other_suggests_nothing() -> None:

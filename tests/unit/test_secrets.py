@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import logging
 import pickle
 import traceback
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import urllib3
 from django.core.files.storage import storages
 from django.db.migrations.writer import MigrationWriter
-from minio.credentials.providers import StaticProvider
+from hypothesis import given
+from hypothesis.strategies import binary, text
+from minio.credentials.credentials import Credentials
+from minio.credentials.providers import Provider, StaticProvider
 from minio.sse import SseCustomerKey
 
 from django_minio_backend.configured import minio_storages
+from django_minio_backend.credentials import QuietProvider
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.option_reading import hidden_options
+from django_minio_backend.secret_values import hidden
+from django_minio_backend.signing import life_of
+from tests.support.fixed_answers import answering
 from tests.support.settings import SECRET_KEY, entry, made_up, storages_set
 
 if TYPE_CHECKING:
@@ -104,7 +115,9 @@ def test_no_error_of_a_request_shows_a_secret(storage: MinioBackend) -> None:
 
 
 def test_no_pickle_holds_a_secret() -> None:
-    with storages_set(default=entry(made_up(MINIO_SESSION_TOKEN=TOKEN, sse=SseCustomerKey(CUSTOMER_KEY)))):
+    with storages_set(
+        default=entry(made_up(MINIO_SESSION_TOKEN=TOKEN, MINIO_USE_HTTPS=True, sse=SseCustomerKey(CUSTOMER_KEY)))
+    ):
         for one in (storages["default"], MinioBackend("papers"), MinioBackend("papers", "default")):
             pickled = pickle.dumps(one)
             assert b"hush" not in pickled
@@ -129,3 +142,99 @@ def test_no_log_line_shows_a_secret(storage: MinioBackend, caplog: pytest.LogCap
         storage.is_minio_available()
     assert "hush" not in caplog.text
     assert "X-Amz-Signature" not in caplog.text
+
+
+@given(text())
+def test_a_hidden_string_is_the_same_in_all_but_its_repr(value: str) -> None:
+    secret = hidden(value)
+    assert (secret, hash(secret), f"{secret}", str(secret)) == (value, hash(value), value, value)
+    assert type(str(secret)) is str
+    assert secret.encode("utf-8", "surrogatepass") == value.encode("utf-8", "surrogatepass")
+    assert json.dumps(secret) == json.dumps(value)
+    assert pickle.loads(pickle.dumps(secret)) == value  # noqa: S301 - our own
+    assert repr(secret) == repr(secret[1:]) == repr(copy.deepcopy(secret)) == "'***'"
+
+
+@given(binary())
+def test_hidden_bytes_are_the_same_in_all_but_their_repr(value: bytes) -> None:
+    secret = hidden(value)
+    assert (secret, hash(secret), bytes(secret)) == (value, hash(value), value)
+    assert list(secret) == list(value)
+    assert pickle.loads(pickle.dumps(secret)) == value  # noqa: S301 - our own
+    assert repr(secret) == repr(secret[1:]) == repr(copy.deepcopy(secret)) == "b'***'"
+
+
+def test_what_is_not_a_secret_stays_as_it_is() -> None:
+    options = made_up(MINIO_REGION="eu-central-1", headers={"Cache-Control": "no-store"}, MINIO_PUBLIC_BUCKETS=["a-b"])
+    shown = repr(hidden_options(options))
+    assert hidden_options(options) == options
+    assert "eu-central-1" in shown
+    assert "no-store" in shown
+    assert "a-b" in shown
+
+
+def test_what_a_subclass_calls_its_own_stays_as_it_is() -> None:
+    assert (
+        repr(hidden_options({"storage_name": "papers", "folder": "x"})) == "{'storage_name': 'papers', 'folder': 'x'}"
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"MINIO_SECRET_KEY": "hush"},
+        {"MINIO_SECRETKEY": "hush"},
+        {"MINIO_SESSION_TOKEN": ["hush"]},
+        {"MINIO_SESSION_TOKEN": {"of": ("hush", b"hush")}},
+        {"sse": b"hush"},
+        {"MINIO_ENDPOINT": "https://someone:hush@minio.test"},
+        {"headers": {"x-amz-server-side-encryption-customer-key": "hush"}},
+        {"MINIO_OBJECT_HEADERS": {"Authorization": "hush"}},
+    ],
+    ids=["a key", "a misspelt name", "a list", "a mapping", "bytes", "a password", "a header", "a login"],
+)
+def test_what_may_be_a_secret_is_hidden(options: dict[str, Any]) -> None:
+    assert hidden_options(options) == options
+    assert "hush" not in repr(hidden_options(options))
+
+
+def test_hidden_headers_are_sent_byte_by_byte() -> None:
+    token = "token+/=" * 30
+    with answering(lambda headers: (200, "text/plain", headers["X-Amz-Security-Token"].encode())) as endpoint:
+        response = urllib3.request("GET", f"http://{endpoint}", headers={"X-Amz-Security-Token": hidden(token)})
+    assert response.data.decode() == token
+
+
+def test_credentials_that_change_within_one_object_count_at_once() -> None:
+    """Some providers renew what they gave before, as botocore's do."""
+
+    class Renewed:
+        access_key, secret_key, session_token = "someone", "hush", "first"
+
+    class Renewing(Provider):
+        given = Renewed()
+
+        def retrieve(self) -> Credentials:
+            return cast("Credentials", self.given)
+
+    provider = Renewing()
+    quiet = QuietProvider(provider, "here")
+    assert quiet.retrieve().session_token == "first"
+    provider.given.session_token = "second"
+    assert quiet.retrieve().session_token == "second"
+
+
+def test_the_same_credentials_stay_the_same_object() -> None:
+    """So that what is derived of them is derived once."""
+    quiet = QuietProvider(StaticProvider("someone", "hush"), "here")
+    assert quiet.retrieve() is quiet.retrieve()
+
+
+def test_credentials_keep_when_they_expire() -> None:
+    end = datetime(2040, 1, 1, tzinfo=UTC)
+
+    class Temporary(Provider):
+        def retrieve(self) -> Credentials:
+            return Credentials("someone", "hush", "token", end)
+
+    assert life_of(QuietProvider(Temporary(), "here").retrieve(), int(end.timestamp()) - 10, 3600) == 10

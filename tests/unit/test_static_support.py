@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import io
 import zlib
@@ -27,7 +28,7 @@ MD5_A, MD5_B = md5(b"a").hexdigest(), md5(b"b").hexdigest()  # noqa: S324 - as S
 
 
 def stored(etag: str, size: int = 1, record: str | None = None) -> Stored:
-    return Stored("a", size, etag, "2026-11-01T12:00:00.000Z", {RECORD: record} if record else {})
+    return Stored("a", size, etag, dt.datetime(2026, 11, 1, tzinfo=dt.UTC), {RECORD: record} if record else {})
 
 
 PLAIN = Content(1, MD5_A, f"identity:{MD5_A}")

@@ -14,7 +14,7 @@ from django.test.utils import override_settings
 from django.utils import timezone
 
 import django_minio_backend
-from django_minio_backend.errors import ConfigurationError, ObjectChangedError, ObjectExistsError
+from django_minio_backend.errors import ConfigurationError, NoAvailableNameError, ObjectChangedError, ObjectExistsError
 from django_minio_backend.models import get_iso_date, iso_date_prefix
 from django_minio_backend.utils import get_setting, get_storages_setting
 from tests.support.settings import BACKEND, entry, made_up, storages_set
@@ -86,7 +86,13 @@ def test_errors_of_names_are_those_of_python() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ConfigurationError("one", "two"), ObjectExistsError("photos", "a.png"), ObjectChangedError("photos", "a")]
+    "error",
+    [
+        ConfigurationError("one", "two"),
+        ObjectExistsError("photos", "a.png"),
+        NoAvailableNameError("photos", "a.png", "http://minio.test:9000", 100),
+        ObjectChangedError("photos", "a"),
+    ],
 )
 def test_errors_can_be_pickled(error: Exception) -> None:
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own

@@ -53,7 +53,7 @@ def test_a_wrong_object_is_a_configuration_error(name: str, value: object) -> No
     ],
 )
 def test_a_right_object_is_taken(name: str, value: object) -> None:
-    read(**{name: value})
+    read(**{"MINIO_USE_HTTPS": True, name: value})
 
 
 def test_an_alias_of_others_that_cannot_be_imported_does_not_stop_django() -> None:

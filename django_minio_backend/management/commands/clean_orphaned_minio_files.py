@@ -9,7 +9,7 @@ from argparse import ArgumentTypeError
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend import orphans
@@ -17,6 +17,7 @@ from django_minio_backend.comparison import Rules, compare
 from django_minio_backend.difference import Difference
 from django_minio_backend.errors import CleaningError
 from django_minio_backend.management.cleaning_report import Report, progress_shown_by
+from django_minio_backend.management.escaped_output import EscapedOutput, command_error
 from django_minio_backend.places import places
 from django_minio_backend.progress import Progress, is_terminal
 
@@ -30,7 +31,7 @@ _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
 
 
-class Command(BaseCommand):
+class Command(EscapedOutput):
     """Arguments, printing and exit code; the work is in ``comparison`` and ``orphans``."""
 
     help = (
@@ -86,18 +87,19 @@ class Command(BaseCommand):
             with ExitStack() as opened:
                 self._run(options, rules, report, opened)
         except CleaningError as error:
-            raise CommandError(str(error)) from error
+            raise command_error(str(error)) from error
         missing = sum(totals.missing or 0 for totals in report.totals.values())
         if options["fail_on_missing"] and missing:
             report.problems.append(f"{missing} rows refer to missing objects.")
         report.summary()
         if report.problems:
-            raise CommandError("\n".join(report.problems))
+            raise command_error(*report.problems)
 
     def _run(self, options: Mapping[str, Any], rules: Rules, report: Report, opened: ExitStack) -> None:
         """Compare all places before anything is deleted: one that cannot be read stops the run. Then clean each."""
         found = []
-        for place in places(options["bucket"]):
+        checks = options["check_missing"] or options["fail_on_missing"]
+        for place in places(options["bucket"], chosen=checks):
             difference = opened.enter_context(closing(Difference()))
             with Progress(self.stderr) as progress:
                 found.append(compare(place, rules, difference, progress_shown_by(progress)))
@@ -105,13 +107,15 @@ class Command(BaseCommand):
             self._ask(found)
         for findings in found:
             self._clean(findings, report)
-        if options["check_missing"] or options["fail_on_missing"]:
+        if checks:
             self._tell_missing(found, report)
 
     def _clean(self, findings: Findings, report: Report) -> None:
         """Delete, and tell what is deleted. A failure is noted, so that the other places are cleaned still."""
         dry_run = report.dry_run
         report.begin(findings)
+        if not findings.place.storages:  # files are looked for here, and nothing else
+            return
         try:
             for batch in orphans.delete(findings, dry_run=dry_run):
                 report.batch(findings, batch)

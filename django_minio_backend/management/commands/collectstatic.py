@@ -11,6 +11,8 @@ from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management.base import CommandError
 
 from django_minio_backend.errors import CollectingError
+from django_minio_backend.escaping import escape_control_characters
+from django_minio_backend.management.escaped_output import command_error
 from django_minio_backend.progress import Progress
 from django_minio_backend.static import MinioBackendStatic
 
@@ -48,12 +50,17 @@ class Command(collectstatic.Command):
 
     def handle(self, **options: Any) -> str | None:
         """Run the command."""
+        from minio.error import MinioException
+        from urllib3.exceptions import HTTPError
+
         if not apps.is_installed("django.contrib.staticfiles"):
             raise CommandError("collectstatic needs 'django.contrib.staticfiles' in INSTALLED_APPS.")
         try:
             return super().handle(**options)
         except CollectingError as error:
-            raise CommandError(str(error)) from error
+            raise command_error(str(error)) from error
+        except (MinioException, HTTPError) as error:  # as where post-processing reads what only the server has
+            raise command_error(f"Static files could not be collected: {error}") from error
 
     def collect(self) -> dict[str, list[str]]:
         """Collect all files, as Django does, through a collection where the storage is this package's."""
@@ -111,7 +118,7 @@ class Command(collectstatic.Command):
         """Write a message, on a line of its own where the progress is shown."""
         if self.progress is not None and self.verbosity >= level:
             self.progress.clear()
-        super().log(msg, level)
+        super().log(escape_control_characters(msg), level)
 
     @contextmanager
     def _manifest_last(self, collection: Collection) -> Iterator[None]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_minio_backend.configured import minio_storages
 from django_minio_backend.errors import BucketsNotReadyError
 from django_minio_backend.initialization import initialize, storages_of_fields
+from django_minio_backend.management.escaped_output import EscapedOutput
 from django_minio_backend.option_reading import settings_of_version_3
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 
-class Command(BaseCommand):
+class Command(EscapedOutput):
     """Arguments, printing and exit code; the work is in ``initialization``."""
 
     help = "Makes the buckets of all MinIO storages where they are missing, and sets their policies."
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         try:
             all_right = initialize(
                 found,
-                tell=lambda line: None if silenced else self.stdout.write(line),
+                tell=lambda line: None if silenced else self.print_line(line),
                 change=not check,
                 try_conditional_writes=not check,
                 failures=failures,
@@ -47,4 +48,4 @@ class Command(BaseCommand):
                 self.stderr.write("manage.py initialize_buckets corrects this.")
             sys.exit(1)
         if not silenced:
-            self.stdout.write(self.style.SUCCESS("All buckets are as they should be."))
+            self.print_line("All buckets are as they should be.", self.style.SUCCESS)

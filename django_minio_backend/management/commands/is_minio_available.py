@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_minio_backend.configured import minio_storages
 from django_minio_backend.deadlines import started
 from django_minio_backend.diagnosis import diagnose_all
+from django_minio_backend.management.escaped_output import EscapedOutput, command_error
 from django_minio_backend.option_reading import settings_of_version_3
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from django_minio_backend.storage import MinioBackend
 
 
-class Command(BaseCommand):
+class Command(EscapedOutput):
     """Arguments, printing and exit code; the asking is in ``health``."""
 
     help = "Asks the server of every MinIO storage whether it is alive, and fails if one is not."
@@ -40,9 +41,9 @@ class Command(BaseCommand):
             if not is_right:
                 wrong.append(f"'{alias}': {told}")
             elif not silenced:
-                self.stdout.write(self.style.SUCCESS(f"'{alias}': {told}"))
+                self.print_line(f"'{alias}': {told}", self.style.SUCCESS)
         if wrong:
-            raise CommandError(("Not in order:\n" if deep else "Not available:\n") + "\n".join(wrong))
+            raise command_error("Not in order:" if deep else "Not available:", *wrong)
 
 
 def _answers(found: Mapping[str, MinioBackend]) -> Iterator[tuple[str, bool, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from django_minio_backend import orphans
 from tests import settings as site
 from tests.app.models import Document
-from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
+from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
 from tests.support.wire import requests_made
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    from minio import Minio
+
     from tests.commands.cleaning.conftest import Keys, Put
     from tests.commands.conftest import Run
 
@@ -48,6 +53,34 @@ def test_names_of_every_kind_are_known_again(run: Run, put: Put, keys: Keys) -> 
     put(site.PRIVATE_BUCKET, *names, *orphaned)
     run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == sorted([*names, KEPT])
+
+
+@pytest.mark.parametrize("workers", ["1", "4"])
+def test_empty_folders_of_consoles_go_and_what_is_in_them_stays(
+    run: Run, sdk: Minio, put: Put, keys: Keys, workers: str
+) -> None:
+    Document.objects.create(private="used/referred.txt")
+    put(site.PRIVATE_BUCKET, "used/referred.txt", "used/orphan.txt")
+    for key in ("used/", "used/deeper/", "empty/", "empty/deeper/"):
+        sdk.put_object(bucket_name=site.PRIVATE_BUCKET, object_name=key, data=io.BytesIO(), length=0)
+    run(COMMAND, *NOW, "--exclude", "*/", "--workers", workers)
+    assert "used/deeper/" in keys(site.PRIVATE_BUCKET)
+    run(COMMAND, *NOW, "--workers", workers)
+    assert keys(site.PRIVATE_BUCKET) == [KEPT, "used/referred.txt"]
+    assert "0 orphaned objects deleted" in run(COMMAND, *NOW, "--workers", workers)
+
+
+def test_the_folder_of_a_location_goes_like_any_other(
+    run: Run, sdk: Minio, put: Put, keys: Keys, archive: ModuleType
+) -> None:
+    """Without its location it has no name, and rows without a file have none either."""
+    saved(archive.Located, file="kept.txt", inner="")
+    saved(archive.Located, file="", inner="inner.txt")
+    for key in ("media/", "media/inner/"):
+        sdk.put_object(bucket_name=archive.LOCATED_BUCKET, object_name=key, data=io.BytesIO(), length=0)
+    put(archive.LOCATED_BUCKET, "media/kept.txt", "media/inner/inner.txt", "media/orphan.txt")
+    run(COMMAND, *NOW)
+    assert keys(archive.LOCATED_BUCKET) == ["media/inner/inner.txt", "media/kept.txt"]
 
 
 def test_a_dry_run_deletes_nothing_and_names_what_would_be(run: Run, put: Put, keys: Keys) -> None:

@@ -148,7 +148,7 @@ def test_rows_are_read_in_pages_with_a_composite_primary_key(monkeypatch: pytest
     try:
         places = [(x, y) for x in range(3) for y in range(3)]
         Grid._base_manager.bulk_create(Grid(x=x, y=y, file=f"{x}-{y}.txt") for x, y in places)
-        field = references.ReferringField(Grid, Grid._meta.get_field("file"), private_storage(), "default")
+        field = references.ReferringField(Grid, Grid._meta.get_field("file"), "default", private_storage())
         found = list(field.rows())
     finally:
         with connection.schema_editor() as editor:
@@ -162,7 +162,7 @@ def test_no_cursor_and_no_transaction_stays_open_on_the_database(archive: Module
     for number in range(3):
         saved(archive.Code, code=str(number), file="x.txt")
     field = references.ReferringField(
-        archive.Code, archive.Code._meta.get_field("file"), private_storage(), connection.alias
+        archive.Code, archive.Code._meta.get_field("file"), connection.alias, private_storage()
     )
     with CaptureQueriesContext(connection) as asked:
         for _ in field.rows():

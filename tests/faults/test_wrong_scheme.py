@@ -5,6 +5,7 @@ from __future__ import annotations
 import socketserver
 import ssl
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,13 @@ from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
 from django_minio_backend.errors import BadResponseError, NotHttpsError
-from tests.support.hostile import response
+from django_minio_backend.models import MinioBackend
+from tests.support.hostile import hostile, response
 from tests.support.settings import entry, storages_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from django_minio_backend.models import MinioBackend
     from tests.support.hostile import HostileServer, Received
 
     Start = Callable[..., HostileServer]
@@ -45,6 +46,20 @@ WORDS = {
     "nginx": b"<html><body><center>The plain HTTP request was sent to HTTPS port</center></body></html>",
     "Apache": b"Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
 }
+
+
+@pytest.fixture
+def storage_at(minio_options: dict[str, Any]) -> StorageAt:
+    def make(endpoint: str, **options: Any) -> MinioBackend:
+        return MinioBackend(**{**minio_options, "MINIO_ENDPOINT": endpoint, "MINIO_USE_HTTPS": False, **options})
+
+    return make
+
+
+@pytest.fixture
+def hostile_server() -> Iterator[Start]:
+    with ExitStack() as stack:
+        yield lambda reply, **options: stack.enter_context(hostile(reply, **options))
 
 
 @pytest.fixture

@@ -1,0 +1,393 @@
+"""A server that lists what nobody has asked for, or without an end, is refused before anything follows from it."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from urllib3.exceptions import ProtocolError
+
+from django_minio_backend import bulk, listings
+from django_minio_backend.errors import NoAvailableNameError
+from django_minio_backend.models import MinioBackend
+from tests.support.meddler import Answer, meddling, s3_error
+from tests.support.settings import STATIC_BACKEND, entry, storages_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from minio import Minio
+    from pytest_django import Settings
+
+    from tests.support.meddler import Asked, Meddler
+    from tools.servers import Server
+
+    Query = dict[str, str]
+    Lie = Callable[[Query], bytes]
+
+CLEAN = "clean_orphaned_minio_files"
+LONG_AGO = "2020-11-01T12:00:00.000Z"
+MANY_REQUESTS = 350  # more than any test needs; without an end to them a test would have none either
+
+
+def page(*keys: str, folders: tuple[str, ...] = (), token: str = "") -> bytes:
+    """A page of a listing (ListObjectsV2)."""
+    contents = "".join(
+        f"<Contents><Key>{escape(key)}</Key><Size>7</Size><LastModified>{LONG_AGO}</LastModified></Contents>"
+        for key in keys
+    )
+    prefixes = "".join(f"<CommonPrefixes><Prefix>{escape(one)}</Prefix></CommonPrefixes>" for one in folders)
+    more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
+    truncated = more if token else "<IsTruncated>false</IsTruncated>"
+    return f"<ListBucketResult>{truncated}{contents}{prefixes}</ListBucketResult>".encode()
+
+
+def uploads_page(*uploads: tuple[str, str], marker: str = "") -> bytes:
+    """A page of a listing of unfinished uploads (ListMultipartUploads)."""
+    listed = "".join(
+        f"<Upload><Key>{key}</Key><UploadId>{upload_id}</UploadId><Initiated>{LONG_AGO}</Initiated></Upload>"
+        for key, upload_id in uploads
+    )
+    more = f"<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>{marker}"
+    truncated = f"{more}</NextUploadIdMarker>" if marker else "<IsTruncated>false</IsTruncated>"
+    return f"<ListMultipartUploadsResult>{truncated}{listed}</ListMultipartUploadsResult>".encode()
+
+
+def ever_new_tokens() -> Lie:
+    """The same page again and again, with another token each time."""
+    tokens = itertools.count(1)
+    return lambda query: page(f"{query.get('prefix', '')}a.txt", token=str(next(tokens)))
+
+
+def alternating_tokens() -> Lie:
+    def lie(query: Query) -> bytes:
+        first = query.get("continuation-token") != "1"
+        return page(f"{query.get('prefix', '')}{'a' if first else 'b'}.txt", token="1" if first else "2")
+
+    return lie
+
+
+def empty_pages() -> Lie:
+    tokens = itertools.count(1)
+    return lambda _: page(token=str(next(tokens)))
+
+
+def characters_without_a_place() -> Lie:
+    """What Versity writes for control characters has no order, and cannot be used to go on for ever either."""
+    tokens = itertools.count(1)
+    return lambda query: page(f"{query.get('prefix', '')}\ufffd", token=str(next(tokens)))
+
+
+def back_and_forth_between_two_orders() -> Lie:
+    """By bytes "a-" comes before "a/b", and folder by folder after it."""
+    tokens = itertools.count(1)
+
+    def lie(query: Query) -> bytes:
+        token = next(tokens)
+        name = "a-" if token % 2 else ("a" if "delimiter" in query else "a/b")
+        return page(f"{query.get('prefix', '')}{name}", token=str(token))
+
+    return lie
+
+
+def falling_keys() -> Lie:
+    return lambda query: page(f"{query.get('prefix', '')}b.txt", f"{query.get('prefix', '')}a.txt")
+
+
+ENDLESS = [
+    ever_new_tokens,
+    alternating_tokens,
+    empty_pages,
+    characters_without_a_place,
+    back_and_forth_between_two_orders,
+    falling_keys,
+]
+
+
+def another_prefix() -> Lie:
+    return lambda _: page("elsewhere/a.txt")
+
+
+def another_folder() -> Lie:
+    return lambda query: page(folders=("elsewhere/",)) if "delimiter" in query else page()
+
+
+def prefix_ignored_with_a_delimiter() -> Lie:
+    """Without a delimiter it is honest, so that only what is listed by folders is a lie."""
+    return lambda query: page(folders=("elsewhere/", "media/")) if "delimiter" in query else page()
+
+
+def an_empty_folder_name() -> Lie:
+    return lambda _: page(folders=("",))
+
+
+STRAY = [another_prefix, another_folder, prefix_ignored_with_a_delimiter, an_empty_folder_name]
+
+
+@pytest.fixture
+def liar(server: Server) -> Iterator[Meddler]:
+    """A server that tells lies when it is asked for a listing; deletions are counted, and reach no bucket."""
+    with meddling(server) as meddler:
+        yield meddler
+
+
+def set_rule(liar: Meddler, rule: Callable[[Asked], Answer | None]) -> None:
+    """Set a rule that holds for so many requests; all further ones are refused."""
+    liar.rule = lambda asked: rule(asked) if len(liar.asked) < MANY_REQUESTS else s3_error(400, "EnoughIsEnough")
+
+
+def query_of(asked: Asked) -> Query:
+    return {name: values[0] for name, values in parse_qs(asked.query, keep_blank_values=True).items()}
+
+
+def tell(liar: Meddler, lie: Lie) -> None:
+    def rule(asked: Asked) -> Answer | None:
+        query = query_of(asked)
+        if asked.method == "GET" and "list-type" in query:
+            return Answer(200, lie(query), date="Thu, 26 Nov 2026 12:00:00 GMT")
+        if asked.method == "POST" and "delete" in query:
+            return Answer(200, b"<DeleteResult/>")
+        return None
+
+    set_rule(liar, rule)
+
+
+def deletions(liar: Meddler) -> list[Asked]:
+    return [asked for asked in liar.asked if asked.method == "DELETE" or "delete" in asked.query]
+
+
+@pytest.fixture
+def lying_options(minio_options: dict[str, Any], liar: Meddler) -> dict[str, Any]:
+    return {**minio_options, "MINIO_ENDPOINT": liar.endpoint, "MINIO_LOCATION": "media"}
+
+
+@pytest.fixture
+def lied_to(lying_options: dict[str, Any]) -> MinioBackend:
+    return MinioBackend(**lying_options)
+
+
+@pytest.fixture
+def clean(lying_options: dict[str, Any], transactional_db: None) -> Iterator[Callable[..., str]]:  # noqa: ARG001
+    """Run the cleaning of the bucket that the server lies about."""
+    bucket = lying_options["MINIO_DEFAULT_BUCKET"]
+    with storages_set(default=entry(lying_options), private=entry(lying_options), public=entry(lying_options)):
+
+        def run(*arguments: str) -> str:
+            told = io.StringIO()
+            call_command(CLEAN, "--bucket", bucket, "--min-age", "0", "--force", *arguments, stdout=told)
+            return told.getvalue()
+
+        yield run
+
+
+WAYS = [[], ["--workers", "2"], ["--workers", "2", "--prefix", "media/photos/"]]
+IDS = ["one part", "several parts", "several parts below a prefix"]
+
+
+class TestListingsEnd:
+    """A listing whose keys do not rise is an error."""
+
+    @pytest.mark.parametrize("lie", ENDLESS)
+    def test_listdir(self, liar: Meddler, lied_to: MinioBackend, lie: Callable[[], Lie]) -> None:
+        tell(liar, lie())
+        with pytest.raises(ProtocolError, match=r"do not rise|had no new key"):
+            lied_to.listdir("")
+        assert len(liar.asked) <= listings.MAX_PAGES_WITHOUT_PROGRESS
+
+    @pytest.mark.parametrize("lie", ENDLESS)
+    def test_collectstatic(
+        self, liar: Meddler, lying_options: dict[str, Any], settings: Settings, tmp_path: Path, lie: Callable[[], Lie]
+    ) -> None:
+        tell(liar, lie())
+        (tmp_path / "a.css").write_bytes(b"body {}")
+        settings.STATICFILES_DIRS = [tmp_path]
+        options = {name: value for name, value in lying_options.items() if not name.endswith("_BUCKETS")}
+        options["MINIO_STATIC_FILES_BUCKET"] = options.pop("MINIO_DEFAULT_BUCKET")
+        with (
+            storages_set(staticfiles=entry(options, STATIC_BACKEND)),
+            pytest.raises(CommandError, match=r"cannot be listed.*(do not rise|had no new key)"),
+        ):
+            call_command("collectstatic", "--noinput", "--clear", stdout=io.StringIO())
+        assert {asked.method for asked in liar.asked} == {"GET"}
+
+    @pytest.mark.parametrize("lie", ENDLESS)
+    @pytest.mark.parametrize("arguments", WAYS, ids=IDS)
+    def test_cleaning(
+        self, liar: Meddler, clean: Callable[..., str], lie: Callable[[], Lie], arguments: list[str]
+    ) -> None:
+        tell(liar, lie())
+        with pytest.raises(CommandError, match=r"cannot be listed.*(do not rise|had no new key).* Nothing was deleted"):
+            clean(*arguments)
+        assert deletions(liar) == []
+
+    def test_honest_pages_may_be_empty(self, liar: Meddler, lied_to: MinioBackend) -> None:
+        pages = iter([page(token="1"), page("media/a", token="2"), page(token="3"), page(token="4"), page("media/b")])
+        tell(liar, lambda _: next(pages))
+        assert lied_to.listdir("") == ([], ["a", "b"])
+
+    def test_honest_listings_go_folder_by_folder_on_some_servers(self, liar: Meddler, lied_to: MinioBackend) -> None:
+        """As SeaweedFS does."""
+        pages = iter([page("media/a/b", token="1"), page("media/a/c", "media/a-", token="2"), page("media/b")])
+        tell(liar, lambda _: next(pages))
+        keys = [found.key for one in bulk.pages(lied_to.s3, lied_to.bucket, "media/") for found in one.objects]
+        assert keys == ["media/a/b", "media/a/c", "media/a-", "media/b"]
+
+    def test_honest_listings_have_characters_without_a_place_on_some_servers(
+        self, liar: Meddler, lied_to: MinioBackend
+    ) -> None:
+        """As Versity has."""
+        pages = iter([page("media/\ufffd", "media/a", "media/\ufffd", token="1"), page("media/\ufffd", "media/b")])
+        tell(liar, lambda _: next(pages))
+        assert lied_to.listdir("") == ([], ["\ufffd", "a", "\ufffd", "\ufffd", "b"])
+
+
+class TestListingsKeepToTheirPrefix:
+    """What lies outside of MINIO_LOCATION or --prefix is never taken for the storage's own."""
+
+    @pytest.mark.parametrize("lie", STRAY)
+    def test_listdir(self, liar: Meddler, lied_to: MinioBackend, lie: Callable[[], Lie]) -> None:
+        tell(liar, lie())
+        with pytest.raises(ProtocolError, match=r"Asked for 'media/' the server listed|without a key"):
+            lied_to.listdir("")
+
+    @pytest.mark.parametrize("name", ["media/a/b.txt", "media/a/"])
+    def test_listdir_of_a_server_without_delimiters(self, liar: Meddler, lied_to: MinioBackend, name: str) -> None:
+        tell(liar, lambda _: page(name))
+        with pytest.raises(ProtocolError, match="did not group"):
+            lied_to.listdir("")
+
+    def test_whether_a_static_folder_exists(self, liar: Meddler, lying_options: dict[str, Any]) -> None:
+        from django_minio_backend.models import MinioBackendStatic
+
+        options = {name: value for name, value in lying_options.items() if not name.endswith("_BUCKETS")}
+        options["MINIO_STATIC_FILES_BUCKET"] = options.pop("MINIO_DEFAULT_BUCKET")
+        tell(liar, another_prefix())
+        with pytest.raises(ProtocolError, match="Asked for 'media/css/' the server listed"):
+            MinioBackendStatic(**options).exists("css")
+
+    @pytest.mark.parametrize("lie", STRAY)
+    @pytest.mark.parametrize("arguments", WAYS[1:], ids=IDS[1:])
+    def test_cleaning_in_several_parts(
+        self, liar: Meddler, clean: Callable[..., str], lie: Callable[[], Lie], arguments: list[str]
+    ) -> None:
+        tell(liar, lie())
+        with pytest.raises(CommandError, match=r"cannot be listed: .*Nothing was deleted"):
+            clean(*arguments)
+        assert deletions(liar) == []
+
+    def test_cleaning_in_one_part(self, liar: Meddler, clean: Callable[..., str]) -> None:
+        tell(liar, another_prefix())
+        with pytest.raises(CommandError, match=r"Asked for 'media/' the server listed.*Nothing was deleted"):
+            clean()
+        assert deletions(liar) == []
+
+    def test_a_bucket_is_cut_by_a_bounded_number_of_requests(self, liar: Meddler, clean: Callable[..., str]) -> None:
+        """However deep the folders are that a server makes up."""
+        tell(liar, lambda query: page(folders=(f"{query['prefix']}a/",)) if "delimiter" in query else page())
+        clean("--workers", "2")
+        assert len([asked for asked in liar.asked if "delimiter" in asked.query]) <= 8
+
+
+class TestNamesThatLeadElsewhere:
+    """listdir() gives only names by which the storage finds those very objects."""
+
+    @pytest.mark.parametrize("name", ["..", ".", "..\\..\\b", "a\\b"])
+    def test_listdir_leaves_them_out(self, liar: Meddler, lied_to: MinioBackend, name: str) -> None:
+        tell(liar, lambda _: page(*sorted([f"media/{name}", "media/ok"]), folders=tuple(sorted([f"media/{name}/"]))))
+        assert lied_to.listdir("") == ([], ["ok"])
+
+
+class TestUnfinishedUploads:
+    """A listing of unfinished uploads that brings nothing new, or no ids, is an error."""
+
+    @staticmethod
+    def lies() -> dict[str, Lie]:
+        tokens, empty = itertools.count(1), itertools.count(1)
+
+        def alternating(query: Query) -> bytes:
+            other = query.get("upload-id-marker") == "1"
+            return uploads_page(("media/b", "2"), marker="2") if other else uploads_page(("media/a", "1"), marker="1")
+
+        return {
+            "ever new markers": lambda _: uploads_page(("media/a", "1"), marker=str(next(tokens))),
+            "alternating markers": alternating,
+            "empty pages": lambda _: uploads_page(marker=str(next(empty))),
+            "no id": lambda _: uploads_page(("media/a", "")),
+            "one upload twice": lambda _: uploads_page(("media/a", "1"), ("media/a", "1")),
+        }
+
+    @pytest.mark.parametrize(
+        "name", ["ever new markers", "alternating markers", "empty pages", "no id", "one upload twice"]
+    )
+    def test_cleaning(self, liar: Meddler, clean: Callable[..., str], name: str) -> None:
+        lie = self.lies()[name]
+
+        def rule(asked: Asked) -> Answer | None:
+            query = query_of(asked)
+            date = "Thu, 26 Nov 2026 12:00:00 GMT"
+            if asked.method == "GET" and ("uploads" in query or "list-type" in query):
+                return Answer(200, lie(query) if "uploads" in query else page(), date=date)
+            return None
+
+        set_rule(liar, rule)
+        with pytest.raises(CommandError, match=r"cannot be listed: .*unfinished uploads.*Nothing was deleted"):
+            clean("--unfinished-uploads", "0")
+        assert deletions(liar) == []
+
+    def test_uploads_outside_of_the_location_stay(self, liar: Meddler, clean: Callable[..., str]) -> None:
+        def rule(asked: Asked) -> Answer | None:
+            body = uploads_page(("elsewhere/a", "1"), ("media/a", "2")) if "uploads" in asked.query else page()
+            return Answer(200, body, date="Thu, 26 Nov 2026 12:00:00 GMT") if asked.method == "GET" else Answer(204)
+
+        set_rule(liar, rule)
+        assert "media/a" in clean("--unfinished-uploads", "0")
+        assert [asked.path.partition("/media")[1] for asked in deletions(liar)] == ["/media"]
+
+
+class TestSaving:
+    """A save ends where the server takes every name for one in use."""
+
+    @staticmethod
+    def lie_about_names(liar: Meddler, method: str) -> None:
+        def rule(asked: Asked) -> Answer | None:
+            if asked.method != method:
+                return s3_error(404, "NoSuchKey") if asked.method == "HEAD" else None
+            return Answer(200, etag='"0"') if method == "HEAD" else s3_error(412, "PreconditionFailed")
+
+        set_rule(liar, rule)
+
+    @pytest.mark.parametrize(
+        ("method", "condition"), [("HEAD", "auto"), ("HEAD", False), ("PUT", "auto"), ("PUT", True)]
+    )
+    def test_save(
+        self, liar: Meddler, lying_options: dict[str, Any], method: str, condition: object, sdk: Minio
+    ) -> None:
+        storage = MinioBackend(**lying_options, MINIO_CONDITIONAL_WRITES=condition)
+        self.lie_about_names(liar, method)
+        with pytest.raises(NoAvailableNameError) as failed:
+            storage.save("photo.png", ContentFile(b"content"))
+        told = str(failed.value)
+        assert all(part in told for part in (storage.bucket, "media/photo.png", f"http://{liar.endpoint}"))
+        assert len(liar.asked) <= 300
+        assert list(sdk.list_objects(bucket_name=storage.bucket, recursive=True)) == []
+
+    def test_get_available_name_alone(self, liar: Meddler, lied_to: MinioBackend) -> None:
+        self.lie_about_names(liar, "HEAD")
+        with pytest.raises(NoAvailableNameError, match=r"100 names were already in use"):
+            lied_to.get_available_name("photo.png")
+        assert len(liar.asked) == 100
+
+    def test_a_subclass_that_gives_one_alternative_only(self, storage: MinioBackend) -> None:
+        storage.save("photo.png", ContentFile(b"first"))
+        storage.get_alternative_name = partial(lambda root, extension: f"{root}{extension}")  # type: ignore[method-assign]
+        with pytest.raises(NoAvailableNameError):
+            storage.save("photo.png", ContentFile(b"second"))
