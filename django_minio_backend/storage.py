@@ -289,7 +289,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
         """
         from . import presigned_uploads
 
-        accepted = presigned_uploads.another_random_name(names.clean(name))
+        name = names.clean(name)  # with a slash at its end it would be a folder's, and the upload stay
+        accepted = presigned_uploads.another_random_name(name)
         self._note_saved(self.key(accepted), self.s3.copy(self.bucket, self.key(name), self.key(accepted)))
         self.delete(name)
         return accepted

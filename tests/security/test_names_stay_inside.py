@@ -176,7 +176,7 @@ NOT_IMPLEMENTED = {"path", "get_accessed_time", "get_created_time"}
 
 def is_inside(path: str) -> bool:
     """Whether a decoded path is below the location whatever a server, proxy or browser makes of its dots."""
-    below = path.partition(f"/{LOCATION}/")[2]
+    below = path.partition(f"/{LOCATION}/")[2].removesuffix("/")  # delete("a/") is for the key a/
     return bool(below) and ".." not in below.split("/") and posixpath.normpath(below) == below
 
 

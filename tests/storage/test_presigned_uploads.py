@@ -342,6 +342,14 @@ def test_a_form_that_was_used_cannot_replace_what_was_accepted(
     assert content_of(storage, name) == b"content"
 
 
+def test_a_name_with_a_slash_at_its_end_is_accepted_as_the_file(storage: MinioBackend) -> None:
+    """And not as the folder, whose deletion would leave the upload where its form can replace it."""
+    storage.save("a.txt", ContentFile(b"content"))
+    accepted = storage.accept_upload("a.txt/")
+    assert storage.open(accepted).read() == b"content"
+    assert not storage.exists("a.txt")
+
+
 def test_what_was_never_uploaded_cannot_be_accepted(storage: MinioBackend) -> None:
     upload = storage.presigned_upload("a.txt", max_size=10)
     with pytest.raises(FileNotFoundError):
