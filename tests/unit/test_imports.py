@@ -19,7 +19,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("errors", "escaping", "whole_heads", "heads", "headers", "signals", "secret_values", "frame_locals"),
-        *("request_words", "redirects", "certificates", "guarded_pool"),
+        *("request_words", "redirects", "certificates", "echoes", "guarded_pool"),
     ),
     ("option_values", "options", "option_reading"),
     ("failures", "credentials", "s3", "clients"),
