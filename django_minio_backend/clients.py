@@ -16,17 +16,16 @@ from minio.error import InvalidResponseError, S3Error
 
 from .certificates import failure_of, trusted_authorities
 from .credentials import provider_for
+from .echoes import Secrets
 from .errors import ConfigurationError
 from .failures import is_missing_bucket, missing_bucket, status_of
 from .frame_locals import LocalsForgotten
-from .guarded_pool import GuardedPool, drain, guard_provider
+from .guarded_pool import BoundedRetry, GuardedPool, guard_provider
 from .s3 import S3Client, renew_all_clients
-from .secret_values import SecretText, carries_customer_key
+from .secret_values import carries_customer_key
 from .whole_heads import require_whole_heads
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from minio.credentials.providers import Provider
     from urllib3 import BaseHTTPResponse, PoolManager
 
@@ -88,27 +87,20 @@ class _Sdk(Minio):
             with LocalsForgotten():
                 return super()._url_open(*args, **request)
         except (InvalidResponseError, S3Error) as error:
-            if not self._echoes(error, request.get("headers")):
+            credentials = getattr(self._provider, "current", None)
+            token = credentials and credentials.session_token
+            if not Secrets("", request.get("headers"), token).are_in_error(error):
                 raise
             told = "left out, as it repeats a secret of the request; is this the right server?"
             failure = InvalidResponseError(status_of(error) or 0, None, told)
         raise failure  # not within the block above: its error would be the context of this one
 
-    def _echoes(self, error: Exception, headers: Mapping[str, object] | None) -> bool:
-        """Whether an answer that is told in an error has the secrets of the request in it."""
-        credentials = getattr(self._provider, "current", None)
-        sent = [*(headers or {}).values(), credentials and credentials.session_token]
-        return any(isinstance(value, SecretText) and value in str(error) for value in sent)
 
-
-class _Retry(urllib3.Retry):
+class _Retry(BoundedRetry):
     """Retries that end in bounded time: one after a read time-out, and no long waits that a server asks for."""
 
     def increment(self, *args: Any, **kwargs: Any) -> _Retry:
-        """Refuse a second repetition after a read time-out, and any where the connection cannot be encrypted.
-
-        The response that is repeated is read to its end here, or closed: urllib3 would read on and on.
-        """
+        """Refuse a second repetition after a read time-out, and any where the connection cannot be encrypted."""
         error = kwargs.get("error")
         if error is not None and failure_of(error):
             raise error
@@ -116,10 +108,7 @@ class _Retry(urllib3.Retry):
             isinstance(past.error, urllib3.exceptions.ReadTimeoutError) for past in self.history
         ):
             raise urllib3.exceptions.MaxRetryError(error.pool, error.url, error) from error
-        retries = super().increment(*args, **kwargs)
-        if kwargs.get("response") is not None:
-            drain(kwargs["response"])
-        return retries
+        return cast("_Retry", super().increment(*args, **kwargs))
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Seconds to wait as the server asks, 5 at the most."""

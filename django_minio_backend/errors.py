@@ -142,4 +142,4 @@ class RedirectError(OSError):
 
 
 class BadResponseError(OSError):
-    """A response is none that S3 gives: larger than any, compressed unasked, or not the range that was asked for."""
+    """A response is none that S3 gives: too large, compressed, of another range, or with the secrets of its request."""

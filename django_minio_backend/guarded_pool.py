@@ -5,24 +5,31 @@ Every request of the SDK and of its providers of credentials passes here, and ev
 
 from __future__ import annotations
 
+import copy
 import io
 import time
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as SilenceError
 
 from .certificates import certificate_error
+from .echoes import Secrets
 from .errors import BadResponseError
 from .redirects import is_redirect, redirect_error
 from .request_words import https_is_wanted, https_wanted, printable, request_line
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager, Retry
+    from collections.abc import Mapping
+
+    from urllib3 import BaseHTTPResponse, PoolManager
     from urllib3._collections import RecentlyUsedContainer
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.poolmanager import PoolKey
+
+    Retries = urllib3.Retry | bool | int | None
 
 # A page of a listing has 1,000 keys of 1,024 bytes, each three times as long in percent-encoding; the metadata of each
 # object, which MinIO adds on request, is several times as much. Nothing else but an object's content is larger.
@@ -35,6 +42,27 @@ DRIP = 16  # bytes to wait for before the time is looked at, where that is limit
 
 _STREAMED = frozenset({200, 204, 206})  # what the SDK takes for success; the bodies of all others it reads at once
 _MULTIPLE_CHOICES = 300
+
+
+class BoundedRetry(urllib3.Retry):
+    """Retries before which a response is read to its end, or closed; urllib3 would read on and on."""
+
+    def increment(self, *args: Any, **request: Any) -> BoundedRetry:
+        """Count an attempt.
+
+        Raises:
+            urllib3.exceptions.HTTPError: there are no attempts left.
+        """
+        response = request.get("response")
+        try:
+            retries = super().increment(*args, **request)
+        except MaxRetryError:
+            if response is not None and self.raise_on_status:
+                drain(response)
+            raise
+        if response is not None:
+            drain(response)
+        return retries
 
 
 class GuardedPool(urllib3.PoolManager):
@@ -69,11 +97,31 @@ class GuardedPool(urllib3.PoolManager):
 
         Raises:
             RedirectError: the response is a redirect.
-            BadResponseError: it is too large, or compressed although that was not asked for.
+            BadResponseError: it is too large, compressed although that was not asked for, or repeats a secret of the
+                request.
             CertificateError: the server's certificate is not trusted.
         """
+        secrets = Secrets(url, request.get("headers"))
+        if not secrets:
+            return self._send(method, url, request)
+        try:
+            response = self._send(method, url, request)
+        except Exception as error:
+            if not secrets.are_in_error(error):
+                raise
+        else:
+            if not secrets.are_in_response(response, _told_in(response, request)):
+                return response
+            discard(response)
+        raise BadResponseError(  # not within the block above: its error would be the context of this one
+            f"The response to {request_line(method, url)} repeats a secret of the request, so nothing of it is shown. "
+            "Is this the endpoint of an S3 server?"
+        )
+
+    def _send(self, method: str, url: str, request: dict[str, Any]) -> BaseHTTPResponse:
         is_streamed = not request.get("preload_content", True)
         request = {**request, **self._always, "preload_content": False}
+        request["retries"] = _bounded(request.get("retries"), self.pool.connection_pool_kw.get("retries"))
         try:
             while True:
                 response = self.pool.urlopen(method, url, redirect=False, **request)
@@ -89,7 +137,7 @@ class GuardedPool(urllib3.PoolManager):
                 raise
             raise refused from error
 
-    def _retries_after(self, error: HTTPError, method: str, url: str, response: BaseHTTPResponse) -> Retry:
+    def _retries_after(self, error: HTTPError, method: str, url: str, response: BaseHTTPResponse) -> urllib3.Retry:
         """Count a response that broke off as an attempt, and wait before the next one.
 
         Raises:
@@ -102,6 +150,27 @@ class GuardedPool(urllib3.PoolManager):
         retries = response.retries.increment(method, path, error=error, _pool=pool, _stacktrace=error.__traceback__)
         retries.sleep()
         return retries
+
+
+def _told_in(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:
+    """The body that is a good response's message; S3 itself repeats a token in that of a wrong signature."""
+    is_content = not request.get("preload_content", True)
+    return b"" if is_content or response.status >= _MULTIPLE_CHOICES else response.data
+
+
+def _bounded(retries: object, default: object) -> BoundedRetry:
+    """The same retries as urllib3 takes them for, bounded."""
+    given = urllib3.Retry.from_int(cast("Retries", retries), redirect=False, default=cast("Retries", default))
+    if isinstance(given, BoundedRetry):
+        return given
+    bounded = copy.copy(given)
+    bounded.__class__ = _bounded_class(type(given))  # type: ignore[arg-type]  # classes are hashable
+    return bounded  # type: ignore[return-value]
+
+
+@lru_cache
+def _bounded_class(kind: type[urllib3.Retry]) -> type[BoundedRetry]:
+    return type(kind.__name__, (BoundedRetry, kind), {})
 
 
 def guarded(pool: PoolManager) -> GuardedPool:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Self, SupportsIndex
 
 HIDDEN = "***"
-_SECRET_HEADER = re.compile(r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-amz-(.+-)?customer-key\Z")
+SECRET_HEADER = re.compile(
+    r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
+)
 _CUSTOMER_KEY = re.compile(r"(?i)x-amz-(copy-source-)?server-side-encryption-customer-key\Z")
 _PASSWORD_IN_URL = re.compile(r"//.*@", re.DOTALL)
 
@@ -83,7 +85,7 @@ def hidden_passwords(value: Any) -> Any:
         return SecretText(value) if _PASSWORD_IN_URL.search(value) else value
     if type(value) is dict:
         return {
-            name: hidden(one) if _SECRET_HEADER.match(str(name)) else hidden_passwords(one)
+            name: hidden(one) if SECRET_HEADER.match(str(name)) else hidden_passwords(one)
             for name, one in value.items()
         }
     return value
@@ -91,7 +93,7 @@ def hidden_passwords(value: Any) -> Any:
 
 def hidden_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The same headers, with keys and tokens among their values hidden."""
-    return {name: hidden(value) if _SECRET_HEADER.match(name) else value for name, value in headers.items()}
+    return {name: hidden(value) if SECRET_HEADER.match(name) else value for name, value in headers.items()}
 
 
 def has_secret(value: object) -> bool:

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+import urllib3
 
 from django_minio_backend.deadlines import within
 from django_minio_backend.errors import BadResponseError
@@ -205,6 +206,21 @@ def test_a_response_without_end_ends_a_call(
     with pytest.raises(Exception, match=r"does not end|AccessDenied"):
         within(A_MINUTE, lambda: storage_at(running.endpoint).listdir(""))
     assert running.idle.wait(10), "the connection is closed"
+
+
+@pytest.mark.parametrize(
+    "retries",
+    [None, 1, urllib3.Retry(1, status_forcelist=[503]), urllib3.Retry(0, status_forcelist=[503])],
+    ids=["urllib3's default", "a number", "a rule", "none left"],
+)
+def test_a_pool_of_ones_own_reads_no_response_without_end(
+    hostile_server: Start, storage_at: Callable[..., MinioBackend], retries: urllib3.Retry | int | None
+) -> None:
+    running = hostile_server(lambda _: endless(head(503, {**XML, "Retry-After": "0"}), b" " * MIB))
+    storage = storage_at(running.endpoint, MINIO_HTTP_CLIENT=urllib3.PoolManager(retries=retries, timeout=10))
+    with pytest.raises((BadResponseError, urllib3.exceptions.MaxRetryError)):
+        within(20, lambda: storage.listdir(""))
+    assert running.idle.wait(10), "the connections are closed"
 
 
 def test_a_health_check_reads_little(hostile_server: Start, server: Server) -> None:

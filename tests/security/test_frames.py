@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 import urllib3
@@ -25,6 +26,7 @@ from django_minio_backend.models import MinioBackend, MinioBackendStatic
 from django_minio_backend.static_manifest import MinioManifestStaticStorage
 from tests.support.certificates import Certificates
 from tests.support.fixed_answers import answering
+from tests.support.hostile import OBJECT, head, hostile, response
 from tests.support.reports import error_of, reports
 from tests.support.secret_options import KEY, PASSWORD, SECRET, TOKEN, assert_hides_all, forms, given
 from tests.support.settings import STATIC_BACKEND, entry, storages_set
@@ -33,6 +35,7 @@ from tools.processes import free_port
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tests.support.hostile import Received
     from tools.servers import Server
 
     Operation = Callable[[MinioBackend], object]
@@ -126,6 +129,72 @@ def test_errors_of_operations_hide_secrets(answer: str, scheme: str, certificate
         assert len(raised) >= {"nonsense": 8, "cut xml": 8, "404": 8}.get(answer, 16), raised
         for error in raised.values():
             assert_hides_all(error)
+
+
+XML = {"Content-Type": "application/xml"}
+
+
+def in_listing(token: str) -> bytes:
+    prefix = f"<CommonPrefixes><Prefix>{token}</Prefix></CommonPrefixes>"
+    return f"<ListBucketResult><IsTruncated>false</IsTruncated>{prefix}</ListBucketResult>".encode()
+
+
+ECHOES: dict[str, Callable[[str], bytes]] = {
+    "status line": lambda token: f"{token}\r\n\r\n".encode(),
+    "host of a redirect": lambda token: response(302, b"", {"Location": f"https://{token}.example/"}),
+    "region in a header": lambda token: response(301, b"", {"x-amz-bucket-region": token}),
+    "region in XML": lambda token: response(301, f"<Error><Region>{token[:60]}</Region></Error>".encode(), XML),
+    "Content-Encoding": lambda token: response(403, b"x", {"Content-Encoding": token}),
+    "Content-Range": lambda token: response(206, b"x", {**OBJECT, "Content-Range": token}),
+    "Content-Length": lambda token: head(200, {"Content-Length": f"{token}, 5"}),
+    "ETag": lambda token: response(200, b"", {**OBJECT, "ETag": token}),
+    "size of a chunk": lambda token: head(200, {**XML, "Transfer-Encoding": "chunked"}) + f"{token}\r\n".encode(),
+    "error of status 200": lambda token: response(200, f"<Error><Message>{token}</Message></Error>".encode(), XML),
+    "keys": lambda token: response(200, in_listing(token), XML),
+    "no XML": lambda token: response(200, token.encode(), XML),
+    "percent-encoding": lambda token: response(403, quote(token, safe="").encode(), {"Content-Type": "text/html"}),
+    "code": lambda token: response(403, f"<Error><Code>{token}</Code></Error>".encode(), XML),
+}
+
+
+@pytest.mark.parametrize("place", ECHOES)
+def test_errors_hide_a_token_that_the_server_repeats_anywhere(place: str, certificates: Certificates) -> None:
+    with hostile(lambda asked: [ECHOES[place](asked.headers.get("x-amz-security-token", "none"))]) as running:
+        storage = MinioBackend(**given(running.endpoint, MINIO_HTTP_CLIENT=pool(certificates)))
+        errors = [error_of(partial(operation, storage)) for operation in OPERATIONS.values()]
+        raised = [error for error in errors if error is not None]
+        assert raised
+        for error in raised:
+            assert_hides_all(error)
+
+
+def test_the_token_by_which_a_listing_goes_on_is_no_secret() -> None:
+    """S3 repeats it in the next page."""
+    following = "b" * 40
+    first = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{following}</NextContinuationToken>"
+    last = f"<IsTruncated>false</IsTruncated><ContinuationToken>{following}</ContinuationToken>"
+
+    def reply(asked: Received) -> list[bytes]:
+        page = last if following in asked.target else first
+        return [response(200, f"<ListBucketResult>{page}</ListBucketResult>".encode(), XML)]
+
+    with hostile(reply) as running:
+        assert MinioBackend(**given(running.endpoint)).listdir("") == ([], [])
+        assert len(running.received) == 2
+
+
+def test_a_wrong_signature_is_told_where_the_server_repeats_the_token_in_what_nobody_sees() -> None:
+    """AWS does so, in the CanonicalRequest of its response."""
+
+    def reply(asked: Received) -> list[bytes]:
+        told = f"<CanonicalRequest>{asked.headers['x-amz-security-token']}</CanonicalRequest>"
+        return [response(403, f"<Error><Code>SignatureDoesNotMatch</Code>{told}</Error>".encode(), XML)]
+
+    with hostile(reply) as running:
+        error = error_of(partial(MinioBackend(**given(running.endpoint)).listdir, ""))
+        assert error is not None
+        assert getattr(error, "code", None) == "SignatureDoesNotMatch"
+        assert_hides_all(error)
 
 
 @pytest.mark.parametrize("answer", ["dead", "403"])
@@ -270,6 +339,28 @@ def test_errors_of_credentials_hide_secrets(source: str, answer: str) -> None:
             error = error_of(partial(use, storage))
             assert error is not None, number
             assert_hides_all(error)
+
+
+PROVIDER_ECHOES: dict[str, Callable[[Received], bytes]] = {
+    "status line": lambda asked: f"{asked.method} {asked.target} HTTP/1.1\r\n\r\n".encode(),
+    "Content-Encoding": lambda asked: response(200, b"x", {"Content-Encoding": asked.target}),
+    "size of a chunk": lambda asked: (
+        head(200, {**XML, "Transfer-Encoding": "chunked"}) + f"{asked.target}\r\n".encode()
+    ),
+}
+
+
+@pytest.mark.parametrize("place", PROVIDER_ECHOES)
+@pytest.mark.parametrize("source", ["a password", "an identity"])
+def test_errors_of_credentials_hide_what_the_server_repeats(source: str, place: str) -> None:
+    with hostile(lambda asked: [PROVIDER_ECHOES[place](asked)]) as running:
+        options = given(running.endpoint, MINIO_CREDENTIALS=SOURCES[source](running.endpoint))
+        without = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SESSION_TOKEN")
+        storage = MinioBackend(**{name: value for name, value in options.items() if name not in without})
+        del options
+        error = error_of(partial(storage.url, "x"))
+        assert error is not None
+        assert_hides_all(error)
 
 
 def test_a_user_of_the_storage_keeps_the_locals_of_frames_that_led_to_it() -> None:

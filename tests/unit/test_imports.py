@@ -21,7 +21,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("certificate_errors", "errors", "escaping", "whole_heads", "heads", "headers", "signals", "secret_values"),
-        *("frame_locals", "request_words", "redirects", "certificates", "guarded_pool"),
+        *("frame_locals", "request_words", "redirects", "certificates", "echoes", "guarded_pool"),
     ),
     ("option_values", "options", "other_libraries", "subclassing", "option_reading"),
     ("failures", "credentials", "s3", "clients"),

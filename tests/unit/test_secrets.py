@@ -200,7 +200,7 @@ def test_what_may_be_a_secret_is_hidden(options: dict[str, Any]) -> None:
 
 def test_hidden_headers_are_sent_byte_by_byte() -> None:
     token = "token+/=" * 30
-    with answering(lambda headers: (200, "text/plain", headers["X-Amz-Security-Token"].encode())) as endpoint:
+    with answering(lambda headers: (200, "text/plain", headers["x-amz-security-token"].encode())) as endpoint:
         response = urllib3.request("GET", f"http://{endpoint}", headers={"X-Amz-Security-Token": hidden(token)})
     assert response.data.decode() == token
 
