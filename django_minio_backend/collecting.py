@@ -13,6 +13,7 @@ from .errors import CollectingError
 from .folders import Folders
 from .option_values import MIN_PART_SIZE
 from .parallel_uploads import Job, ParallelUploads
+from .refusals import explained_in_sentence
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -182,10 +183,12 @@ class Collection:
                     self._stored[name] = entry
         except FAILURES as error:
             if not is_missing_bucket(error):
-                raise CollectingError(f"{self._where()} cannot be listed: {error}.") from error
+                raise CollectingError(
+                    f"The {self._where()} cannot be listed: {self._reason(error, 's3:ListBucket')}."
+                ) from error
             if not storage.options.bucket_check_on_save:
                 raise CollectingError(
-                    f"{self._where()} is not there. Make it by 'manage.py initialize_buckets'."
+                    f"The {self._where()} does not exist. Run manage.py initialize_buckets, or correct its name."
                 ) from error
             if not self._dry_run:
                 self._make_bucket()
@@ -197,7 +200,9 @@ class Collection:
         try:
             self.storage.ensure_bucket()
         except FAILURES as error:
-            raise CollectingError(f"{self._where()} is not there, and cannot be made: {error}") from error
+            raise CollectingError(
+                f"The {self._where()} does not exist and cannot be created: {self._reason(error, 's3:CreateBucket')}."
+            ) from error
 
     def _store(self, name: str, content: Any, source: Source) -> None:
         blocks = source.blocks(uploads.cut(source.length, self.storage.options))
@@ -248,7 +253,9 @@ class Collection:
         except FileNotFoundError:
             return False
         except FAILURES as error:
-            raise CollectingError(f"'{name}' in {self._where()} cannot be compared: {error}.") from error
+            raise CollectingError(
+                f"'{name}' in {self._where()} cannot be compared: {self._reason(error, 's3:GetObject')}."
+            ) from error
         record = static_comparison.recorded_in(found.metadata or {})
         if record is not None:
             return record == content.record
@@ -274,10 +281,15 @@ class Collection:
                 some = keys[start : start + bulk.BATCH]
                 failed |= bulk.delete(self.storage.s3, self.storage.bucket, some).failed
         except FAILURES as error:
-            raise CollectingError(f"Files in {self._where()} could not be deleted: {error}.") from error
+            raise CollectingError(
+                f"Files in {self._where()} could not be deleted: {self._reason(error, 's3:DeleteObject')}."
+            ) from error
         if failed:
             told = "; ".join(f"'{key}': {reason}" for key, reason in list(failed.items())[:5])
             raise CollectingError(f"{len(failed)} files in {self._where()} could not be deleted: {told}.")
+
+    def _reason(self, error: Exception, needed: str) -> str:
+        return explained_in_sentence(error, self.storage.options, needed=needed)
 
     def _where(self) -> str:
         alias = f" of STORAGES['{self.storage.options.alias}']" if self.storage.options.alias else ""

@@ -18,6 +18,7 @@ from .difference import PROTECTS, Referred
 from .errors import CleaningError
 from .parallel_listing import list_in_parallel
 from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
+from .refusals import explained_in_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,7 +119,8 @@ def compare(
         comparing.list_objects()
         comparing.list_uploads()
     except FAILURES as error:
-        raise CleaningError(f"{place} cannot be listed: {error}. Nothing was deleted.") from error
+        reason = explained_in_sentence(error, place.storage.options, needed="s3:ListBucket")
+        raise CleaningError(f"{place} cannot be listed: {reason}. Nothing was deleted.") from error
     findings.orphans, findings.size = findings.difference.compare()
     if findings.orphans and not rules.force:
         _refuse_empty_tables(place, findings.tally)

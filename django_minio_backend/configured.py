@@ -15,11 +15,13 @@ from .object_urls import base_url
 from .option_reading import (
     class_options_of,
     hidden_options,
+    in_known_case,
     minio_aliases,
     options_of_entry,
     settings_of_version_3,
     without_values,
 )
+from .options import OPTION_NAMES
 from .static import MinioBackendStatic
 from .storage import MinioBackend
 from .subclassing import has_own_init
@@ -79,7 +81,8 @@ def _options_of(alias: str, backend: type[MinioBackend]) -> StorageOptions:
     options = hidden_options(options)
     of_class = class_options_of(backend)
     says_where = "storage_name" in options or of_class.storage_name or of_class.names_a_server
-    if not (says_where or alias in minio_aliases()):
+    has_unknown = any(name not in OPTION_NAMES for name in in_known_case(options))  # each has an error of its own
+    if not (says_where or has_unknown or alias in minio_aliases()):
         hint = f" {settings_of_version_3()}" if settings_of_version_3() else ""
         raise ConfigurationError(
             f"STORAGES['{alias}'] has no MINIO_* option in its OPTIONS, so no server is configured.{hint}"

@@ -114,7 +114,9 @@ def _wrong(subject: str, text: str) -> Finding:
 
 
 def _not_asked(*subjects: str) -> Finding:
-    return Finding("not known before that is right", None, ", ".join([*subjects, "access to the buckets"]))
+    return Finding(
+        "not checked", None, f"{', '.join([*subjects, 'access to the buckets'])}; fix the problem above first"
+    )
 
 
 def _clock(headers: Mapping[str, str], *, refused: bool) -> Finding:

@@ -27,7 +27,7 @@ from .subclassing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _WRONG = object()
 _PASSWORD = re.compile(r"""(//|['"][^/@'"\s]*:(?!//)).*@""")  # [user:]password@ before a host, whatever is in it
@@ -80,9 +80,9 @@ def read_options(
         try:
             found[spec.name] = spec.metadata["parse"](value)
         except WrongValueError as wrong:
-            text = "a secret value" if spec.metadata["secret"] else wrong.shown or _shown(value)
+            text = "" if spec.metadata["secret"] else f"is {wrong.shown or _shown(value)}, but "
             told_by = in_call if name in of_call else where
-            problems.append(f"{told_by}: {labels.get(name, name)} is {text}, but must be {wrong}.")
+            problems.append(f"{told_by}: {labels.get(name, name)} {text}must be {wrong}.")
     problems += _contradictions(found, where, keys_needed=keys_needed)
     mixed = _mixed_buckets(found, where)
     if problems:
@@ -350,8 +350,8 @@ def _options_of_alias(alias: str, backend: str = "", *, may_be_empty: bool) -> M
     if may_be_empty and isinstance(entry, Mapping) and isinstance(entry.get("OPTIONS") or {}, Mapping):
         return hidden_options(entry.get("OPTIONS") or {})
     if entry is None:
-        problem = "is not there"
-    elif not isinstance(entry, Mapping) or not isinstance(entry.get("OPTIONS") or {}, Mapping):
+        raise ConfigurationError(f"STORAGES has no alias '{alias}'. {_known_aliases(known)}")
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("OPTIONS") or {}, Mapping):
         problem = "is not a dictionary whose OPTIONS are one"
     else:
         problem = f"is {_class_name(entry.get('BACKEND'))} without any MINIO_* option"
@@ -360,9 +360,13 @@ def _options_of_alias(alias: str, backend: str = "", *, may_be_empty: bool) -> M
                 f"{problem}, but {backend}(...) takes its server from there. Give the bucket an alias of its own in "
                 'STORAGES and use storages["alias"], which tests can replace'
             )
+    raise ConfigurationError(f"STORAGES['{alias}'] {problem}. {_known_aliases(known)}")
+
+
+def _known_aliases(known: Iterable[str]) -> str:
+    """The MinIO storages that there are, for errors, and where settings of 3.x belong."""
     listed = ", ".join(f"'{name}'" for name in known) or "none"
-    hint = f" {settings_of_version_3()}" if settings_of_version_3() else ""
-    raise ConfigurationError(f"STORAGES['{alias}'] {problem}. MinIO storages in STORAGES: {listed}.{hint}")
+    return f"MinIO storages in STORAGES: {listed}. {settings_of_version_3()}".rstrip()
 
 
 def _class_name(backend: object) -> str:

@@ -81,8 +81,8 @@ def endpoint(value: object) -> str:
     if "/" in value:
         bare = re.sub(r"^[^/]*//", "", value).rpartition("@")[2]  # a password can hold a slash
         raise WrongValueError(
-            f"host[:port] without scheme and path: write '{re.split('[/?#]', bare)[0]}' and set the _USE_HTTPS "
-            "option beside it"
+            f"host[:port] without scheme and path: write '{re.split('[/?#]', bare)[0]}' and set "
+            "MINIO_USE_HTTPS (for an external endpoint MINIO_EXTERNAL_ENDPOINT_USE_HTTPS)"
         )
     found = _PORT.search(value)
     host = value[: found.start()] if found else value

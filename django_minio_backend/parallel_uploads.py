@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from . import uploads
 from .errors import CollectingError
 from .options import MEBIBYTE
+from .refusals import explained_in_sentence
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ class ParallelUploads:
         self._progress(self._done, self._done + len(self._under_way))
 
     def _failure(self, name: str, error: Exception) -> CollectingError:
+        reason = explained_in_sentence(error, self._options, needed="s3:PutObject")
         return CollectingError(
-            f"'{name}' could not be uploaded to {self._where}: {error}. "
+            f"'{name}' could not be uploaded to {self._where}: {reason}. "
             f"{self._done} other files were; run collectstatic again for the rest."
         )
 

@@ -90,6 +90,11 @@ def explained(error: Exception, options: StorageOptions, *, needed: str = "") ->
     return f"{told} ({getattr(error, 'code', '')})" if told else reason_of(error)
 
 
+def explained_in_sentence(error: Exception, options: StorageOptions, *, needed: str = "") -> str:
+    """The same, to stand before a full stop: some errors end with one of their own."""
+    return explained(error, options, needed=needed).rstrip(".")
+
+
 def _wrong_region(error: Exception, options: StorageOptions) -> str:
     region = server_region(error)
     wanted = f"set MINIO_REGION to '{region}'" if region else "set MINIO_REGION to the server's region"

@@ -26,5 +26,5 @@ def get_storages_setting(name: str, storage: str = "default", default: Any = Non
     entry = settings.STORAGES.get(storage)
     if entry is None:
         listed = ", ".join(f"'{alias}'" for alias in settings.STORAGES) or "none"
-        raise ConfigurationError(f"STORAGES['{storage}'] is not there. Storages in STORAGES: {listed}.")
+        raise ConfigurationError(f"STORAGES has no alias '{storage}'. Storages in STORAGES: {listed}.")
     return (entry.get("OPTIONS") or {}).get(name, default)

@@ -29,7 +29,7 @@ ON_START: dict[str, Any] = {"MINIO_CONSISTENCY_CHECK_ON_START": True}
 TEN_MISTAKES = [
     (
         "STORAGES['default']: MINIO_ENDPOINT is 'https://minio.test/', but must be host[:port] without scheme and "
-        "path: write 'minio.test' and set the _USE_HTTPS option beside it."
+        "path: write 'minio.test' and set MINIO_USE_HTTPS (for an external endpoint MINIO_EXTERNAL_ENDPOINT_USE_HTTPS)."
     ),
     "STORAGES['default']: MINIO_SECRETKEY is not an option; did you mean MINIO_SECRET_KEY?",
     "STORAGES['default']: MINIO_SECRET_KEY is missing; set both keys, or MINIO_CREDENTIALS instead.",

@@ -232,6 +232,17 @@ def test_a_refused_listing_or_deletion_fails_the_command(method: str, server: Se
             collect("--clear")
 
 
+@pytest.mark.needs("signatures")
+@pytest.mark.usefixtures("folder")
+def test_wrong_keys_are_reported_with_what_to_correct(static_storage: Using) -> None:
+    with (
+        static_storage(MINIO_SECRET_KEY="wrong-secret"),
+        pytest.raises(CommandError, match=r"^The bucket .* cannot be listed: .*MINIO_SECRET_KEY does not fit") as told,
+    ):
+        collect()
+    assert "wrong-secret" not in str(told.value)
+
+
 LISTING = """<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated>{}
 </ListBucketResult>"""
 LISTED = """<Contents><Key>{}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>
@@ -268,7 +279,7 @@ def test_a_missing_bucket_is_told_or_made(bucket_name: Callable[[], str], sdk: M
     for arguments in ((), ("--dry-run",)):
         with (
             static_storage(MINIO_STATIC_FILES_BUCKET=name),
-            pytest.raises(CommandError, match=rf"bucket '{name}' .* is not there.*initialize_buckets"),
+            pytest.raises(CommandError, match=rf"The bucket '{name}' .* does not exist.*initialize_buckets"),
         ):
             collect(*arguments)
     with static_storage(MINIO_STATIC_FILES_BUCKET=name, MINIO_BUCKET_CHECK_ON_SAVE=True):
@@ -284,7 +295,10 @@ def test_a_missing_bucket_that_cannot_be_made_is_told(
     options = {"MINIO_STATIC_FILES_BUCKET": name, "MINIO_BUCKET_CHECK_ON_SAVE": True}
     with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint, **options):
         meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "PUT" else None
-        with pytest.raises(CommandError, match=rf"bucket '{name}' .* is not there, and cannot be made: .*AccessDenied"):
+        with pytest.raises(
+            CommandError,
+            match=rf"bucket '{name}' .* does not exist and cannot be created: .*s3:CreateBucket.*AccessDenied",
+        ):
             collect()
 
 

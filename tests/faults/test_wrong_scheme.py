@@ -99,6 +99,7 @@ def test_commands_tell_of_https_on_a_port_for_http(
     with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
         call_command(*command)
     assert "does not speak https. Set MINIO_USE_HTTPS to False" in str(told.value)
+    assert ".." not in str(told.value)
 
 
 @pytest.mark.parametrize("words", WORDS)

@@ -58,6 +58,22 @@ def test_storages_of_others_are_none_of_ours() -> None:
         assert minio_storages() == {}
 
 
+def test_options_of_another_library_alone_are_reported_with_what_to_write() -> None:
+    options = {"access_key": "key", "secret_key": "hush", "endpoint_url": "http://minio.test", "default_acl": None}
+    with storages_set(default=entry(options)):
+        found = problems()
+    assert "STORAGES['default']: access_key is not an option; write MINIO_ACCESS_KEY." in found
+    assert "STORAGES['default']: secret_key is not an option; write MINIO_SECRET_KEY." in found
+    assert any("endpoint_url is not an option; write MINIO_ENDPOINT" in problem for problem in found)
+    assert "hush" not in "".join(found)
+
+
+def test_incomplete_names_alone_are_reported_by_name() -> None:
+    with storages_set(default=entry({"ENDPOINT": "minio.test"})):
+        found = problems()
+    assert "STORAGES['default']: ENDPOINT is not an option; did you mean MINIO_ENDPOINT?" in found
+
+
 def test_problems_of_several_aliases_are_told_together() -> None:
     with storages_set(
         default=entry(made_up(MINIO_ENDPOINT="https://minio.test")),

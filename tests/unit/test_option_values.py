@@ -182,7 +182,7 @@ def test_no_part_of_a_password_in_an_address_is_told_whatever_is_in_it(name: str
     ],
 )
 def test_a_url_as_an_endpoint_is_told_what_to_write_instead(url: str, written: str) -> None:
-    with pytest.raises(WrongValueError, match=f"write '{written}' and set the _USE_HTTPS option"):
+    with pytest.raises(WrongValueError, match=f"write '{written}' and set MINIO_USE_HTTPS"):
         values.endpoint(url)
 
 

@@ -48,7 +48,7 @@ def test_a_storage_without_options_has_the_defaults() -> None:
 def test_a_storage_that_is_not_there_is_told_with_those_that_are() -> None:
     with (
         storages_set(default=entry(made_up())),
-        pytest.raises(ConfigurationError, match=r"STORAGES\['media'\] is not there.*'staticfiles', 'default'"),
+        pytest.raises(ConfigurationError, match=r"STORAGES has no alias 'media'.*'staticfiles', 'default'"),
     ):
         get_storages_setting("MINIO_REGION", "media")
 

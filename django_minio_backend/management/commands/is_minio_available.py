@@ -43,7 +43,7 @@ class Command(EscapedOutput):
             elif not silenced:
                 self.print_line(f"'{alias}': {told}", self.style.SUCCESS)
         if wrong:
-            raise command_error("Not in order:" if deep else "Not available:", *wrong)
+            raise command_error("Problems found:" if deep else "Not available:", *wrong)
 
 
 def _answers(found: Mapping[str, MinioBackend]) -> Iterator[tuple[str, bool, str]]:
