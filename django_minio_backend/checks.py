@@ -115,10 +115,14 @@ def well_known_credentials(**_: Any) -> Iterator[CheckMessage]:
 @register(TAG, Tags.security, deploy=True)
 def unverified_certificates(**_: Any) -> Iterator[CheckMessage]:
     """minio.W009: a connection pool of the project's own does not verify who answers."""
+    from .guarded_pool import pools_of  # here, so that Django's start does not import urllib3
+
     for alias, storage in minio_storages().items():
         options = storage.options
-        pools = [("MINIO_HTTP_CLIENT", options.http_client)] if options.use_https else []
-        pools += [("MINIO_CREDENTIALS", pool) for pool in _pools_of(options.credentials)]
+        pools: list[tuple[str, PoolManager | None]] = (
+            [("MINIO_HTTP_CLIENT", options.http_client)] if options.use_https else []
+        )
+        pools += [("MINIO_CREDENTIALS", pool) for pool in pools_of(options.credentials)]
         for name, pool in pools:
             for reason in _unverified(pool):
                 yield Warning(
@@ -234,15 +238,6 @@ def settings_of_3(**_: Any) -> Iterator[CheckMessage]:
 def _caches_urls(storage: MinioBackend) -> bool:
     """Whether presigned URLs are cached; addresses of static files are not presigned."""
     return storage.url_caching_enabled and not isinstance(storage, MinioBackendStatic)
-
-
-def _pools_of(provider: object) -> list[PoolManager]:
-    """Connection pools inside a provider of credentials, and inside of those that it chains."""
-    import urllib3  # here, so that Django's start does not import it
-
-    own = getattr(provider, "_http_client", None)
-    chained = [pool for inner in getattr(provider, "_providers", None) or () for pool in _pools_of(inner)]
-    return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained
 
 
 def _unverified(pool: PoolManager | None) -> Iterator[str]:

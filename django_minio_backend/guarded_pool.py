@@ -178,6 +178,13 @@ def guarded(pool: PoolManager) -> GuardedPool:
     return pool if isinstance(pool, GuardedPool) else GuardedPool(pool)
 
 
+def pools_of(provider: object) -> list[urllib3.PoolManager]:
+    """Connection pools inside a provider of credentials, and inside of those that it chains."""
+    own = getattr(provider, "_http_client", None)
+    chained = [pool for inner in getattr(provider, "_providers", None) or () for pool in pools_of(inner)]
+    return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained
+
+
 def guard_provider(provider: object) -> None:
     """Guard the pools by which a provider of credentials, and those that it chains, exchange secrets for keys."""
     pool = getattr(provider, "_http_client", None)

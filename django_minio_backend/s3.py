@@ -37,6 +37,7 @@ from .failures import (
     status_of,
     was_repeated,
 )
+from .guarded_pool import pools_of
 from .heads import check_head, cut_short, etag_of, http_date
 from .secret_values import hidden_headers
 
@@ -62,13 +63,6 @@ def renew_all_clients() -> None:
     """Give every client of this process fresh connections if it is a forked child."""
     for client in list(_all_clients):
         client.renew_after_fork()
-
-
-def _pools_of(provider: object) -> list[PoolManager]:
-    """Connection pools inside a provider of credentials, and inside of those that it chains."""
-    own = getattr(provider, "_http_client", None)
-    chained = [pool for inner in getattr(provider, "_providers", None) or () for pool in _pools_of(inner)]
-    return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained
 
 
 class S3Client:
@@ -106,7 +100,7 @@ class S3Client:
         """
         if self._process == os.getpid():
             return
-        for http in (self._http, *_pools_of(self._sdk._provider)):  # noqa: SLF001 - no public way
+        for http in (self._http, *pools_of(self._sdk._provider)):  # noqa: SLF001 - no public way
             _parents_pools.append(http.pools)
             http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
         self._process = os.getpid()  # last: no other thread takes the client for renewed before it is

@@ -12,8 +12,8 @@ import pytest
 import urllib3
 from minio.credentials.providers import AssumeRoleProvider, ChainedProvider
 
+from django_minio_backend.guarded_pool import pools_of
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3 import _pools_of
 from tests.support.scripts import WITH_STORAGE
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_pools_inside_of_providers_are_found_however_deep_they_are() -> None:
     role = AssumeRoleProvider(
         sts_endpoint="http://127.0.0.1:1", access_key="key", secret_key="secret", http_client=inner
     )
-    assert _pools_of(ChainedProvider([ChainedProvider([role])])) == [inner]
+    assert pools_of(ChainedProvider([ChainedProvider([role])])) == [inner]
 
 
 def test_a_client_keeps_its_connections_where_nothing_has_forked(minio_options: dict[str, Any]) -> None:
