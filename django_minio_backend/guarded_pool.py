@@ -121,7 +121,8 @@ class GuardedPool(urllib3.PoolManager):
     def _send(self, method: str, url: str, request: dict[str, Any]) -> BaseHTTPResponse:
         is_streamed = not request.get("preload_content", True)
         request = {**request, **self._always, "preload_content": False}
-        request["retries"] = _bounded(request.get("retries"), self.pool.connection_pool_kw.get("retries"))
+        if request.get("retries") is not False:
+            request["retries"] = _bounded(request.get("retries"), self.pool.connection_pool_kw.get("retries"))
         try:
             while True:
                 response = self.pool.urlopen(method, url, redirect=False, **request)
