@@ -62,7 +62,8 @@ class _Sdk(Minio):
         except S3Error as error:
             if not is_missing_bucket(error):
                 raise
-            bucket = str(error.bucket_name or request.get("bucket_name", ""))
+            given = request.get("bucket_name") or next(iter(args[1:2]), "")  # the SDK passes it either way
+            bucket = str(error.bucket_name or given)
             aliases = [f"STORAGES['{alias}']" for alias, options in self._users.items() if bucket in options.buckets]
             used_by = f" ({', '.join(aliases)})" if aliases else ""
             scheme = "https" if self._base_url.is_https else "http"

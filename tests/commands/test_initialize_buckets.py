@@ -624,6 +624,7 @@ def test_a_field_whose_storage_cannot_be_made_is_a_failure_and_the_others_are_do
     assert sdk.bucket_exists(bucket_name=name)
 
 
+@pytest.mark.needs("stored-policies")  # the site has public buckets
 @pytest.mark.usefixtures("site")
 def test_storages_of_other_settings_do_not_count(run: Run) -> None:
     """As in a test that overrides STORAGES: the fields' storages were made of those before."""
