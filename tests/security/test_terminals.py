@@ -279,6 +279,7 @@ class TestOtherCommands:
 class TestLogs:
     """Whatever a handler does with them."""
 
+    @pytest.mark.needs("line-breaks")
     def test_an_upload_that_cannot_be_aborted(
         self, hostile: Meddler, hostile_options: dict[str, Any], caplog: pytest.LogCaptureFixture
     ) -> None:
