@@ -15,7 +15,8 @@ from .other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NOT_THE_USERS = (__package__, "django", "builtins")
+_PACKAGE = __name__.partition(".")[0]
+_NOT_THE_USERS = (_PACKAGE, "django", "builtins")
 _MAY_BE_FUNCTIONS = {"MINIO_OBJECT_HEADERS": ("name",), "MINIO_CREDENTIALS": ()}  # with what they are called
 
 
@@ -133,7 +134,7 @@ def backend_class(entry: Mapping[str, Any]) -> type | None:
             backend = import_string(backend)
         except ImportError:
             return None
-    is_ours = inspect.isclass(backend) and any(_package_of(base) == __package__ for base in backend.__mro__)
+    is_ours = inspect.isclass(backend) and any(_package_of(base) == _PACKAGE for base in backend.__mro__)
     return cast("type", backend) if is_ours else None
 
 
