@@ -12,7 +12,7 @@ from urllib3.util.ssl_match_hostname import CertificateError as HostnameError
 
 from .certificate_errors import CertificateError, NotHttpsError
 from .errors import ConfigurationError
-from .request_words import origin
+from .redaction.request_description import origin
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager

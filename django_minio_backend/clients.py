@@ -19,10 +19,10 @@ from .credentials import provider_for
 from .echoes import Secrets
 from .errors import ConfigurationError
 from .failures import is_missing_bucket, missing_bucket, status_of
-from .frame_locals import LocalsForgotten
 from .guarded_pool import BoundedRetry, GuardedPool, guard_provider
+from .redaction.frame_locals import LocalsForgotten
+from .redaction.secret_values import carries_customer_key
 from .s3 import S3Client, renew_all_clients
-from .secret_values import carries_customer_key
 from .whole_heads import require_whole_heads
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from .option_reading import (
     without_secrets,
 )
 from .options import DEFAULT_MEDIA_FILES_BUCKET, DEFAULT_STATIC_FILES_BUCKET, FIELDS, OPTION_NAMES, StorageOptions
-from .secret_values import has_secret
+from .redaction.secret_values import has_secret
 from .subclassing import has_own_init, is_callable_with, names_of_arguments, takes
 
 if TYPE_CHECKING:

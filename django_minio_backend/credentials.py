@@ -12,9 +12,9 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider
 
 from .errors import ConfigurationError
-from .frame_locals import LocalsForgotten, forget_locals
 from .option_values import WrongValueError, secret_text, session_token
-from .secret_values import HIDDEN, SecretText
+from .redaction.frame_locals import LocalsForgotten, forget_locals
+from .redaction.secret_values import HIDDEN, SecretText
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -18,8 +18,8 @@ from urllib3.exceptions import TimeoutError as SilenceError
 from .certificates import certificate_error
 from .echoes import Secrets
 from .errors import BadResponseError
+from .redaction.request_description import https_is_wanted, https_wanted, printable, request_line
 from .redirects import is_redirect, redirect_error
-from .request_words import https_is_wanted, https_wanted, printable, request_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

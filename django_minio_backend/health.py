@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from .deadlines import within
 from .errors import BadResponseError
 from .object_urls import base_url
+from .redaction.request_description import https_is_wanted, https_wanted, reason_of
 from .redirects import is_redirect, redirect_error
-from .request_words import https_is_wanted, https_wanted, reason_of
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

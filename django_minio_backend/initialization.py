@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import buckets, trials
 from .configured import wanted_by_account
 from .errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
-from .escaping import escape_control_characters
+from .redaction.escaping import escape_control_characters
 from .references import file_fields
 from .refusals import explained
 from .storage import MinioBackend

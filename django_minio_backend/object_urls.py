@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from . import response_headers
-from .escaping import get_logger
 from .option_values import MAX_EXPIRY
+from .redaction.escaping import get_logger
 from .signing import Presigner, life_of, signed_at
 from .url_cache import GONE, Pause, UrlCache
 

@@ -15,7 +15,15 @@ from .errors import ConfigurationError, PrivatePublicMixedError
 from .option_values import WrongValueError, without_default_port
 from .options import FIELDS, NAMES_BY_LOWER_CASE, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
 from .other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
-from .secret_values import HIDDEN, SecretText, carries_customer_key, has_secret, hidden, hidden_passwords, shown
+from .redaction.secret_values import (
+    HIDDEN,
+    SecretText,
+    carries_customer_key,
+    has_secret,
+    hidden,
+    hidden_passwords,
+    shown,
+)
 from .subclassing import (
     ClassOptions,
     backend_among,

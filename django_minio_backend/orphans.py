@@ -9,7 +9,7 @@ from django.db import Error as DatabaseProblem
 
 from . import bulk
 from .errors import CleaningError
-from .escaping import get_logger
+from .redaction.escaping import get_logger
 from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:

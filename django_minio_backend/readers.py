@@ -13,7 +13,7 @@ from .errors import BadResponseError, ObjectChangedError
 from .guarded_pool import discard, drain
 from .heads import range_of
 from .options import MEBIBYTE
-from .request_words import printable
+from .redaction.request_description import printable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from .errors import RedirectError
-from .request_words import origin, printable, request_line
+from .redaction.request_description import origin, printable, request_line
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

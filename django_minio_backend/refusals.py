@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .request_words import reason_of
+from .redaction.request_description import reason_of
 
 if TYPE_CHECKING:
     from .options import StorageOptions

@@ -25,7 +25,6 @@ from .errors import (
     ObjectChangedError,
     ObjectExistsError,
 )
-from .escaping import get_logger
 from .failures import (
     FAILURES,
     HTTP_CONFLICT,
@@ -39,7 +38,8 @@ from .failures import (
 )
 from .guarded_pool import pools_of
 from .heads import check_head, cut_short, etag_of, http_date
-from .secret_values import hidden_headers
+from .redaction.escaping import get_logger
+from .redaction.secret_values import hidden_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

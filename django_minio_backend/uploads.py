@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import checksums
 from .errors import ConditionNotSupportedError, ObjectExistsError
-from .escaping import get_logger
 from .option_values import MIN_PART_SIZE
 from .options import MEBIBYTE
+from .redaction.escaping import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 
-from .escaping import get_logger
+from .redaction.escaping import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
-from django_minio_backend.escaping import escape_control_characters
 from django_minio_backend.progress import INTERVAL
+from django_minio_backend.redaction.escaping import escape_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_minio_backend.errors import BucketsNotReadyError
-from django_minio_backend.escaping import escape_control_characters
 from django_minio_backend.initialization import initialize
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.redaction.escaping import escape_control_characters
 from tests.app.models import Document
 from tests.support.meddler import Answer, meddling
 from tests.support.settings import STATIC_BACKEND, entry, storages_set

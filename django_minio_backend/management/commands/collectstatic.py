@@ -11,9 +11,9 @@ from django.contrib.staticfiles.management.commands import collectstatic
 from django.core.management.base import CommandError
 
 from django_minio_backend.errors import CollectingError
-from django_minio_backend.escaping import escape_control_characters
 from django_minio_backend.management.escaped_output import command_error
 from django_minio_backend.progress import Progress
+from django_minio_backend.redaction.escaping import escape_control_characters
 from django_minio_backend.static import MinioBackendStatic
 
 if TYPE_CHECKING:

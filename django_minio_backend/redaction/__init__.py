@@ -1,0 +1,1 @@
+"""What keeps secrets and control characters out of errors, logs and tracebacks."""
