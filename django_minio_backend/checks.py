@@ -115,7 +115,7 @@ def well_known_credentials(**_: Any) -> Iterator[CheckMessage]:
 @register(TAG, Tags.security, deploy=True)
 def unverified_certificates(**_: Any) -> Iterator[CheckMessage]:
     """minio.W009: a connection pool of the project's own does not verify who answers."""
-    from .guarded_pool import pools_of  # here, so that Django's start does not import urllib3
+    from .transport.pool import pools_of  # here, so that Django's start does not import urllib3
 
     for alias, storage in minio_storages().items():
         options = storage.options

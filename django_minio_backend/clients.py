@@ -14,16 +14,16 @@ from django.core.signals import setting_changed
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error
 
-from .certificates import failure_of, trusted_authorities
 from .credentials import provider_for
-from .echoes import Secrets
 from .errors import ConfigurationError
 from .failures import is_missing_bucket, missing_bucket, status_of
-from .guarded_pool import BoundedRetry, GuardedPool, guard_provider
 from .redaction.frame_locals import LocalsForgotten
 from .redaction.secret_values import carries_customer_key
 from .s3 import S3Client, renew_all_clients
-from .whole_heads import require_whole_heads
+from .transport.certificates import failure_of, trusted_authorities
+from .transport.echoed_secrets import Secrets
+from .transport.pool import BoundedRetry, GuardedPool, guard_provider
+from .transport.strict_headers import require_whole_heads
 
 if TYPE_CHECKING:
     from minio.credentials.providers import Provider

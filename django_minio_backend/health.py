@@ -9,7 +9,7 @@ from .deadlines import within
 from .errors import BadResponseError
 from .object_urls import base_url
 from .redaction.request_description import https_is_wanted, https_wanted, reason_of
-from .redirects import is_redirect, redirect_error
+from .transport.redirects import is_redirect, redirect_error
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -102,7 +102,7 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
 
 
 def _get(client: S3Client, url: str, until: float) -> BaseHTTPResponse:
-    from .guarded_pool import ask
+    from .transport.pool import ask
 
     try:
         return within(until - time.monotonic(), lambda: ask(client.http, url, seconds=TIMEOUT, until=until))

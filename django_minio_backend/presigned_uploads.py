@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Literal
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
-from . import headers, names
+from . import names
 from .option_values import MAX_PART_SIZE
 from .signing import ALGORITHM, Moment, Presigner, life_of
+from .transport import headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,10 +10,10 @@ import urllib3
 
 from .certificate_errors import CertificateError, NotHttpsError
 from .errors import BadResponseError, ObjectChangedError
-from .guarded_pool import discard, drain
 from .heads import range_of
 from .options import MEBIBYTE
 from .redaction.request_description import printable
+from .transport.pool import discard, drain
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

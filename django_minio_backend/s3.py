@@ -36,10 +36,10 @@ from .failures import (
     status_of,
     was_repeated,
 )
-from .guarded_pool import pools_of
 from .heads import check_head, cut_short, etag_of, http_date
 from .redaction.escaping import get_logger
 from .redaction.secret_values import hidden_headers
+from .transport.pool import pools_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from . import compression, headers, names
+from . import compression, names
 from .configured_storage import DefaultAlias
 from .current_run import collection_of
 from .option_reading import hidden_options
 from .options import DEFAULT_STATIC_FILES_BUCKET
 from .quoting import quoted_path
 from .storage import MinioBackend
+from .transport import headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

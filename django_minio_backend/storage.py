@@ -13,12 +13,13 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import files, headers, names, object_urls, uploads, writers
+from . import files, names, object_urls, uploads, writers
 from .addressed_storage import AddressedStorage
 from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .health import MinioServerStatus, server_status
 from .saving import BoundedAvailability, save_under_a_free_name, saving_of
+from .transport import headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

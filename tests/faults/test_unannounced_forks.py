@@ -12,8 +12,8 @@ import pytest
 import urllib3
 from minio.credentials.providers import AssumeRoleProvider, ChainedProvider
 
-from django_minio_backend.guarded_pool import pools_of
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.transport.pool import pools_of
 from tests.support.scripts import WITH_STORAGE
 
 if TYPE_CHECKING:

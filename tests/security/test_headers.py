@@ -157,7 +157,7 @@ def test_no_download_is_named_with_a_way_to_another_folder(
 
 
 LONG = """
-from django_minio_backend.headers import HeaderError, checked_value, content_disposition
+from django_minio_backend.transport.headers import HeaderError, checked_value, content_disposition
 for filling in (" ", '"', "\\\\", ";", "=", "\\xfc ", '\\\\"', "..", "/"):
     for pattern in ("inline; filename={}\\xfc", 'inline; filename="{}', "{}inline; filename=\\xfc", "inline{}"):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_minio_backend import headers
+from django_minio_backend.transport import headers
 
 
 def test_later_headers_win_whatever_the_case_of_their_names() -> None:

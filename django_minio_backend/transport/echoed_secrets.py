@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from urllib3.exceptions import MaxRetryError
 
-from .redaction.secret_values import SECRET_HEADER, SecretText
+from ..redaction.secret_values import SECRET_HEADER, SecretText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

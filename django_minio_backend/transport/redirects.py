@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from .errors import RedirectError
-from .redaction.request_description import origin, printable, request_line
+from ..errors import RedirectError
+from ..redaction.request_description import origin, printable, request_line
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

@@ -15,10 +15,10 @@ import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as SilenceError
 
+from ..errors import BadResponseError
+from ..redaction.request_description import https_is_wanted, https_wanted, printable, request_line
 from .certificates import certificate_error
-from .echoes import Secrets
-from .errors import BadResponseError
-from .redaction.request_description import https_is_wanted, https_wanted, printable, request_line
+from .echoed_secrets import Secrets
 from .redirects import is_redirect, redirect_error
 
 if TYPE_CHECKING:

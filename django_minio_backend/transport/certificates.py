@@ -10,9 +10,9 @@ import certifi
 from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
 from urllib3.util.ssl_match_hostname import CertificateError as HostnameError
 
-from .certificate_errors import CertificateError, NotHttpsError
-from .errors import ConfigurationError
-from .redaction.request_description import origin
+from ..certificate_errors import CertificateError, NotHttpsError
+from ..errors import ConfigurationError
+from ..redaction.request_description import origin
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
