@@ -17,8 +17,8 @@ from django.conf import settings
 from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
 
 from .configured import minio_storages
-from .option_reading import settings_of_version_3
-from .options import FIELDS, OPTION_NAMES
+from .options.fields import FIELDS, OPTION_NAMES
+from .options.resolution import settings_of_version_3
 from .static import MinioBackendStatic
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from minio.credentials.providers import Provider
     from urllib3 import BaseHTTPResponse, PoolManager
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte

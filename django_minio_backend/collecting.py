@@ -11,7 +11,7 @@ from .compression import Compressed
 from .current_run import open_collection
 from .errors import CollectingError
 from .folders import Folders
-from .option_values import MIN_PART_SIZE
+from .options.validators import MIN_PART_SIZE
 from .parallel_uploads import Job, ParallelUploads
 from .refusals import explained_in_sentence
 from .sources import Source

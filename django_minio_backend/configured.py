@@ -12,7 +12,8 @@ from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
 from .object_urls import base_url
-from .option_reading import (
+from .options.fields import OPTION_NAMES
+from .options.resolution import (
     class_options_of,
     hidden_options,
     in_known_case,
@@ -21,16 +22,15 @@ from .option_reading import (
     settings_of_version_3,
     without_values,
 )
-from .options import OPTION_NAMES
+from .options.subclassing import has_own_init
 from .static import MinioBackendStatic
 from .storage import MinioBackend
-from .subclassing import has_own_init
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .buckets import WantedBucket
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
     from .s3 import S3Client
 
 

@@ -10,7 +10,14 @@ from django.utils.functional import cached_property
 
 from . import object_urls
 from .errors import ConfigurationError
-from .option_reading import (
+from .options.fields import (
+    DEFAULT_MEDIA_FILES_BUCKET,
+    DEFAULT_STATIC_FILES_BUCKET,
+    FIELDS,
+    OPTION_NAMES,
+    StorageOptions,
+)
+from .options.resolution import (
     class_options_of,
     differs,
     hidden_arguments,
@@ -20,9 +27,8 @@ from .option_reading import (
     options_of_call,
     without_secrets,
 )
-from .options import DEFAULT_MEDIA_FILES_BUCKET, DEFAULT_STATIC_FILES_BUCKET, FIELDS, OPTION_NAMES, StorageOptions
+from .options.subclassing import has_own_init, is_callable_with, names_of_arguments, takes
 from .redaction.secret_values import has_secret
-from .subclassing import has_own_init, is_callable_with, names_of_arguments, takes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

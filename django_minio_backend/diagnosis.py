@@ -18,7 +18,7 @@ from .refusals import Cause, cause_of, explained
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
     from .s3 import S3Client
     from .storage import MinioBackend
 

@@ -14,7 +14,7 @@ from .transport.redirects import is_redirect, redirect_error
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
     from .s3 import S3Client
 
 TIMEOUT = 3.0  # seconds, to connect and for each read

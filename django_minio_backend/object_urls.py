@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from . import response_headers
-from .option_values import MAX_EXPIRY
+from .options.validators import MAX_EXPIRY
 from .redaction.escaping import get_logger
 from .signing import Presigner, life_of, signed_at
 from .url_cache import GONE, Pause, UrlCache
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from minio.sse import SseCustomerKey
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
     from .s3 import S3Client
     from .signing import Credentials
 

@@ -10,14 +10,14 @@ from django.core.files.base import ContentFile
 
 from . import uploads
 from .errors import CollectingError
-from .options import MEBIBYTE
+from .options.fields import MEBIBYTE
 from .refusals import explained_in_sentence
 from .sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
     from .s3 import S3Client
 
 WORKERS = 32  # threads, unless the user's connection pool is smaller

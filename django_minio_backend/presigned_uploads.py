@@ -16,7 +16,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
 from . import names
-from .option_values import MAX_PART_SIZE
+from .options.validators import MAX_PART_SIZE
 from .signing import ALGORITHM, Moment, Presigner, life_of
 from .transport import headers
 

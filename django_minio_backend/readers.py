@@ -11,7 +11,7 @@ import urllib3
 from .certificate_errors import CertificateError, NotHttpsError
 from .errors import BadResponseError, ObjectChangedError
 from .heads import range_of
-from .options import MEBIBYTE
+from .options.fields import MEBIBYTE
 from .redaction.request_description import printable
 from .transport.pool import discard, drain
 

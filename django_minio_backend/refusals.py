@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .redaction.request_description import reason_of
 
 if TYPE_CHECKING:
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
 
 _REGION = re.compile(rb"<Region>([A-Za-z0-9_-]+)</Region>")
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from minio.credentials.providers import Provider
     from urllib3 import BaseHTTPResponse, PoolManager
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
 
     Body = bytes | bytearray
 

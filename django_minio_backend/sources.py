@@ -6,7 +6,7 @@ import tempfile
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from .options import MEBIBYTE
+from .options.fields import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

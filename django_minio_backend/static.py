@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from . import compression, names
 from .configured_storage import DefaultAlias
 from .current_run import collection_of
-from .option_reading import hidden_options
-from .options import DEFAULT_STATIC_FILES_BUCKET
+from .options.fields import DEFAULT_STATIC_FILES_BUCKET
+from .options.resolution import hidden_options
 from .quoting import quoted_path
 from .storage import MinioBackend
 from .transport import headers
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from . import uploads
     from .collecting import Collection
     from .files import ObjectFile
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
     from .readers import ObjectReader
 
 

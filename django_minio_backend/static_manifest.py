@@ -16,7 +16,7 @@ from django.utils.functional import SimpleLazyObject
 from . import names
 from .addressed_storage import relative
 from .errors import ConfigurationError
-from .option_reading import hidden_options
+from .options.resolution import hidden_options
 from .static import MinioBackendStatic
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from django.core.files.storage import Storage
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
 
 
 CACHE_FOR_GOOD = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import checksums
 from .errors import ConditionNotSupportedError, ObjectExistsError
-from .option_values import MIN_PART_SIZE
-from .options import MEBIBYTE
+from .options.fields import MEBIBYTE
+from .options.validators import MIN_PART_SIZE
 from .redaction.escaping import get_logger
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from minio.sse import SseCustomerKey
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
     from .s3 import S3Client
     from .sources import Source
 

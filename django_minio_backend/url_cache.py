@@ -14,7 +14,7 @@ from .redaction.escaping import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from .options import StorageOptions
+    from .options.fields import StorageOptions
 
 logger = get_logger(__name__)
 

@@ -11,7 +11,7 @@ import weakref
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
-from .options import MEBIBYTE
+from .options.fields import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

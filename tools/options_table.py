@@ -14,8 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django_minio_backend.option_values import WrongValueError
-from django_minio_backend.options import FIELDS, MEBIBYTE, OTHER_SPELLINGS, REQUIRED
+from django_minio_backend.options.fields import FIELDS, MEBIBYTE, OTHER_SPELLINGS, REQUIRED
+from django_minio_backend.options.validators import WrongValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

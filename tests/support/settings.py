@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.test.utils import override_settings
 
-from django_minio_backend.options import FIELDS, StorageOptions
+from django_minio_backend.options.fields import FIELDS, StorageOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def storages_set(_entries: dict[str, Entry] | None = None, /, **entries: Entry) 
 
 def read(**more: Any) -> StorageOptions:
     """Options of a made-up server with these on top, as a storage gets them."""
-    from django_minio_backend.option_reading import read_options
+    from django_minio_backend.options.resolution import read_options
 
     return read_options(made_up(**more), "default")
 

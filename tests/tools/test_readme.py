@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_minio_backend.options import FIELDS, OPTION_NAMES
+from django_minio_backend.options.fields import FIELDS, OPTION_NAMES
 from tools import options_table
 from tools.check_readme import ReadmeError, blocks
 from tools.options_table import BEGIN, END, MarkersError, replaced, table

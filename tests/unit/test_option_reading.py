@@ -18,7 +18,7 @@ from minio.credentials.providers import StaticProvider
 from django_minio_backend.configured import check_settings
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
-from django_minio_backend.option_reading import read_options
+from django_minio_backend.options.resolution import read_options
 from django_minio_backend.utils import PrivatePublicMixedError
 from tests.support.settings import BACKEND, STATIC_BACKEND, entry, made_up, read, storages_set, value_of
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from minio import Minio
 from minio.credentials.providers import StaticProvider
 
-from django_minio_backend import option_values as values
 from django_minio_backend.errors import ConfigurationError
-from django_minio_backend.option_values import WrongValueError
+from django_minio_backend.options import validators as values
+from django_minio_backend.options.validators import WrongValueError
 from tests.support.settings import read, value_of
 
 MEBIBYTE = 1024 * 1024

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from django_minio_backend.configured import check_settings, minio_storages
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic, MinioManifestStaticStorage
-from django_minio_backend.options import OPTION_NAMES
-from django_minio_backend.other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
+from django_minio_backend.options.fields import OPTION_NAMES
+from django_minio_backend.options.other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
 from django_minio_backend.utils import PrivatePublicMixedError
 from tests.support.settings import SECRET_KEY, entry, made_up, storages_set
 

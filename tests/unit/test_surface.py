@@ -16,7 +16,7 @@ from django.core.management import get_commands
 import django_minio_backend
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
-from django_minio_backend.options import OPTION_NAMES
+from django_minio_backend.options.fields import OPTION_NAMES
 from django_minio_backend.utils import PrivatePublicMixedError
 from tests.support.settings import made_up
 

@@ -11,7 +11,7 @@ from django_minio_backend.configured import minio_storages
 from django_minio_backend.errors import BucketsNotReadyError
 from django_minio_backend.initialization import initialize, storages_of_fields
 from django_minio_backend.management.escaped_output import EscapedOutput
-from django_minio_backend.option_reading import settings_of_version_3
+from django_minio_backend.options.resolution import settings_of_version_3
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

@@ -10,7 +10,7 @@ from django_minio_backend.configured import minio_storages
 from django_minio_backend.deadlines import started
 from django_minio_backend.diagnosis import diagnose_all
 from django_minio_backend.management.escaped_output import EscapedOutput, command_error
-from django_minio_backend.option_reading import settings_of_version_3
+from django_minio_backend.options.resolution import settings_of_version_3
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

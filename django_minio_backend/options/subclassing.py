@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.utils.module_loading import import_string
 
-from .options import OPTION_NAMES, OTHER_SPELLINGS
+from .fields import OPTION_NAMES, OTHER_SPELLINGS
 from .other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
 
 if TYPE_CHECKING:

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 
-from .errors import ConfigurationError, PrivatePublicMixedError
-from .option_values import WrongValueError, without_default_port
-from .options import FIELDS, NAMES_BY_LOWER_CASE, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
-from .other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
-from .redaction.secret_values import (
+from ..errors import ConfigurationError, PrivatePublicMixedError
+from ..redaction.secret_values import (
     HIDDEN,
     SecretText,
     carries_customer_key,
@@ -24,6 +21,8 @@ from .redaction.secret_values import (
     hidden_passwords,
     shown,
 )
+from .fields import FIELDS, NAMES_BY_LOWER_CASE, OPTION_NAMES, OTHER_SPELLINGS, REQUIRED, StorageOptions
+from .other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
 from .subclassing import (
     ClassOptions,
     backend_among,
@@ -33,6 +32,7 @@ from .subclassing import (
     names_of_arguments,
     own_options,
 )
+from .validators import WrongValueError, without_default_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

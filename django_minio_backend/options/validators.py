@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from .transport import headers
+from ..transport import headers
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager

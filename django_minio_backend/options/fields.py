@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from . import option_values as values
+from . import validators as values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
