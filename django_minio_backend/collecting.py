@@ -6,7 +6,7 @@ import dataclasses
 import errno
 from typing import TYPE_CHECKING, Any, Self
 
-from . import bulk, listings, names, parallel_uploads, static_comparison, uploads
+from . import names, parallel_uploads, static_comparison, uploads
 from .compression import Compressed
 from .current_run import open_collection
 from .errors import CollectingError
@@ -14,6 +14,7 @@ from .folders import Folders
 from .options.validators import MIN_PART_SIZE
 from .parallel_uploads import Job, ParallelUploads
 from .refusals import explained_in_sentence
+from .s3 import deletion, listing
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from django.core.files import File
     from django.core.files.storage import Storage
 
-    from .listings import Stored
+    from .s3.listing import Stored
     from .static import MinioBackendStatic
     from .static_comparison import Content
 
@@ -171,13 +172,13 @@ class Collection:
     # How
 
     def _list(self) -> None:
-        from .failures import FAILURES, is_missing_bucket
+        from .s3.errors import FAILURES, is_missing_bucket
 
         storage = self.storage
         prefix = names.folder_prefix("", storage.options.location)
         metadata = storage.options.static_gzip or storage.options.sse is not None  # where ETags may not tell
         try:
-            for entry in listings.everything_below(storage.s3, storage.bucket, prefix, metadata=metadata):
+            for entry in listing.everything_below(storage.s3, storage.bucket, prefix, metadata=metadata):
                 name = entry.key[len(prefix) :]
                 if names.is_clean(name):  # no file of the storage has any other, such as "folder/" or "a//b"
                     self._stored[name] = entry
@@ -195,7 +196,7 @@ class Collection:
         self._names = Folders(self._stored)
 
     def _make_bucket(self) -> None:
-        from .failures import FAILURES
+        from .s3.errors import FAILURES
 
         try:
             self.storage.ensure_bucket()
@@ -246,7 +247,7 @@ class Collection:
 
     def _ask(self, name: str, stored: Stored, content: Content) -> bool:
         """Compare by the metadata of an object, or, where collectstatic has not uploaded it, by size and time."""
-        from .failures import FAILURES
+        from .s3.errors import FAILURES
 
         try:
             found = self.storage.s3.head(self.storage.bucket, self.storage.key(name), self.storage.ssec)
@@ -269,7 +270,7 @@ class Collection:
         return stored.modified.timestamp() >= int(changed.timestamp())
 
     def _delete_doomed(self) -> None:
-        from .failures import FAILURES
+        from .s3.errors import FAILURES
 
         keys = [self.storage.key(name) for name in self._doomed if name in self._stored or name in self._sent]
         self._doomed.clear()
@@ -277,9 +278,9 @@ class Collection:
             return
         try:
             failed: dict[str, str] = {}
-            for start in range(0, len(keys), bulk.BATCH):
-                some = keys[start : start + bulk.BATCH]
-                failed |= bulk.delete(self.storage.s3, self.storage.bucket, some).failed
+            for start in range(0, len(keys), deletion.BATCH):
+                some = keys[start : start + deletion.BATCH]
+                failed |= deletion.delete(self.storage.s3, self.storage.bucket, some).failed
         except FAILURES as error:
             raise CollectingError(
                 f"Files in {self._where()} could not be deleted: {self._reason(error, 's3:DeleteObject')}."

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error as DatabaseProblem
 
-from . import bulk
 from .difference import PROTECTS, Referred
 from .errors import CleaningError
 from .parallel_listing import list_in_parallel
 from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
 from .refusals import explained_in_sentence
+from .s3 import deletion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -90,7 +90,7 @@ class Findings:
     tally: Tally = field(default_factory=Tally)
     orphans: int = 0
     size: int = 0
-    uploads: list[bulk.Unfinished] = field(default_factory=list)
+    uploads: list[deletion.Unfinished] = field(default_factory=list)
     listed_at: dt.datetime | None = None
 
 
@@ -107,7 +107,7 @@ def compare(
         CleaningError: a database or the bucket cannot be read to the end, or the database is the wrong one by the
             look of it.
     """
-    from .failures import FAILURES
+    from .s3.errors import FAILURES
 
     findings = Findings(place, difference)
     comparing = _Comparing(findings, rules, watch)
@@ -168,7 +168,7 @@ class _Comparing:
             list_in_parallel(client, bucket, self._prefixes, self._add_page, workers=self._rules.workers)
             return
         for prefix in self._prefixes:
-            for page in bulk.pages(client, bucket, prefix):
+            for page in deletion.pages(client, bucket, prefix):
                 self._add_page(page)
 
     def list_uploads(self) -> None:
@@ -176,7 +176,7 @@ class _Comparing:
         age = self._rules.unfinished_age
         if age is None or not self._cleaned:
             return
-        for page in bulk.unfinished_uploads(self._place.storage.s3, self._place.bucket):
+        for page in deletion.unfinished_uploads(self._place.storage.s3, self._place.bucket):
             self._findings.uploads += [
                 upload
                 for upload in page.uploads
@@ -185,7 +185,7 @@ class _Comparing:
                 and not _is_young(upload.begun, page.served_at, age)
             ]
 
-    def _add_page(self, page: bulk.Page) -> None:
+    def _add_page(self, page: deletion.Page) -> None:
         rules = self._rules
         young = {one.key for one in page.objects if _is_young(one.modified, page.served_at, rules.min_age)}
         excluded = {one.key for one in page.objects if rules.excludes(one.key)}

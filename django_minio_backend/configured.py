@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .buckets import WantedBucket
     from .options.fields import StorageOptions
-    from .s3 import S3Client
+    from .s3.client import S3Client
 
 
 def check_settings() -> dict[str, StorageOptions]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from minio.sse import SseCustomerKey
     from urllib3 import PoolManager
 
-    from .s3 import S3Client
+    from .s3.client import S3Client
 
 
 class DefaultAlias(str):
@@ -205,14 +205,14 @@ class ConfiguredStorage(RecordedCall):
     @cached_property
     def s3(self) -> S3Client:
         """The client that this package's own modules use."""
-        from .clients import client_for  # here, so that importing the package does not import the SDK
+        from .s3.registry import client_for  # here, so that importing the package does not import the SDK
 
         return client_for(self.options)
 
     @cached_property
     def s3_external(self) -> S3Client:
         """The client that signs URLs."""
-        from .clients import client_for
+        from .s3.registry import client_for
 
         return client_for(self.options, external=True)
 
@@ -229,7 +229,7 @@ class ConfiguredStorage(RecordedCall):
     @cached_property
     def ssec(self) -> SseCustomerKey | None:
         """The key that reading needs as well, where objects are encrypted with one of the customer's (SSE-C)."""
-        from .s3 import customer_key
+        from .s3.client import customer_key
 
         return customer_key(self.options)
 

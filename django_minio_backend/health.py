@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
     from .options.fields import StorageOptions
-    from .s3 import S3Client
+    from .s3.client import S3Client
 
 TIMEOUT = 3.0  # seconds, to connect and for each read
 DEADLINE = 4.0  # seconds for all that is asked

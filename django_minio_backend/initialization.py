@@ -164,7 +164,7 @@ def _tell_of_acl(storage: MinioBackend, plan: BucketPlan, outcome: _Outcome, unr
 
 def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence[str], outcome: _Outcome) -> None:
     """Find out what the server makes of conditional writes, and compare it with the settings that depend on it."""
-    from .failures import FAILURES
+    from .s3.errors import FAILURES
 
     concerned = [one for one in sharing if not one.replace_existing]
     if not concerned:

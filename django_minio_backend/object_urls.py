@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from minio.sse import SseCustomerKey
 
     from .options.fields import StorageOptions
-    from .s3 import S3Client
+    from .s3.client import S3Client
     from .signing import Credentials
 
 logger = get_logger(__name__)
@@ -47,7 +47,7 @@ def bucket_address(options: StorageOptions, bucket: str) -> str:
     """``scheme://host/bucket``, or ``scheme://bucket.host``, at the (external) endpoint, as the SDK would have it."""
     scheme, _, host = base_url(options, external=True).partition("://")
     if _HOST_OF_A_CLOUD.search(host):
-        from .clients import client_for
+        from .s3.registry import client_for
 
         return client_for(options, external=True).address(bucket)
     # A certificate for *.host does not cover the dots of such a name.
@@ -256,7 +256,7 @@ class SignedUrls:
         return {key: etag for key, etag in zip(keys, found, strict=True) if etag}
 
     def _etag(self, key: str) -> str | None:
-        from .failures import FAILURES
+        from .s3.errors import FAILURES
 
         if self._pause:
             return None

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import Error as DatabaseProblem
 
-from . import bulk
 from .errors import CleaningError
 from .redaction.escaping import get_logger
 from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
+from .s3 import deletion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .places import Place
     from .references import FieldInDatabase
 
-BATCH = bulk.BATCH  # keys in one DeleteObjects request
+BATCH = deletion.BATCH  # keys in one DeleteObjects request
 HEADS = 16  # requests at once, where objects are asked for one by one
 
 logger = get_logger(__name__)
@@ -69,7 +69,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
     Raises:
         CleaningError: the database or the server failed; what came before is deleted.
     """
-    from .failures import FAILURES, status_of
+    from .s3.errors import FAILURES, status_of
 
     place = findings.place
     for orphans in findings.difference.orphans(BATCH):
@@ -82,7 +82,11 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
             keys = [key for key in keys if key not in spared]
             if keys and not dry_run:
                 unsure = f", and perhaps some of {len(keys)} more from {keys[0]!r} to {keys[-1]!r}"
-            result = bulk.Deletion(set(keys), {}, 0) if dry_run else bulk.delete(place.storage.s3, place.bucket, keys)
+            result = (
+                deletion.Deletion(set(keys), {}, 0)
+                if dry_run
+                else deletion.delete(place.storage.s3, place.bucket, keys)
+            )
         except (DatabaseProblem, *FAILURES) as error:
             if status_of(error) is not None:  # the server has said no
                 unsure = ""
@@ -96,15 +100,15 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
         yield Batch(outcomes, len(orphans) - len(keys), result.markers)
 
 
-def abort_uploads(findings: Findings) -> Iterator[tuple[bulk.Unfinished, str]]:
+def abort_uploads(findings: Findings) -> Iterator[tuple[deletion.Unfinished, str]]:
     """Abort the unfinished uploads, and yield each with the reason why it is still there, if it is."""
-    from .failures import FAILURES
+    from .s3.errors import FAILURES
 
     place = findings.place
     for upload in findings.uploads:
         problem = ""
         try:
-            bulk.abort(place.storage.s3, place.bucket, upload)
+            deletion.abort(place.storage.s3, place.bucket, upload)
         except FAILURES as error:
             problem = str(error)
             logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)
@@ -178,7 +182,7 @@ def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
 
     Where a save may replace an object, a listed orphan may have become somebody's new upload, whose row is yet to come.
     """
-    from .failures import ObjectNotFound
+    from .s3.errors import ObjectNotFound
 
     place, listed_at = findings.place, findings.listed_at
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .options.fields import StorageOptions
-    from .s3 import S3Client
+    from .s3.client import S3Client
 
 WORKERS = 32  # threads, unless the user's connection pool is smaller
 IN_MEMORY = 64 * MEBIBYTE  # of all files that are on their way
@@ -63,7 +63,7 @@ class ParallelUploads:
 
     def run(self, name: str, target: uploads.Target, source: Source) -> None:
         """Do an upload now: that of a large file, whose parts are sent in parallel."""
-        from .failures import FAILURES
+        from .s3.errors import FAILURES
 
         try:
             uploads.store(self._client, target, source, self._options)
@@ -86,7 +86,7 @@ class ParallelUploads:
         return uploads.store(self._client, job.target, source, self._options)
 
     def _take_in_any(self) -> None:
-        from .failures import FAILURES
+        from .s3.errors import FAILURES
 
         for future in wait(self._under_way, return_when=FIRST_COMPLETED).done:
             job = self._under_way.pop(future)

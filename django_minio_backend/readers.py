@@ -10,9 +10,9 @@ import urllib3
 
 from .certificate_errors import CertificateError, NotHttpsError
 from .errors import BadResponseError, ObjectChangedError
-from .heads import range_of
 from .options.fields import MEBIBYTE
 from .redaction.request_description import printable
+from .s3.response_headers import range_of
 from .transport.pool import discard, drain
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from minio.sse import SseCustomerKey
     from urllib3 import BaseHTTPResponse
 
-    from .s3 import S3Client
+    from .s3.client import S3Client
 
 FIRST_WINDOW = MEBIBYTE // 2  # what the first request asks for
 JUMP_WINDOW = 64 * 1024  # what the first request after a seek asks for

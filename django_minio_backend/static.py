@@ -60,7 +60,7 @@ class MinioBackendStatic(MinioBackend):
 
     def _open(self, name: str, mode: str = "rb", **text: str | None) -> ObjectFile:
         """Open a file; where the bucket is missing so is the file, as a manifest before the first collectstatic is."""
-        from .failures import FAILURES, ObjectNotFound, is_missing_bucket
+        from .s3.errors import FAILURES, ObjectNotFound, is_missing_bucket
 
         collection = collection_of(self)
         if collection is not None and mode == "rb" and (local := collection.open(name)) is not None:
@@ -138,9 +138,9 @@ class MinioBackendStatic(MinioBackend):
             return True
         if not names.clean(name) or names.is_folder(name):  # the bucket itself is not there, or nothing in the folder
             return False
-        from . import listings
+        from .s3 import listing
 
-        return listings.anything_below(self.s3, self.bucket, names.folder_prefix(name, self.options.location))
+        return listing.anything_below(self.s3, self.bucket, names.folder_prefix(name, self.options.location))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; none where there is no such folder."""

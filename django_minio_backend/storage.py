@@ -175,9 +175,9 @@ class MinioBackend(AddressedStorage, BucketStorage):
         if not names.clean(name):
             return self.client.bucket_exists(self.bucket)
         if names.is_folder(name):
-            from . import listings
+            from .s3 import listing
 
-            return listings.anything_below(self.s3, self.bucket, f"{self.key(name)}/")
+            return listing.anything_below(self.s3, self.bucket, f"{self.key(name)}/")
         try:
             self.stat(name)
         except FileNotFoundError:
@@ -192,11 +192,11 @@ class MinioBackend(AddressedStorage, BucketStorage):
         Raises:
             urllib3.exceptions.ProtocolError: the server lists what nobody has asked for, or without an end.
         """
-        from . import listings
+        from .s3 import listing
 
         prefix = names.folder_prefix(path, self.options.location)
         folders, found = [], []
-        for key in listings.directly_below(self.s3, self.bucket, prefix):
+        for key in listing.directly_below(self.s3, self.bucket, prefix):
             name = key[len(prefix) :]
             if not names.is_clean(name.removesuffix("/")):
                 continue
@@ -319,7 +319,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
         return given
 
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> uploads.Target:
-        from .s3 import upload_headers
+        from .s3.client import upload_headers
 
         options = self.options
         key = self.key(name)
@@ -376,12 +376,12 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
     @property
     def _failures(self) -> tuple[type[Exception], ...]:
-        from .failures import FAILURES
+        from .s3.errors import FAILURES
 
         return FAILURES
 
     @staticmethod
     def _bucket_is_missing(error: Exception) -> bool:
-        from .failures import is_missing_bucket
+        from .s3.errors import is_missing_bucket
 
         return is_missing_bucket(error)

@@ -13,7 +13,7 @@ from .errors import ConditionNotSupportedError, ObjectExistsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .s3 import S3Client
+    from .s3.client import S3Client
 
 NAMES = 16  # MinIO with two server pools refuses about half of the second writes: all 16 once in 65,000 probes
 

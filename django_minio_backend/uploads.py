@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from minio.sse import SseCustomerKey
 
     from .options.fields import StorageOptions
-    from .s3 import S3Client
+    from .s3.client import S3Client
     from .sources import Source
 
 logger = get_logger(__name__)
@@ -160,7 +160,7 @@ class Upload:
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
-        from .failures import FAILURES, may_have_worked
+        from .s3.errors import FAILURES, may_have_worked
 
         if self._parts is None:
             only, self._held = self._held or b"", None
@@ -228,7 +228,7 @@ class Upload:
 
 
 def _is_time_out(error: Exception) -> bool:
-    from .failures import is_time_out
+    from .s3.errors import is_time_out
 
     return is_time_out(error)
 

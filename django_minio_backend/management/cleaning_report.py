@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from django.core.management.base import BaseCommand
 
-    from django_minio_backend.bulk import Unfinished
     from django_minio_backend.comparison import Findings, Tally
     from django_minio_backend.orphans import Batch, Missing
     from django_minio_backend.places import Place
     from django_minio_backend.progress import Progress
+    from django_minio_backend.s3.deletion import Unfinished
 
 PROBLEMS = 1_000  # told again in the error at the end
 

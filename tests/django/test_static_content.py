@@ -20,9 +20,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 from minio.sse import SseKMS
 
-from django_minio_backend import compression, listings
+from django_minio_backend import compression
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
+from django_minio_backend.s3 import listing
 from django_minio_backend.static_comparison import RECORD
 from tests import settings as site
 from tests.support.meddler import meddling
@@ -210,9 +211,9 @@ def test_another_zlib_uploads_nothing_again(
             compression, "squeeze", lambda body: gzip.compress(body, compresslevel=1, mtime=0) + gzip.compress(b"")
         )
         if not gives_metadata:  # as every server but MinIO
-            original = listings.everything_below
+            original = listing.everything_below
             monkeypatch.setattr(
-                listings,
+                listing,
                 "everything_below",
                 lambda *arguments, **more: (
                     dataclasses.replace(one, metadata={}) for one in original(*arguments, **more)

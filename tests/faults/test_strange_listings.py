@@ -8,14 +8,14 @@ import pytest
 from minio.error import S3Error
 from urllib3.exceptions import ProtocolError
 
-from django_minio_backend import bulk
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.s3 import deletion
 from tests.support.meddler import Answer, Asked, meddling, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from django_minio_backend.s3 import S3Client
+    from django_minio_backend.s3.client import S3Client
     from tools.servers import Server
 
     Answering = Callable[..., S3Client]
@@ -49,7 +49,7 @@ def listing(*entries: str, root: str = "ListBucketResult", namespace: str = NAME
 
 @pytest.mark.parametrize("namespace", [NAMESPACE, ""])
 def test_namespaces_do_not_matter(answering: Answering, namespace: str) -> None:
-    (page,) = bulk.pages(answering(listing(LAST, ENTRY, namespace=namespace)), "bucket")
+    (page,) = deletion.pages(answering(listing(LAST, ENTRY, namespace=namespace)), "bucket")
     assert [found.key for found in page.objects] == ["a.txt"]
 
 
@@ -59,7 +59,7 @@ def test_namespaces_do_not_matter(answering: Answering, namespace: str) -> None:
 )
 def test_keys_are_decoded_where_the_server_has_encoded_them(answering: Answering, encoding: str, expected: str) -> None:
     entry = ENTRY.replace("a.txt", "a+b%2Bc%25")
-    (page,) = bulk.pages(answering(listing(LAST, encoding, entry)), "bucket")
+    (page,) = deletion.pages(answering(listing(LAST, encoding, entry)), "bucket")
     assert [found.key for found in page.objects] == [expected]
 
 
@@ -83,30 +83,30 @@ def test_keys_are_decoded_where_the_server_has_encoded_them(answering: Answering
 )
 def test_what_is_no_whole_page_is_refused(answering: Answering, body: str, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
-        list(bulk.pages(answering(body), "bucket"))
+        list(deletion.pages(answering(body), "bucket"))
 
 
 def test_a_listing_that_goes_in_circles_is_refused(answering: Answering) -> None:
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>"
     with pytest.raises(ProtocolError, match="do not rise"):
-        list(bulk.pages(answering(listing(more, ENTRY)), "bucket"))
+        list(deletion.pages(answering(listing(more, ENTRY)), "bucket"))
 
 
 def test_a_server_that_passes_the_prefix_over_is_refused(answering: Answering) -> None:
     """Else what lies outside of a storage's folder would be taken for its orphans."""
     with pytest.raises(ProtocolError, match=r"Asked for 'media/' the server listed 'a\.txt'"):
-        list(bulk.pages(answering(listing(LAST, ENTRY)), "bucket", "media/"))
+        list(deletion.pages(answering(listing(LAST, ENTRY)), "bucket", "media/"))
 
 
 @pytest.mark.parametrize("date", ["", "noon", "Sun, 01 Nov 99999 12:00:00 GMT", DATE.replace("GMT", "+99999999")])
 def test_a_server_that_tells_no_time_is_refused(answering: Answering, date: str) -> None:
     with pytest.raises(ProtocolError, match="tells no time"):
-        list(bulk.pages(answering(listing(LAST, ENTRY), date=date), "bucket"))
+        list(deletion.pages(answering(listing(LAST, ENTRY), date=date), "bucket"))
 
 
 @pytest.mark.parametrize("date", [DATE, DATE.replace("GMT", "-0000")])
 def test_a_time_without_a_zone_is_universal_time(answering: Answering, date: str) -> None:
-    (page,) = bulk.pages(answering(listing(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
+    (page,) = deletion.pages(answering(listing(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
     assert page.objects[0].modified == page.served_at
 
 
@@ -115,7 +115,7 @@ def test_pages_of_unfinished_uploads_go_on_where_the_server_says(answering: Answ
     more = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>"
     root = "ListMultipartUploadsResult"
     client = answering(listing(more, upload.format("a", 1), root=root), listing(LAST, upload.format("a", 2), root=root))
-    pages = bulk.unfinished_uploads(client, "bucket")
+    pages = deletion.unfinished_uploads(client, "bucket")
     assert [upload.upload_id for page in pages for upload in page.uploads] == ["1", "2"]
 
 
@@ -123,7 +123,7 @@ def test_pages_of_unfinished_uploads_go_on_where_the_server_says(answering: Answ
 def test_a_listing_of_unfinished_uploads_that_goes_in_circles_is_refused(answering: Answering, marker: str) -> None:
     client = answering(listing("<IsTruncated>true</IsTruncated>", marker, root="ListMultipartUploadsResult"))
     with pytest.raises(ProtocolError, match="does not tell how it goes on"):
-        list(bulk.unfinished_uploads(client, "bucket"))
+        list(deletion.unfinished_uploads(client, "bucket"))
 
 
 def test_what_could_not_be_deleted_has_its_reason(answering: Answering) -> None:
@@ -134,7 +134,7 @@ def test_what_could_not_be_deleted_has_its_reason(answering: Answering) -> None:
             root="DeleteResult",
         )
     )
-    done = bulk.delete(client, "bucket", ["a", "b", "c"])
+    done = deletion.delete(client, "bucket", ["a", "b", "c"])
     assert done.deleted == {"a"}
     assert done.failed == {"b": "AccessDenied It is locked.", "c": "the server does not say that it is deleted"}
     assert done.markers == 1
@@ -144,19 +144,19 @@ def test_what_was_not_asked_for_does_not_count_as_deleted(answering: Answering) 
     told = "<Deleted><Key>{}</Key><DeleteMarker>true</DeleteMarker></Deleted>"
     error = "<Error><Key>x</Key><Code>AccessDenied</Code></Error>"
     body = listing(told.format("a"), told.format("a"), told.format("z"), error, root="DeleteResult")
-    assert bulk.delete(answering(body), "bucket", ["a"]) == bulk.Deletion({"a"}, {}, 1)
+    assert deletion.delete(answering(body), "bucket", ["a"]) == deletion.Deletion({"a"}, {}, 1)
 
 
 def test_a_key_that_is_both_deleted_and_not_counts_as_not(answering: Answering) -> None:
     told = "<Deleted><Key>a</Key></Deleted><Error><Key>a</Key><Code>InternalError</Code></Error>"
-    done = bulk.delete(answering(listing(told, "", root="DeleteResult")), "bucket", ["a"])
+    done = deletion.delete(answering(listing(told, "", root="DeleteResult")), "bucket", ["a"])
     assert done.deleted == set()
     assert done.failed == {"a": "InternalError"}
 
 
 def test_a_deletion_whose_answer_broke_off_is_an_error(answering: Answering) -> None:
     with pytest.raises(ProtocolError, match="broke off"):
-        bulk.delete(answering("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
+        deletion.delete(answering("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
 
 
 def test_an_upload_that_has_ended_meanwhile_is_no_error(server: Server, minio_options: dict[str, Any]) -> None:
@@ -164,16 +164,16 @@ def test_an_upload_that_has_ended_meanwhile_is_no_error(server: Server, minio_op
     with meddling(server) as meddler:
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})
-        (page,) = bulk.unfinished_uploads(storage.s3, storage.bucket)
+        (page,) = deletion.unfinished_uploads(storage.s3, storage.bucket)
         meddler.rule = lambda asked: s3_error(404, "NoSuchUpload") if asked.method == "DELETE" else None
-        bulk.abort(storage.s3, storage.bucket, page.uploads[0])
+        deletion.abort(storage.s3, storage.bucket, page.uploads[0])
 
 
 def test_an_upload_that_cannot_be_aborted_is_an_error(server: Server, minio_options: dict[str, Any]) -> None:
     with meddling(server) as meddler:
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})
-        (page,) = bulk.unfinished_uploads(storage.s3, storage.bucket)
+        (page,) = deletion.unfinished_uploads(storage.s3, storage.bucket)
         meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
         with pytest.raises(S3Error, match="AccessDenied"):
-            bulk.abort(storage.s3, storage.bucket, page.uploads[0])
+            deletion.abort(storage.s3, storage.bucket, page.uploads[0])

@@ -15,9 +15,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from urllib3.exceptions import ProtocolError
 
-from django_minio_backend import bulk, listings
 from django_minio_backend.errors import NoAvailableNameError
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.s3 import deletion, listing
 from tests.support.meddler import Answer, meddling, s3_error
 from tests.support.settings import STATIC_BACKEND, entry, storages_set
 
@@ -201,7 +201,7 @@ class TestListingsEnd:
         tell(liar, lie())
         with pytest.raises(ProtocolError, match=r"do not rise|had no new key"):
             lied_to.listdir("")
-        assert len(liar.asked) <= listings.MAX_PAGES_WITHOUT_PROGRESS
+        assert len(liar.asked) <= listing.MAX_PAGES_WITHOUT_PROGRESS
 
     @pytest.mark.parametrize("lie", ENDLESS)
     def test_collectstatic(
@@ -238,7 +238,7 @@ class TestListingsEnd:
         """As SeaweedFS does."""
         pages = iter([page("media/a/b", token="1"), page("media/a/c", "media/a-", token="2"), page("media/b")])
         tell(liar, lambda _: next(pages))
-        keys = [found.key for one in bulk.pages(lied_to.s3, lied_to.bucket, "media/") for found in one.objects]
+        keys = [found.key for one in deletion.pages(lied_to.s3, lied_to.bucket, "media/") for found in one.objects]
         assert keys == ["media/a/b", "media/a/c", "media/a-", "media/b"]
 
     def test_honest_listings_have_characters_without_a_place_on_some_servers(

@@ -294,7 +294,7 @@ class TestLogs:
             query["uploadId"][0] for asked in hostile.asked if "uploadId" in (query := parse_qs(asked.query))
         )
         storage.s3.abort_upload(storage.bucket, storage.key(f"a {EVIL}"), upload_id)
-        (record,) = (record for record in caplog.records if record.name == "django_minio_backend.s3")
+        (record,) = (record for record in caplog.records if record.name == "django_minio_backend.s3.client")
         assert f"a {SHOWN}" in record.getMessage()
         assert f"No {SHOWN}" in record.getMessage()
         assert not harmful(record.getMessage())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.files.base import ContentFile
 
-from django_minio_backend import bulk
 from django_minio_backend.errors import BadResponseError
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.s3 import deletion
 from tests.support.meddler import Answer, meddling
 from tests.support.memory import peak_memory
 
@@ -46,10 +46,10 @@ PARTS: dict[str, Any] = {
 }
 QUESTIONS: dict[str, tuple[Callable[[MinioBackend], object], str, str]] = {
     "listing": (lambda storage: storage.listdir(""), "GET list-type", "ListBucketResult"),
-    "cleaning": (lambda storage: list(bulk.pages(storage.s3, storage.bucket)), "GET list-type", "ListBucketResult"),
-    "deletion": (lambda storage: bulk.delete(storage.s3, storage.bucket, ["a"]), "POST delete", "DeleteResult"),
+    "cleaning": (lambda storage: list(deletion.pages(storage.s3, storage.bucket)), "GET list-type", "ListBucketResult"),
+    "deletion": (lambda storage: deletion.delete(storage.s3, storage.bucket, ["a"]), "POST delete", "DeleteResult"),
     "unfinished-uploads": (
-        lambda storage: list(bulk.unfinished_uploads(storage.s3, storage.bucket)),
+        lambda storage: list(deletion.unfinished_uploads(storage.s3, storage.bucket)),
         "GET uploads",
         "ListMultipartUploadsResult",
     ),
@@ -84,7 +84,7 @@ def test_a_document_type_is_refused_wherever_xml_is_expected(
 SCRIPT = """
 import os
 from functools import partial
-from django_minio_backend.failures import FAILURES
+from django_minio_backend.s3.errors import FAILURES
 from django_minio_backend.models import MinioBackend
 from tests.support.memory import measured
 from tests.support.settings import made_up

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from minio.time import from_http_header
 
-from django_minio_backend.heads import http_date
+from django_minio_backend.s3.response_headers import http_date
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2999, 12, 31)).map(lambda t: t.replace(microsecond=0, tzinfo=UTC))  # noqa: DTZ001
 

@@ -190,7 +190,7 @@ def function():
     imports = Imports("storage", source)
     assert imports.own_modules() == {"names", "uploads", "s3", "errors", "readers", "clients"}
     assert "minio.error" in imports.at_module_level
-    assert imports.anywhere - imports.at_module_level == {"django_minio_backend.clients.client_for"}
+    assert imports.anywhere - imports.at_module_level == {"django_minio_backend.s3.registry.client_for"}
     assert Imports("management.commands.x", "from ...orphans import delete").own_modules() == {"orphans"}
     assert Imports("", "from .storage import MinioBackend").own_modules() == {"storage"}
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend import bulk
 from django_minio_backend.parallel_listing import cut, groups_of
+from django_minio_backend.s3 import deletion
 
 if TYPE_CHECKING:
     import pytest
 
-    from django_minio_backend.s3 import S3Client
+    from django_minio_backend.s3.client import S3Client
 
 NAMES = st.lists(st.text(alphabet="ab/-\u00e9", min_size=1, max_size=4), unique=True)
 A_PAGE = 4
@@ -49,12 +49,12 @@ def test_each_key_has_exactly_one_part(keys: list[str], parts: int, prefixes: li
         found = sorted({key if end < 0 else key[: end + 1] for key, end in ends})
         return found if len(found) <= A_PAGE else None
 
-    original = bulk.children
-    bulk.children = cast("Any", children)
+    original = deletion.children
+    deletion.children = cast("Any", children)
     try:
         made = cut(cast("S3Client", None), "bucket", prefixes, parts)
     finally:
-        bulk.children = original
+        deletion.children = original
     inside = [key for key in keys if of(key, prefixes)]
     assert [key for key in keys if of(key, made)] == inside
     assert all(of(key, made) == 1 for key in inside)
@@ -63,5 +63,5 @@ def test_each_key_has_exactly_one_part(keys: list[str], parts: int, prefixes: li
 
 def test_a_large_folder_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: dict[str, list[str] | None] = {"": ["a/", "b/"], "a/": None, "b/": ["b/1", "b/2"]}
-    monkeypatch.setattr(bulk, "children", lambda _, __, prefix: answers[prefix])
+    monkeypatch.setattr(deletion, "children", lambda _, __, prefix: answers[prefix])
     assert sorted(cut(cast("S3Client", None), "bucket", [""], 4)) == ["a/", "b/1", "b/2"]

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from django_minio_backend import compression, static_comparison
 from django_minio_backend.folders import Folders
-from django_minio_backend.listings import Stored
 from django_minio_backend.progress import Progress
+from django_minio_backend.s3.listing import Stored
 from django_minio_backend.static_comparison import RECORD, Content
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from django_minio_backend.writers import ObjectWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from django_minio_backend.s3 import S3Client
+    from django_minio_backend.s3.client import S3Client
 
 SMALL = Blocks(first=7, part=5, grows=False)
 FULL = OSError(28, "No space left on device")

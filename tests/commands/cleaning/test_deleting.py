@@ -12,8 +12,8 @@ from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
 from urllib3.exceptions import ProtocolError
 
-from django_minio_backend import bulk
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.s3 import deletion
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from minio import Minio
 
-    from django_minio_backend.s3 import S3Client
+    from django_minio_backend.s3.client import S3Client
     from tests.commands.cleaning.conftest import Keys, Put
     from tests.commands.conftest import Run
     from tools.servers import Server
@@ -156,15 +156,15 @@ def test_a_server_that_fails_between_two_batches_tells_what_is_deleted(
 
     monkeypatch.setattr(orphans, "BATCH", 2)
     put(site.PRIVATE_BUCKET, *"abcde")
-    delete = bulk.delete
+    delete = deletion.delete
 
-    def failing(client: S3Client, bucket: str, names: list[str]) -> bulk.Deletion:
+    def failing(client: S3Client, bucket: str, names: list[str]) -> deletion.Deletion:
         if "c" in names:
             raise ConnectionResetError("cut off")
         return delete(client, bucket, names)
 
     with monkeypatch.context() as patched:
-        patched.setattr(bulk, "delete", failing)
+        patched.setattr(deletion, "delete", failing)
         with pytest.raises(CommandError, match=r"stopped: cut off\. What is listed above is deleted"):
             run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == ["c", "d", "e", KEPT]
@@ -186,7 +186,7 @@ def test_names_that_are_deleted_one_by_one_and_fail_do_not_hide_what_is_deleted(
             monkeypatch.setattr(Document._meta.get_field(name), "storage", MinioBackend(**options))
         meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
         if not answers:
-            monkeypatch.setattr("django_minio_backend.s3.S3Client.delete", cut_off(asked))
+            monkeypatch.setattr("django_minio_backend.s3.client.S3Client.delete", cut_off(asked))
         with pytest.raises(
             CommandError, match=r"Not deleted: .*/b\\x9b\.txt: .*\nNot deleted: .*/c\\x9b\.txt: "
         ) as failed:
@@ -210,13 +210,13 @@ def test_what_may_be_deleted_is_told_where_the_answer_is_lost(
     put: Put, keys: Keys, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "a.txt", "b.txt")
-    delete = bulk.delete
+    delete = deletion.delete
 
-    def lost(*arguments: Any) -> bulk.Deletion:
+    def lost(*arguments: Any) -> deletion.Deletion:
         delete(*arguments)
         raise ProtocolError("The answer broke off.")
 
-    monkeypatch.setattr(bulk, "delete", lost)
+    monkeypatch.setattr(deletion, "delete", lost)
     with pytest.raises(CommandError, match=r"deleted, and perhaps some of 2 more from 'a\.txt' to 'b\.txt'\."):
         run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT]

@@ -14,8 +14,9 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from django_minio_backend import bulk, progress
+from django_minio_backend import progress
 from django_minio_backend.management import cleaning_report
+from django_minio_backend.s3 import deletion
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
@@ -23,7 +24,7 @@ from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django_minio_backend.s3 import S3Client
+    from django_minio_backend.s3.client import S3Client
     from tests.commands.cleaning.conftest import Keys, Put
     from tests.commands.conftest import Run
     from tools.servers import Server
@@ -37,9 +38,9 @@ def events(told: str) -> list[dict[str, Any]]:
 
 def refuse(name: str) -> Any:
     """A deletion that works but for this name."""
-    delete = bulk.delete
+    delete = deletion.delete
 
-    def partly(client: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:
+    def partly(client: S3Client, bucket: str, names: Sequence[str]) -> deletion.Deletion:
         done = delete(client, bucket, [one for one in names if one != name])
         return done._replace(failed={name: "AccessDenied It is locked"} if name in names else {})
 
@@ -107,7 +108,7 @@ def test_json_tells_a_dry_run_from_a_run(run: Run, put: Put) -> None:
 
 def test_json_tells_what_failed_and_so_does_the_exit_code(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     put(site.PRIVATE_BUCKET, "locked.txt")
-    monkeypatch.setattr(bulk, "delete", refuse("locked.txt"))
+    monkeypatch.setattr(deletion, "delete", refuse("locked.txt"))
     out = io.StringIO()
     with pytest.raises(CommandError, match="AccessDenied It is locked"):
         call_command(COMMAND, "--json", *NOW, stdout=out)
@@ -121,7 +122,9 @@ def test_json_tells_what_failed_and_so_does_the_exit_code(put: Put, monkeypatch:
 def test_many_failures_do_not_make_an_endless_error(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleaning_report, "PROBLEMS", 2)
     put(site.PRIVATE_BUCKET, *"abcd")
-    monkeypatch.setattr(bulk, "delete", lambda _, __, names: bulk.Deletion(set(), dict.fromkeys(names, "No"), 0))
+    monkeypatch.setattr(
+        deletion, "delete", lambda _, __, names: deletion.Deletion(set(), dict.fromkeys(names, "No"), 0)
+    )
     out = io.StringIO()
     with pytest.raises(CommandError) as failed:
         call_command(COMMAND, *NOW, stdout=out)
@@ -134,7 +137,7 @@ def test_the_log_tells_deletions_and_failures(
     run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, server: Server
 ) -> None:
     put(site.PRIVATE_BUCKET, "a.txt", "b\x9b.txt", "locked.txt")
-    monkeypatch.setattr(bulk, "delete", refuse("locked.txt"))
+    monkeypatch.setattr(deletion, "delete", refuse("locked.txt"))
     with caplog.at_level(logging.DEBUG, "django_minio_backend"), pytest.raises(CommandError):
         run(COMMAND, "--verbosity", "0", "--bucket", site.PRIVATE_BUCKET, *NOW)
     place = f"http://{server.endpoint}/{site.PRIVATE_BUCKET}"

@@ -10,7 +10,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
-from django_minio_backend import bulk, references
+from django_minio_backend import references
+from django_minio_backend.s3 import deletion
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document, private_storage
@@ -222,14 +223,14 @@ def test_an_object_that_a_row_names_as_it_stands_is_no_orphan(
     if late and name not in there:
         pytest.skip("this server has normalised the key, and the last question is for names as they are listed")
     put(site.PRIVATE_BUCKET, "folder/orphan.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(*arguments, **more)
         Document.objects.get_or_create(plain=name)
 
     if late:
-        monkeypatch.setattr(bulk, "pages", slow)
+        monkeypatch.setattr(deletion, "pages", slow)
     else:
         Document.objects.create(plain=name)
     told = run(COMMAND, *NOW)
@@ -244,10 +245,10 @@ def test_a_late_row_of_a_storage_with_keys_of_its_own_saves_its_object(
     """A key does not tell which name leads to it, so every name is asked for again."""
     saved(archive.Shelf, special="a.txt")
     put(site.PRIVATE_BUCKET, "special/a.txt", "special/late.txt", "special/orphan.txt")
-    pages = bulk.pages
+    pages = deletion.pages
     late: list[str] = []
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(*arguments, **more)
         if not late:
             late.append("late.txt")
@@ -258,7 +259,7 @@ def test_a_late_row_of_a_storage_with_keys_of_its_own_saves_its_object(
         known = late if by_signal and isinstance(storage, archive.SpecialStorage) else []
         return [name for name in known if among is None or name in among]
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     collect_references.connect(named)
     try:
         run(COMMAND, *NOW)

@@ -11,8 +11,9 @@ from django.core.management.base import CommandError
 from django.db import connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
-from django_minio_backend import bulk, choosing, row_files
+from django_minio_backend import choosing, row_files
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.s3 import deletion
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document, private_storage
@@ -73,15 +74,15 @@ def elsewhere(sdk: Minio) -> Iterator[str]:
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """Functions that are called once after the references were read and a bucket was listed."""
-    pages = bulk.pages
+    pages = deletion.pages
     todo: list[Any] = []
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(*arguments, **more)
         while todo:
             todo.pop()()
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     yield todo
     assert not todo
 

@@ -13,8 +13,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, connection
 
-from django_minio_backend import bulk, listings, orphans
+from django_minio_backend import orphans
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.s3 import deletion, listing
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from minio import Minio
     from pytest_django import Settings
 
-    from django_minio_backend.s3 import S3Client
+    from django_minio_backend.s3.client import S3Client
     from tests.commands.cleaning.conftest import Keys, Put
     from tests.commands.conftest import Run
     from tools.servers import Server
@@ -54,16 +55,16 @@ def test_an_age_counts_to_the_second(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, age: str, seconds: int
 ) -> None:
     put(site.PRIVATE_BUCKET, "a.txt", "b.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def timed(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def timed(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         for page in pages(client, bucket, *arguments, **more):
             now = page.served_at.replace(microsecond=0)
             times = {"a.txt": now - dt.timedelta(seconds=seconds), "b.txt": now - dt.timedelta(seconds=seconds + 1)}
             aged = [one._replace(modified=times.get(one.key, now)) for one in page.objects]
-            yield bulk.Page(now, aged)
+            yield deletion.Page(now, aged)
 
-    monkeypatch.setattr(bulk, "pages", timed)
+    monkeypatch.setattr(deletion, "pages", timed)
     run(COMMAND, "--min-age", age)
     assert keys(site.PRIVATE_BUCKET) == ["a.txt", KEPT]
 
@@ -73,13 +74,13 @@ def test_objects_older_than_the_age_are_deleted(
 ) -> None:
     """Of the server's clock: here it tells that it is two hours later."""
     put(site.PRIVATE_BUCKET, "old.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def later(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def later(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         for page in pages(*arguments, **more):
             yield page._replace(served_at=page.served_at + dt.timedelta(hours=2))
 
-    monkeypatch.setattr(bulk, "pages", later)
+    monkeypatch.setattr(deletion, "pages", later)
     run(COMMAND, "--min-age", "3")
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "old.txt"]
     run(COMMAND)
@@ -209,13 +210,13 @@ def test_a_dry_run_names_exactly_what_a_run_would_delete(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "late.txt", "orphan.txt", "exports/x", "pre/orphan.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(client, bucket, *arguments, **more)
         Document.objects.get_or_create(plain="late.txt")
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     arguments = ["--exclude", "exports/*", *NOW]
     dry = run(COMMAND, "--dry-run", *arguments)
     Document.objects.filter(plain="late.txt").delete()
@@ -232,14 +233,14 @@ def test_a_row_that_comes_to_refer_to_an_object_after_the_listing_saves_it(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "late.txt", "orphan.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(client, bucket, *arguments, **more)
         if bucket == site.PRIVATE_BUCKET:
             Document.objects.create(plain="late.txt")
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     told = run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.txt"]
     assert "late.txt" not in told
@@ -248,13 +249,13 @@ def test_a_row_that_comes_to_refer_to_an_object_after_the_listing_saves_it(
 def test_every_batch_is_asked_for_again(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "BATCH", 2)
     put(site.PRIVATE_BUCKET, *"abcd")
-    delete = bulk.delete
+    delete = deletion.delete
 
-    def slow(*arguments: Any) -> bulk.Deletion:
+    def slow(*arguments: Any) -> deletion.Deletion:
         Document.objects.get_or_create(plain="d")
         return delete(*arguments)
 
-    monkeypatch.setattr(bulk, "delete", slow)
+    monkeypatch.setattr(deletion, "delete", slow)
     run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == ["d", KEPT]
 
@@ -264,10 +265,10 @@ def test_a_database_that_takes_few_parameters_is_asked_for_all_names(
 ) -> None:
     monkeypatch.setattr(type(connection.features), "max_query_params", 2)
     put(site.PRIVATE_BUCKET, *"abcde")
-    pages = bulk.pages
+    pages = deletion.pages
     asked: list[int] = []
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(*arguments, **more)
         Document.objects.get_or_create(plain="e")
 
@@ -276,7 +277,7 @@ def test_a_database_that_takes_few_parameters_is_asked_for_all_names(
             asked.append(len(parameters))
         return execute(sql, parameters, *arguments)
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     with connection.execute_wrapper(counted):
         run(COMMAND, *NOW)
     assert max(asked) == 2
@@ -291,13 +292,13 @@ def test_a_late_row_of_a_namesake_saves_its_object(
     options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
     monkeypatch.setattr(Document._meta.get_field("private"), "storage", MinioBackend(**options))
     put(site.PRIVATE_BUCKET, "late.txt", "orphan.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(client, bucket, *arguments, **more)
         Document.objects.get_or_create(private="late.txt")
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "late.txt"]
 
@@ -307,14 +308,14 @@ def test_a_late_row_of_a_location_saves_its_object(
 ) -> None:
     archive.Located.objects.create(file="a.txt")
     put(archive.LOCATED_BUCKET, "media/a.txt", "media/late.txt", "media/inner/late.txt", "media/orphan.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(client, bucket, *arguments, **more)
         if bucket == archive.LOCATED_BUCKET:
             archive.Located.objects.create(file="late.txt", inner="late.txt")
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     run(COMMAND, *NOW)
     assert keys(archive.LOCATED_BUCKET) == ["media/a.txt", "media/inner/late.txt", "media/late.txt"]
 
@@ -324,13 +325,13 @@ def test_a_row_that_changes_its_name_while_rows_are_read_keeps_its_object(
 ) -> None:
     row = Document.objects.create(plain="before.txt")
     put(site.PRIVATE_BUCKET, "before.txt", "after.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         Document.objects.filter(pk=row.pk).update(plain="after.txt")
         yield from pages(client, bucket, *arguments, **more)
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     run(COMMAND, *NOW)
     assert "after.txt" in keys(site.PRIVATE_BUCKET)
 
@@ -353,12 +354,12 @@ def test_a_replaced_object_is_not_the_orphan_that_was_listed(
         options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
     storage = MinioBackend(**options)
     monkeypatch.setattr(Document._meta.get_field("private"), "storage", storage)
-    monkeypatch.setattr(listings, "PAGE", 1)
+    monkeypatch.setattr(listing, "PAGE", 1)
     put(site.PRIVATE_BUCKET, "avatar.txt", "gone.txt", "orphan.txt")
-    pages = bulk.pages
+    pages = deletion.pages
     to_list = [site.PRIVATE_BUCKET] * (1 + by_another_name)
 
-    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(client: S3Client, bucket: str, *arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         for number, page in enumerate(pages(client, bucket, *arguments, **more)):
             yield page._replace(served_at=page.served_at + dt.timedelta(seconds=2 + 60 * number))
         if bucket in to_list:
@@ -369,7 +370,7 @@ def test_a_replaced_object_is_not_the_orphan_that_was_listed(
             storage.save("avatar.txt", ContentFile(b"new"))
             storage.delete("gone.txt")
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     told = run(COMMAND, *(["--dry-run"] if dry_run else []), *NOW)
     assert keys(site.PRIVATE_BUCKET) == ["avatar.txt", KEPT, *(["orphan.txt"] if dry_run else [])]
     assert "avatar.txt" not in told
@@ -392,9 +393,9 @@ def test_connections_that_a_listing_has_left_idle_are_renewed(
     put(site.PRIVATE_BUCKET, "orphan.txt")
     Document.objects.create(plain="missing.txt")
     idle: list[str] = []
-    pages, renew = bulk.pages, connection.close_if_unusable_or_obsolete
+    pages, renew = deletion.pages, connection.close_if_unusable_or_obsolete
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(*arguments, **more)
         idle.append("closed by the server")
 
@@ -407,7 +408,7 @@ def test_connections_that_a_listing_has_left_idle_are_renewed(
             raise OperationalError(idle[0])
         return execute(sql, *arguments)
 
-    monkeypatch.setattr(bulk, "pages", slow)
+    monkeypatch.setattr(deletion, "pages", slow)
     monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", renewed)
     with connection.execute_wrapper(asked):
         told = run(COMMAND, "--check-missing", *NOW)
@@ -492,13 +493,13 @@ def test_a_listing_that_breaks_off_deletes_nothing(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "orphan-1.txt", "orphan-2.txt")
-    pages = bulk.pages
+    pages = deletion.pages
 
-    def broken(*arguments: Any, **more: Any) -> Iterator[bulk.Page]:
+    def broken(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
         yield from pages(*arguments, **more)
         raise ConnectionResetError("cut off")
 
-    monkeypatch.setattr(bulk, "pages", broken)
+    monkeypatch.setattr(deletion, "pages", broken)
     with pytest.raises(CommandError, match=r"cut off\. Nothing was deleted"):
         run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan-1.txt", "orphan-2.txt"]
@@ -508,7 +509,7 @@ def test_a_listing_that_breaks_off_deletes_nothing(
 def test_a_server_that_fails_in_the_middle_of_a_listing_deletes_nothing(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server, workers: str
 ) -> None:
-    monkeypatch.setattr(listings, "PAGE", 2)
+    monkeypatch.setattr(listing, "PAGE", 2)
     names = [f"{number:02}.txt" for number in range(30)]
     put(site.PRIVATE_BUCKET, *names)
     with meddling(server) as meddler:
@@ -541,13 +542,13 @@ def test_what_could_not_be_deleted_is_listed_and_fails_the_command(
     monkeypatch.setattr(orphans, "BATCH", 2)
     put(site.PRIVATE_BUCKET, "a.txt", "b.txt", "c.txt", "locked.txt")
     put(site.PUBLIC_BUCKET, "d.txt")
-    delete = bulk.delete
+    delete = deletion.delete
 
-    def partly(client: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:
+    def partly(client: S3Client, bucket: str, names: Sequence[str]) -> deletion.Deletion:
         done = delete(client, bucket, [name for name in names if name != "locked.txt"])
         return done._replace(failed={"locked.txt": "AccessDenied It is locked"} if "locked.txt" in names else {})
 
-    monkeypatch.setattr(bulk, "delete", partly)
+    monkeypatch.setattr(deletion, "delete", partly)
     told = io.StringIO()
     with pytest.raises(CommandError) as failed:
         call_command(COMMAND, *NOW, stdout=told)
@@ -564,11 +565,11 @@ def test_a_place_that_fails_does_not_keep_the_others_from_being_cleaned(
     put(site.PRIVATE_BUCKET, "orphan.txt")
     put(site.PUBLIC_BUCKET, "orphan.txt")
 
-    def refused(_: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:  # noqa: ARG001 - as the original
-        return bulk.Deletion(set(), dict.fromkeys(names, "AccessDenied No"), 0)
+    def refused(_: S3Client, bucket: str, names: Sequence[str]) -> deletion.Deletion:  # noqa: ARG001 - as the original
+        return deletion.Deletion(set(), dict.fromkeys(names, "AccessDenied No"), 0)
 
     with monkeypatch.context() as patched:
-        patched.setattr(bulk, "delete", refused)
+        patched.setattr(deletion, "delete", refused)
         with pytest.raises(CommandError) as failed:
             run(COMMAND, *NOW)
     for bucket in (site.PRIVATE_BUCKET, site.PUBLIC_BUCKET):
@@ -582,14 +583,14 @@ def test_a_place_that_stops_does_not_keep_the_others_from_being_cleaned(
     """The one that is cleaned first."""
     put(site.PRIVATE_BUCKET, "orphan.txt")
     put(site.PUBLIC_BUCKET, "orphan.txt")
-    delete = bulk.delete
+    delete = deletion.delete
 
-    def failing(client: S3Client, bucket: str, names: Sequence[str]) -> bulk.Deletion:
+    def failing(client: S3Client, bucket: str, names: Sequence[str]) -> deletion.Deletion:
         if bucket == site.PRIVATE_BUCKET:
             raise ConnectionResetError("cut off")
         return delete(client, bucket, names)
 
-    monkeypatch.setattr(bulk, "delete", failing)
+    monkeypatch.setattr(deletion, "delete", failing)
     with pytest.raises(CommandError, match=f"{site.PRIVATE_BUCKET} stopped: cut off"):
         run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]

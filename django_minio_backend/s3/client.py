@@ -20,12 +20,11 @@ from minio.helpers import genheaders, md5sum_hash
 from minio.sse import SseCustomerKey
 from urllib3._collections import RecentlyUsedContainer
 
+from ..errors import ConditionNotSupportedError, ObjectChangedError, ObjectExistsError
+from ..redaction.escaping import get_logger
+from ..redaction.secret_values import hidden_headers
+from ..transport.pool import pools_of
 from .errors import (
-    ConditionNotSupportedError,
-    ObjectChangedError,
-    ObjectExistsError,
-)
-from .failures import (
     FAILURES,
     HTTP_CONFLICT,
     HTTP_NOT_IMPLEMENTED,
@@ -36,10 +35,7 @@ from .failures import (
     status_of,
     was_repeated,
 )
-from .heads import check_head, cut_short, etag_of, http_date
-from .redaction.escaping import get_logger
-from .redaction.secret_values import hidden_headers
-from .transport.pool import pools_of
+from .response_headers import check_head, cut_short, etag_of, http_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +45,7 @@ if TYPE_CHECKING:
     from minio.credentials.providers import Provider
     from urllib3 import BaseHTTPResponse, PoolManager
 
-    from .options.fields import StorageOptions
+    from ..options.fields import StorageOptions
 
     Body = bytes | bytearray
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import urllib3
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
-from .errors import BadResponseError, PoliciesNotSupportedError, RedirectError
+from ..errors import BadResponseError, PoliciesNotSupportedError, RedirectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

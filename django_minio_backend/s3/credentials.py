@@ -11,15 +11,15 @@ from django.utils.module_loading import import_string
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider
 
-from .errors import ConfigurationError
-from .options.validators import WrongValueError, secret_text, session_token
-from .redaction.frame_locals import LocalsForgotten, forget_locals
-from .redaction.secret_values import HIDDEN, SecretText
+from ..errors import ConfigurationError
+from ..options.validators import WrongValueError, secret_text, session_token
+from ..redaction.frame_locals import LocalsForgotten, forget_locals
+from ..redaction.secret_values import HIDDEN, SecretText
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .options.fields import StorageOptions
+    from ..options.fields import StorageOptions
 
 # Providers of the SDK's send these in the address of a request, which is in the errors of the network.
 _SECRET_PARAMETER = re.compile(r"(?i)((?:password|token)=)[^&\s'\")]+")

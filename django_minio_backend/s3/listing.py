@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from urllib3.exceptions import ProtocolError
 
-from .answers import XmlAnswer
+from .responses import XmlAnswer
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
     from xml.etree import ElementTree as ET
 
-    from .s3 import S3Client
+    from .client import S3Client
 
 PAGE = 1_000  # keys in one answer; S3 allows no more
 MAX_PAGES_WITHOUT_PROGRESS = 100  # in a row; S3 allows a page to be empty, and no server at hand gives many

@@ -8,14 +8,14 @@ from xml.sax.saxutils import escape
 
 from urllib3.exceptions import ProtocolError
 
-from . import listings
-from .answers import XmlAnswer
+from . import listing
+from .responses import XmlAnswer
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Sequence
 
-    from .s3 import S3Client
+    from .client import S3Client
 
 BATCH = 1_000  # keys in one DeleteObjects request; S3 allows no more
 
@@ -73,7 +73,7 @@ def pages(client: S3Client, bucket: str, prefix: str = "") -> Iterator[Page]:
     Raises:
         urllib3.exceptions.ProtocolError: an answer is no whole page of that listing.
     """
-    for page in listings.pages_below(client, bucket, prefix):
+    for page in listing.pages_below(client, bucket, prefix):
         answer = page.answer
         objects = [
             Listed(key, answer.size_of(entry), answer.time_of(entry, "LastModified")) for key, entry in page.contents
@@ -87,7 +87,7 @@ def children(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
     Raises:
         urllib3.exceptions.ProtocolError: the answer is no page of that listing.
     """
-    page = listings.page_below(client, bucket, prefix, {"delimiter": "/"})
+    page = listing.page_below(client, bucket, prefix, {"delimiter": "/"})
     return None if page.answer.is_truncated else page.keys
 
 
@@ -131,7 +131,7 @@ def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
 
 def abort(client: S3Client, bucket: str, upload: Unfinished) -> None:
     """Remove an unfinished upload and its parts (AbortMultipartUpload); one that has ended meanwhile is no error."""
-    from .failures import FAILURES, is_missing_upload
+    from .errors import FAILURES, is_missing_upload
 
     try:
         client.request("DELETE", bucket, {"uploadId": upload.upload_id}, key=upload.key)
@@ -149,7 +149,7 @@ def delete(client: S3Client, bucket: str, keys: Sequence[str]) -> Deletion:
     Raises:
         urllib3.exceptions.ProtocolError: the answer is not whole; nobody knows what was deleted.
     """
-    from .failures import FAILURES, status_of
+    from .errors import FAILURES, status_of
 
     result = Deletion(set(), {}, 0)
     plain = [key for key in keys if not _NOT_FOR_XML.search(key)]

@@ -14,22 +14,22 @@ from django.core.signals import setting_changed
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error
 
+from ..errors import ConfigurationError
+from ..redaction.frame_locals import LocalsForgotten
+from ..redaction.secret_values import carries_customer_key
+from ..transport.certificates import failure_of, trusted_authorities
+from ..transport.echoed_secrets import Secrets
+from ..transport.pool import BoundedRetry, GuardedPool, guard_provider
+from ..transport.strict_headers import require_whole_heads
+from .client import S3Client, renew_all_clients
 from .credentials import provider_for
-from .errors import ConfigurationError
-from .failures import is_missing_bucket, missing_bucket, status_of
-from .redaction.frame_locals import LocalsForgotten
-from .redaction.secret_values import carries_customer_key
-from .s3 import S3Client, renew_all_clients
-from .transport.certificates import failure_of, trusted_authorities
-from .transport.echoed_secrets import Secrets
-from .transport.pool import BoundedRetry, GuardedPool, guard_provider
-from .transport.strict_headers import require_whole_heads
+from .errors import is_missing_bucket, missing_bucket, status_of
 
 if TYPE_CHECKING:
     from minio.credentials.providers import Provider
     from urllib3 import BaseHTTPResponse, PoolManager
 
-    from .options.fields import StorageOptions
+    from ..options.fields import StorageOptions
 
 CONNECT_TIMEOUT = 5.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
