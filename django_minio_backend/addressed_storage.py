@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.utils.functional import cached_property
 
-from . import names, object_urls
+from . import object_urls
 from .configured_storage import ConfiguredStorage
+from .files import keys as names
 from .quoting import quoted_path
 
 if TYPE_CHECKING:

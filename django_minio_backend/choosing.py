@@ -11,8 +11,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.db.models import QuerySet
 
-from . import names
 from .difference import PROTECTS, Referred
+from .files import keys as names
 from .references import (
     FieldInDatabase,
     databases_of,

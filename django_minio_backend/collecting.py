@@ -6,16 +6,18 @@ import dataclasses
 import errno
 from typing import TYPE_CHECKING, Any, Self
 
-from . import names, parallel_uploads, static_comparison, uploads
+from . import parallel_uploads, static_comparison
 from .compression import Compressed
 from .current_run import open_collection
 from .errors import CollectingError
+from .files import keys as names
+from .files import upload
+from .files.content import Source
 from .folders import Folders
 from .options.validators import MIN_PART_SIZE
 from .parallel_uploads import Job, ParallelUploads
 from .refusals import explained_in_sentence
 from .s3 import deletion, listing
-from .sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,7 +208,7 @@ class Collection:
             ) from error
 
     def _store(self, name: str, content: Any, source: Source) -> None:
-        blocks = source.blocks(uploads.cut(source.length, self.storage.options))
+        blocks = source.blocks(upload.cut(source.length, self.storage.options))
         body = b"".join(blocks) if source.length is None or source.length <= IN_MEMORY else None
         original_md5 = content.original_md5 if isinstance(content, Compressed) else None
         described = static_comparison.content_of(blocks if body is None else [body], original_md5)

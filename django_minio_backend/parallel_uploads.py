@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from django.core.files.base import ContentFile
 
-from . import uploads
 from .errors import CollectingError
+from .files import upload
+from .files.content import Source
 from .options.fields import MEBIBYTE
 from .refusals import explained_in_sentence
-from .sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class Job:
 
     name: str
     body: bytes
-    target: uploads.Target
+    target: upload.Target
 
 
 class ParallelUploads:
@@ -61,12 +61,12 @@ class ParallelUploads:
         self._under_way[self._pool.submit(self._upload, job)] = job
         self._bytes += len(job.body)
 
-    def run(self, name: str, target: uploads.Target, source: Source) -> None:
+    def run(self, name: str, target: upload.Target, source: Source) -> None:
         """Do an upload now: that of a large file, whose parts are sent in parallel."""
         from .s3.errors import FAILURES
 
         try:
-            uploads.store(self._client, target, source, self._options)
+            upload.store(self._client, target, source, self._options)
         except FAILURES as error:
             raise self._failure(name, error) from error
         self._count()
@@ -83,7 +83,7 @@ class ParallelUploads:
 
     def _upload(self, job: Job) -> str:
         source = Source(ContentFile(job.body), replayable=False)
-        return uploads.store(self._client, job.target, source, self._options)
+        return upload.store(self._client, job.target, source, self._options)
 
     def _take_in_any(self) -> None:
         from .s3.errors import FAILURES

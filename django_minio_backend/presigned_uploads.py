@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
-from . import names
+from .files import keys
 from .options.validators import MAX_PART_SIZE
 from .signing import ALGORITHM, Moment, Presigner, life_of
 from .transport import headers
@@ -120,7 +120,7 @@ def random_name(name: str, max_length: int | None) -> str:
             room for it.
     """
     validate_file_name(name, allow_relative_path=True)
-    folder, base = posixpath.split(names.clean(name))
+    folder, base = posixpath.split(keys.clean(name))
     stem, extension = posixpath.splitext(base)
     random = secrets.token_hex(RANDOM_BYTES)
     if max_length is not None:

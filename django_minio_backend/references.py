@@ -11,8 +11,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db import Error as DatabaseProblem
 from django.db.models import FileField, Model, QuerySet
 
-from . import names
 from .errors import CleaningError
+from .files import keys as names
 from .row_files import choosing_classes
 from .signals import collect_references
 from .storage import MinioBackend

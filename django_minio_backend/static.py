@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from . import compression, names
+from . import compression
 from .configured_storage import DefaultAlias
 from .current_run import collection_of
+from .files import keys
 from .options.fields import DEFAULT_STATIC_FILES_BUCKET
 from .options.resolution import hidden_options
 from .quoting import quoted_path
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
     from minio.datatypes import Object
 
-    from . import uploads
     from .collecting import Collection
-    from .files import ObjectFile
+    from .files import upload
+    from .files.file import ObjectFile
+    from .files.reader import ObjectReader
     from .options.fields import StorageOptions
-    from .readers import ObjectReader
 
 
 class MinioBackendStatic(MinioBackend):
@@ -78,7 +79,7 @@ class MinioBackendStatic(MinioBackend):
         is_gzip = compression.is_gzip(cast("ObjectReader", reader.raw).encoding)
         if not is_gzip or reader.peek(2)[:2] != compression.MAGIC:
             return reader
-        name = key.removeprefix(names.folder_prefix("", self.options.location))
+        name = key.removeprefix(keys.folder_prefix("", self.options.location))
         return reader if self._has_own_encoding(name) else cast("BufferedReader", compression.Decompressed(reader))
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
@@ -97,7 +98,7 @@ class MinioBackendStatic(MinioBackend):
         collection = collection_of(self)
         return super()._store(name, content) if collection is None else collection.store(name, content)
 
-    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> uploads.Target:
+    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> upload.Target:
         target = super()._target(name, condition=condition, content=content)
         gzip = {"Content-Encoding": "gzip"} if isinstance(content, compression.Compressed) else {}
         own = headers.checked_for(target.key, self.own_headers(name), gzip, target.headers)
@@ -111,7 +112,7 @@ class MinioBackendStatic(MinioBackend):
         """Whether a save stores this file as gzip. Readers of the manifest want plain JSON."""
         if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
             return False
-        kind = names.content_type(name, content, trusted=self.options.trust_content_type)
+        kind = keys.content_type(name, content, trusted=self.options.trust_content_type)
         return not self._has_own_encoding(name) and compression.is_text(kind)
 
     def _has_own_encoding(self, name: str) -> bool:
@@ -136,11 +137,11 @@ class MinioBackendStatic(MinioBackend):
             return collection.exists(name)
         if super().exists(name):
             return True
-        if not names.clean(name) or names.is_folder(name):  # the bucket itself is not there, or nothing in the folder
+        if not keys.clean(name) or keys.is_folder(name):  # the bucket itself is not there, or nothing in the folder
             return False
         from .s3 import listing
 
-        return listing.anything_below(self.s3, self.bucket, names.folder_prefix(name, self.options.location))
+        return listing.anything_below(self.s3, self.bucket, keys.folder_prefix(name, self.options.location))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; none where there is no such folder."""
@@ -155,7 +156,7 @@ class MinioBackendStatic(MinioBackend):
         """
         collection = collection_of(self)
         if collection is not None:
-            collection.settle(names.clean(name))
+            collection.settle(keys.clean(name))
         return super().stat(name)
 
     # For collectstatic
@@ -168,7 +169,7 @@ class MinioBackendStatic(MinioBackend):
 
         return Collection(self, dry_run=dry_run, force=force, progress=progress)
 
-    def upload_target(self, name: str, content: object) -> uploads.Target:
+    def upload_target(self, name: str, content: object) -> upload.Target:
         """Where a file goes, with its headers."""
         return self._target(name, condition=False, content=content)
 

@@ -13,9 +13,9 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.utils.encoding import iri_to_uri
 from django.utils.functional import SimpleLazyObject
 
-from . import names
 from .addressed_storage import relative
 from .errors import ConfigurationError
+from .files import keys as names
 from .options.resolution import hidden_options
 from .static import MinioBackendStatic
 

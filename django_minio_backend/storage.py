@@ -13,12 +13,13 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import files, names, object_urls, uploads, writers
+from . import object_urls
 from .addressed_storage import AddressedStorage
 from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
+from .files import file, keys, upload, writer
+from .files.save_attempt import BoundedAvailability, save_under_a_free_name, saving_of
 from .health import MinioServerStatus, server_status
-from .saving import BoundedAvailability, save_under_a_free_name, saving_of
 from .transport import headers
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
     # Django's Storage API
 
-    def open(self, name: str, mode: str = "rb", **text: str | None) -> files.ObjectFile:
+    def open(self, name: str, mode: str = "rb", **text: str | None) -> file.ObjectFile:
         """Open an object: "r" reads, "w" writes, "x" writes a new one; "b" for bytes, else text.
 
         For text, ``encoding`` (UTF-8) and ``newline`` are as the built-in open() has them.
@@ -59,15 +60,15 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
     def _open(
         self, name: str, mode: str = "rb", *, encoding: str | None = None, newline: str | None = None
-    ) -> files.ObjectFile:
+    ) -> file.ObjectFile:
         key = self.key(name)
 
         def opener(wanted: str) -> IO[Any]:
-            kind, is_text = files.parse_mode(wanted)
+            kind, is_text = file.parse_mode(wanted)
             binary: Any = self._reader(key) if kind == "r" else self._writer(name, kind)
-            return files.as_text(binary, encoding=encoding, newline=newline) if is_text else cast("IO[Any]", binary)
+            return file.as_text(binary, encoding=encoding, newline=newline) if is_text else cast("IO[Any]", binary)
 
-        return files.ObjectFile(name, mode, opener)
+        return file.ObjectFile(name, mode, opener)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """Store content under this name, or one like it where it is taken; return the name.
@@ -98,13 +99,13 @@ class MinioBackend(AddressedStorage, BucketStorage):
         """
         saving = saving_of(self)
         assert saving is not None  # noqa: S101 - called through save_under_a_free_name only
-        name = names.clean(name)
+        name = keys.clean(name)
         unconditional = self.replace_existing or saving.overwrite
         condition = False if unconditional else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
         source = saving.source_of(content, replayable=bool(condition) or self.options.bucket_check_on_save)
         try:
-            etag = uploads.store(self.s3, target, source, self.options)
+            etag = upload.store(self.s3, target, source, self.options)
         except FileExistsError:
             raise
         except self._failures as error:
@@ -112,7 +113,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
                 raise
             self._ensure_bucket()
             source.rewind()
-            etag = uploads.store(self.s3, target, source, self.options)
+            etag = upload.store(self.s3, target, source, self.options)
         self._note_saved(target.key, etag)
         return name
 
@@ -158,7 +159,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
         if not name:
             raise ValueError("The name must be given to delete().")
         key = self.key(name)
-        if names.is_folder(name):
+        if keys.is_folder(name):
             key += "/"
         self.s3.delete(self.bucket, key)
         self._note_deleted(key)
@@ -172,9 +173,9 @@ class MinioBackend(AddressedStorage, BucketStorage):
         """
         if name is None:
             return False
-        if not names.clean(name):
+        if not keys.clean(name):
             return self.client.bucket_exists(self.bucket)
-        if names.is_folder(name):
+        if keys.is_folder(name):
             from .s3 import listing
 
             return listing.anything_below(self.s3, self.bucket, f"{self.key(name)}/")
@@ -194,11 +195,11 @@ class MinioBackend(AddressedStorage, BucketStorage):
         """
         from .s3 import listing
 
-        prefix = names.folder_prefix(path, self.options.location)
+        prefix = keys.folder_prefix(path, self.options.location)
         folders, found = [], []
         for key in listing.directly_below(self.s3, self.bucket, prefix):
             name = key[len(prefix) :]
-            if not names.is_clean(name.removesuffix("/")):
+            if not keys.is_clean(name.removesuffix("/")):
                 continue
             if name.endswith("/"):
                 folders.append(name[:-1])
@@ -290,7 +291,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
         """
         from . import presigned_uploads
 
-        name = names.clean(name)  # with a slash at its end it would be a folder's, and the upload stay
+        name = keys.clean(name)  # with a slash at its end it would be a folder's, and the upload stay
         accepted = presigned_uploads.another_random_name(name)
         self._note_saved(self.key(accepted), self.s3.copy(self.bucket, self.key(name), self.key(accepted)))
         self.delete(name)
@@ -318,17 +319,17 @@ class MinioBackend(AddressedStorage, BucketStorage):
             return lambda _: fixed
         return given
 
-    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> uploads.Target:
+    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> upload.Target:
         from .s3.client import upload_headers
 
         options = self.options
         key = self.key(name)
-        return uploads.Target(
+        return upload.Target(
             bucket=self.bucket,
             key=key,
             headers=headers.checked_for(
                 key,
-                {"Content-Type": names.content_type(name, content, trusted=options.trust_content_type)},
+                {"Content-Type": keys.content_type(name, content, trusted=options.trust_content_type)},
                 self._object_headers(name) or {},
                 options.headers or {},
                 upload_headers(options),
@@ -340,7 +341,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
             progress=options.progress,
         )
 
-    def _headers_of_direct_upload(self, target: uploads.Target, content_type: str | None) -> dict[str, str]:
+    def _headers_of_direct_upload(self, target: upload.Target, content_type: str | None) -> dict[str, str]:
         """Headers of an upload that a browser sends.
 
         Raises:
@@ -359,19 +360,19 @@ class MinioBackend(AddressedStorage, BucketStorage):
         return headers.merged(target.headers, given)
 
     def _reader(self, key: str) -> BufferedReader:
-        from .readers import ObjectReader  # here, as it imports urllib3, which takes long when Django starts
+        from .files.reader import ObjectReader  # here, as it imports urllib3, which takes long when Django starts
 
         reader = ObjectReader(self.s3, self.bucket, key, self.ssec)
         reader.start()
-        return BufferedReader(reader, files.BUFFER)
+        return BufferedReader(reader, file.BUFFER)
 
-    def _writer(self, name: str, kind: str) -> writers.ObjectWriter:
+    def _writer(self, name: str, kind: str) -> writer.ObjectWriter:
         if kind == "x" and self.exists(name):
             raise ObjectExistsError(self.bucket, self.key(name))
         condition = self.options.conditional_writes if kind == "x" else False
-        target = self._target(names.clean(name), condition=condition)
-        return writers.ObjectWriter(
-            uploads.Upload(self.s3, target), uploads.cut(None, self.options), partial(self._note_saved, target.key)
+        target = self._target(keys.clean(name), condition=condition)
+        return writer.ObjectWriter(
+            upload.Upload(self.s3, target), upload.cut(None, self.options), partial(self._note_saved, target.key)
         )
 
     @property

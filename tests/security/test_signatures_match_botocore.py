@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as AwsCredentials
 from minio.credentials.credentials import Credentials
 
-from django_minio_backend import names
+from django_minio_backend.files import keys
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.signing import Presigner
 from tests.support.settings import made_up
@@ -71,7 +71,7 @@ def text(dice: Random, letters: str | list[str], shortest: int, longest: int) ->
 def key_of(dice: Random) -> str:
     while True:
         key = text(dice, LETTERS, 1, 40)
-        if names.is_clean(key):
+        if keys.is_clean(key):
             return key
 
 

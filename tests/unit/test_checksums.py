@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from django_minio_backend import checksums
+from django_minio_backend.files import checksums
 
 KNOWN = [
     ("CRC32", b"123456789", "cbf43926"),  # the check value of CRC-32/ISO-HDLC

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.files import parse_mode
+from django_minio_backend.files.file import parse_mode
 
 LETTERS = "rwxabt+U"
 MODES = ["".join(mode) for length in range(4) for mode in itertools.product(LETTERS, repeat=length)]

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from django_minio_backend import names
+from django_minio_backend.files import keys
 
 NAMES = st.text(st.sampled_from("ab.é/\\ #?%+&~'\U0001f600"), max_size=20) | st.text(max_size=20)
 PARTS = st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
@@ -45,7 +45,7 @@ LOCATIONS = st.just("") | PATHS
     ],
 )
 def test_a_name_is_normalised(name: object, cleaned: str) -> None:
-    assert names.clean(name) == cleaned
+    assert keys.clean(name) == cleaned
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_a_name_is_normalised(name: object, cleaned: str) -> None:
 )
 def test_a_name_outside_of_the_storage_is_suspicious(name: str) -> None:
     with pytest.raises(SuspiciousFileOperation, match="outside of the storage"):
-        names.clean(name)
+        keys.clean(name)
 
 
 @given(name=NAMES)
 def test_a_cleaned_name_stays_inside_and_stays_as_it_is(name: str) -> None:
     try:
-        cleaned = names.clean(name)
+        cleaned = keys.clean(name)
     except (SuspiciousFileOperation, ValueError):
         return
-    assert names.clean(cleaned) == cleaned
+    assert keys.clean(cleaned) == cleaned
     assert ".." not in cleaned.split("/")
     assert not cleaned.startswith("/")
     assert "\\" not in cleaned
@@ -76,33 +76,33 @@ def test_every_name_outside_of_the_storage_is_refused_as_by_django(name: str, tm
         storage.path(name)
     except SuspiciousFileOperation:
         with pytest.raises(SuspiciousFileOperation):
-            names.clean(name)
+            keys.clean(name)
 
 
 @given(path=PATHS, location=LOCATIONS)
 def test_the_key_of_a_plain_name_is_that_name_below_the_location(path: str, location: str) -> None:
     expected = f"{location}/{path}" if location else path
     assume(len(expected.encode()) <= 1024)
-    assert names.key_of(path, location) == expected
+    assert keys.key_of(path, location) == expected
 
 
 @pytest.mark.parametrize(("name", "location"), [("a" * 1024, ""), ("é" * 512, ""), ("a" * 1018, "media")])
 def test_a_key_of_1024_bytes_is_taken_and_one_more_is_too_long(name: str, location: str) -> None:
-    assert len(names.key_of(name, location).encode()) == 1024
+    assert len(keys.key_of(name, location).encode()) == 1024
     with pytest.raises(ValueError, match="too long for the key of an object: 1025 of at most 1,024"):
-        names.key_of(f"{name}a", location)
+        keys.key_of(f"{name}a", location)
 
 
 @pytest.mark.parametrize("name", ["", ".", "a/..", "./"])
 def test_no_name_names_no_object(name: str) -> None:
     with pytest.raises(ValueError, match="names no object"):
-        names.key_of(name, "media")
+        keys.key_of(name, "media")
 
 
 @pytest.mark.parametrize(("name", "why"), [("a\0b", "null character"), ("\ud800", "not valid Unicode")])
 def test_what_no_server_can_store_is_refused(name: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        names.key_of(name, "")
+        keys.key_of(name, "")
 
 
 @pytest.mark.parametrize(
@@ -120,19 +120,19 @@ def test_what_no_server_can_store_is_refused(name: str, why: str) -> None:
     ],
 )
 def test_a_folder_is_a_prefix_whatever_slashes_it_has(path: str, location: str, prefix: str) -> None:
-    assert names.folder_prefix(path, location) == prefix
+    assert keys.folder_prefix(path, location) == prefix
 
 
 def test_a_folder_outside_of_the_storage_is_suspicious() -> None:
     with pytest.raises(SuspiciousFileOperation):
-        names.folder_prefix("../a", "media")
+        keys.folder_prefix("../a", "media")
 
 
 @given(path=PATHS, location=LOCATIONS)
 def test_a_key_lies_below_the_prefix_of_its_folder(path: str, location: str) -> None:
     assume(len(f"{location}/{path}".encode()) <= 1024)
-    prefix = names.folder_prefix(posixpath.dirname(path), location)
-    assert names.key_of(path, location) == prefix + posixpath.basename(path)
+    prefix = keys.folder_prefix(posixpath.dirname(path), location)
+    assert keys.key_of(path, location) == prefix + posixpath.basename(path)
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,16 @@ def test_a_key_lies_below_the_prefix_of_its_folder(path: str, location: str) -> 
     ],
 )
 def test_the_content_type_is_guessed_by_the_name(name: str, content_type: str) -> None:
-    assert names.content_type(name, ContentFile(b"")) == content_type
+    assert keys.content_type(name, ContentFile(b"")) == content_type
 
 
 def test_the_content_type_that_the_content_has_comes_first() -> None:
     content = SimpleUploadedFile("letter.txt", b"", content_type="application/x-letter")
-    assert names.content_type("letter.txt", content) == "application/x-letter"
+    assert keys.content_type("letter.txt", content) == "application/x-letter"
 
 
 @pytest.mark.parametrize("told", [None, "", "nonsense", "text/plain\r\nX-Evil: 1", 5])
 def test_a_content_type_that_is_none_is_not_taken(told: Any) -> None:
     content = ContentFile(b"")
     content.content_type = told  # type: ignore[attr-defined]
-    assert names.content_type("photo.png", content) == "image/png"
+    assert keys.content_type("photo.png", content) == "image/png"

@@ -14,8 +14,8 @@ from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.sources import Source, TruncatedContentError
-from django_minio_backend.uploads import Blocks
+from django_minio_backend.files.content import Source, TruncatedContentError
+from django_minio_backend.files.upload import Blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

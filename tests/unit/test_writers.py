@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from django_minio_backend import writers
-from django_minio_backend.files import as_text
-from django_minio_backend.uploads import Blocks, Target, Upload
-from django_minio_backend.writers import ObjectWriter
+from django_minio_backend.files import writer as writers
+from django_minio_backend.files.file import as_text
+from django_minio_backend.files.upload import Blocks, Target, Upload
+from django_minio_backend.files.writer import ObjectWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
 
-from .errors import NoAvailableNameError, ObjectExistsError
-from .sources import Source, rewound
+from ..errors import NoAvailableNameError, ObjectExistsError
+from .content import Source, rewound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .storage import MinioBackend
+    from ..storage import MinioBackend
 
 MAX_NAMES = 100  # tried by one save; alternatives are random, so if that many exist, something reports every name so
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import urllib3
 
-from .certificate_errors import CertificateError, NotHttpsError
-from .errors import BadResponseError, ObjectChangedError
-from .options.fields import MEBIBYTE
-from .redaction.request_description import printable
-from .s3.response_headers import range_of
-from .transport.pool import discard, drain
+from ..certificate_errors import CertificateError, NotHttpsError
+from ..errors import BadResponseError, ObjectChangedError
+from ..options.fields import MEBIBYTE
+from ..redaction.request_description import printable
+from ..s3.response_headers import range_of
+from ..transport.pool import discard, drain
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from minio.sse import SseCustomerKey
     from urllib3 import BaseHTTPResponse
 
-    from .s3.client import S3Client
+    from ..s3.client import S3Client
 
 FIRST_WINDOW = MEBIBYTE // 2  # what the first request asks for
 JUMP_WINDOW = 64 * 1024  # what the first request after a seek asks for

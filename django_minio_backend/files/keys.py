@@ -8,7 +8,7 @@ import re
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from .transport import headers
+from ..transport import headers
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 

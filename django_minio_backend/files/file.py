@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from django.core.files import File
 
-from .writers import ObjectWriter
+from .writer import ObjectWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

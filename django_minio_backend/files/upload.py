@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from ..errors import ConditionNotSupportedError, ObjectExistsError
+from ..options.fields import MEBIBYTE
+from ..options.validators import MIN_PART_SIZE
+from ..redaction.escaping import get_logger
 from . import checksums
-from .errors import ConditionNotSupportedError, ObjectExistsError
-from .options.fields import MEBIBYTE
-from .options.validators import MIN_PART_SIZE
-from .redaction.escaping import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from minio.sse import SseCustomerKey
 
-    from .options.fields import StorageOptions
-    from .s3.client import S3Client
-    from .sources import Source
+    from ..options.fields import StorageOptions
+    from ..s3.client import S3Client
+    from .content import Source
 
 logger = get_logger(__name__)
 
@@ -160,7 +160,7 @@ class Upload:
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
-        from .s3.errors import FAILURES, may_have_worked
+        from ..s3.errors import FAILURES, may_have_worked
 
         if self._parts is None:
             only, self._held = self._held or b"", None
@@ -228,7 +228,7 @@ class Upload:
 
 
 def _is_time_out(error: Exception) -> bool:
-    from .s3.errors import is_time_out
+    from ..s3.errors import is_time_out
 
     return is_time_out(error)
 

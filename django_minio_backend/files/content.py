@@ -6,12 +6,12 @@ import tempfile
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from .options.fields import MEBIBYTE
+from ..options.fields import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .uploads import Blocks
+    from .upload import Blocks
 
 
 TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each

@@ -11,14 +11,14 @@ import weakref
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
-from .options.fields import MEBIBYTE
+from ..options.fields import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from _typeshed import ReadableBuffer
 
-    from .uploads import Blocks, Upload
+    from .upload import Blocks, Upload
 
 ALWAYS_KEPT = 64 * MEBIBYTE  # of what is sent, for callers that seek without having asked for the position before
 

@@ -1,0 +1,1 @@
+"""One object becomes a Django file, one stream becomes one object, and names become keys."""
