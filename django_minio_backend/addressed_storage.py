@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from django.utils.functional import cached_property
 
-from . import object_urls
 from .configured_storage import ConfiguredStorage
 from .files import keys as names
-from .quoting import quoted_path
+from .object_urls import urls as object_urls
+from .object_urls.quoting import quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

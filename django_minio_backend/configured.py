@@ -11,7 +11,7 @@ from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
-from .object_urls import base_url
+from .object_urls.urls import base_url
 from .options.fields import OPTION_NAMES
 from .options.resolution import (
     class_options_of,

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 
-from . import object_urls
 from .errors import ConfigurationError
+from .object_urls import urls
 from .options.fields import (
     DEFAULT_MEDIA_FILES_BUCKET,
     DEFAULT_STATIC_FILES_BUCKET,
@@ -153,7 +153,7 @@ class ConfiguredStorage(RecordedCall):
     @property
     def server_url(self) -> str:
         """``scheme://host[:port]`` of the endpoint."""
-        return object_urls.base_url(self.options, external=False)
+        return urls.base_url(self.options, external=False)
 
     @property
     def base_url(self) -> str:
@@ -163,7 +163,7 @@ class ConfiguredStorage(RecordedCall):
     @property
     def base_url_external(self) -> str:
         """``scheme://host[:port]`` of the endpoint that URLs name."""
-        return object_urls.base_url(self.options, external=True)
+        return urls.base_url(self.options, external=True)
 
     @property
     def same_endpoints(self) -> bool:

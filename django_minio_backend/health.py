@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .deadlines import within
 from .errors import BadResponseError
-from .object_urls import base_url
+from .object_urls.urls import base_url
 from .redaction.request_description import https_is_wanted, https_wanted, reason_of
 from .transport.redirects import is_redirect, redirect_error
 

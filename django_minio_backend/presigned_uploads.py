@@ -16,14 +16,14 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
 from .files import keys
+from .object_urls.signing import ALGORITHM, Moment, Presigner, life_of
 from .options.validators import MAX_PART_SIZE
-from .signing import ALGORITHM, Moment, Presigner, life_of
 from .transport import headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .signing import Credentials
+    from .object_urls.signing import Credentials
 
 RANDOM_BYTES = 16  # nobody guesses the name, and none comes twice
 CONTENT_TYPE = "Content-Type"

@@ -9,9 +9,9 @@ from . import compression
 from .configured_storage import DefaultAlias
 from .current_run import collection_of
 from .files import keys
+from .object_urls.quoting import quoted_path
 from .options.fields import DEFAULT_STATIC_FILES_BUCKET
 from .options.resolution import hidden_options
-from .quoting import quoted_path
 from .storage import MinioBackend
 from .transport import headers
 

@@ -13,13 +13,13 @@ from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
-from . import object_urls
 from .addressed_storage import AddressedStorage
 from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .files import file, keys, upload, writer
 from .files.save_attempt import BoundedAvailability, save_under_a_free_name, saving_of
 from .health import MinioServerStatus, server_status
+from .object_urls import urls
 from .transport import headers
 
 if TYPE_CHECKING:
@@ -272,9 +272,9 @@ class MinioBackend(AddressedStorage, BucketStorage):
             headers=self._headers_of_direct_upload(target, content_type),
             max_size=max_size,
             size=size,
-            expires=object_urls.seconds_of(expires),
+            expires=urls.seconds_of(expires),
         )
-        address = object_urls.bucket_address(self.options, self.bucket)
+        address = urls.bucket_address(self.options, self.bucket)
         credentials = self.s3_external.credentials()
         if method == "PUT":
             return presigned_uploads.put(address, self.options.region, credentials, rules)

@@ -12,7 +12,7 @@ from minio.credentials.credentials import Credentials
 from minio.error import S3Error
 
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.signing import Moment
+from django_minio_backend.object_urls.signing import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

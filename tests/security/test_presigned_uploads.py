@@ -15,8 +15,8 @@ from minio.credentials.providers import StaticProvider
 from urllib3.filepost import encode_multipart_formdata
 
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.object_urls.signing import Presigner
 from django_minio_backend.presigned_uploads import NO_COPY
-from django_minio_backend.signing import Presigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable

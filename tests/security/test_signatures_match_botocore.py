@@ -17,7 +17,7 @@ from minio.credentials.credentials import Credentials
 
 from django_minio_backend.files import keys
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.signing import Presigner
+from django_minio_backend.object_urls.signing import Presigner
 from tests.support.settings import made_up
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.files.base import ContentFile
 from django.test.utils import override_settings
 
-from django_minio_backend import url_cache
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.object_urls import cache as url_cache
 from tests.support.scripts import WITH_STORAGE
 from tests.support.wire import requests_made
 

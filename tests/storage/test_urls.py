@@ -20,7 +20,7 @@ from minio.credentials.providers import Provider, StaticProvider
 from minio.error import S3Error
 
 from django_minio_backend.models import MinioBackend, MinioBackendStatic, MinioManifestStaticStorage
-from django_minio_backend.response_headers import content_disposition
+from django_minio_backend.object_urls.response_headers import content_disposition
 from tests.storage.test_names import ODD_NAMES
 from tests.support.wire import requests_made
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.quoting import quoted_parameter, quoted_path
+from django_minio_backend.object_urls.quoting import quoted_parameter, quoted_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.response_headers import RESPONSE_HEADERS, checked, content_disposition
+from django_minio_backend.object_urls.response_headers import RESPONSE_HEADERS, checked, content_disposition
 
 DISPOSITION = "response-content-disposition"
 

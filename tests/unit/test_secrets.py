@@ -23,10 +23,10 @@ from minio.sse import SseCustomerKey
 from django_minio_backend.configured import minio_storages
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.object_urls.signing import life_of
 from django_minio_backend.options.resolution import hidden_options
 from django_minio_backend.redaction.secret_values import hidden
 from django_minio_backend.s3.credentials import QuietProvider
-from django_minio_backend.signing import life_of
 from tests.support.fixed_answers import answering
 from tests.support.settings import SECRET_KEY, entry, made_up, storages_set
 

@@ -14,10 +14,10 @@ from minio import Minio
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import StaticProvider
 
-from django_minio_backend import signing
-from django_minio_backend.object_urls import bucket_address
-from django_minio_backend.response_headers import RESPONSE_HEADERS
-from django_minio_backend.signing import Moment, Presigner, life_of, signing_key
+from django_minio_backend.object_urls import signing
+from django_minio_backend.object_urls.response_headers import RESPONSE_HEADERS
+from django_minio_backend.object_urls.signing import Moment, Presigner, life_of, signing_key
+from django_minio_backend.object_urls.urls import bucket_address
 from tests.support.settings import read
 
 if TYPE_CHECKING:

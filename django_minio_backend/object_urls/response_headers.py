@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .transport.headers import HeaderError, checked_value, content_disposition
+from ..transport.headers import HeaderError, checked_value, content_disposition
 
 __all__ = ["RESPONSE_HEADERS", "checked", "content_disposition"]
 

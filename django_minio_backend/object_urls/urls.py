@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from ..options.validators import MAX_EXPIRY
+from ..redaction.escaping import get_logger
 from . import response_headers
-from .options.validators import MAX_EXPIRY
-from .redaction.escaping import get_logger
+from .cache import GONE, Pause, UrlCache
 from .signing import Presigner, life_of, signed_at
-from .url_cache import GONE, Pause, UrlCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from minio.sse import SseCustomerKey
 
-    from .options.fields import StorageOptions
-    from .s3.client import S3Client
+    from ..options.fields import StorageOptions
+    from ..s3.client import S3Client
     from .signing import Credentials
 
 logger = get_logger(__name__)
@@ -47,7 +47,7 @@ def bucket_address(options: StorageOptions, bucket: str) -> str:
     """``scheme://host/bucket``, or ``scheme://bucket.host``, at the (external) endpoint, as the SDK would have it."""
     scheme, _, host = base_url(options, external=True).partition("://")
     if _HOST_OF_A_CLOUD.search(host):
-        from .s3.registry import client_for
+        from ..s3.registry import client_for
 
         return client_for(options, external=True).address(bucket)
     # A certificate for *.host does not cover the dots of such a name.
@@ -256,7 +256,7 @@ class SignedUrls:
         return {key: etag for key, etag in zip(keys, found, strict=True) if etag}
 
     def _etag(self, key: str) -> str | None:
-        from .s3.errors import FAILURES
+        from ..s3.errors import FAILURES
 
         if self._pause:
             return None

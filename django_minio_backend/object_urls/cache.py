@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 
-from .redaction.escaping import get_logger
+from ..redaction.escaping import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from .options.fields import StorageOptions
+    from ..options.fields import StorageOptions
 
 logger = get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""URLs of objects: plain, presigned, stable and cached."""
