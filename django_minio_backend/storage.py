@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from minio.datatypes import Object
 
-    from .presigned_uploads import PresignedUpload
+    from .direct_uploads.presigned import PresignedUpload
 
 
 class MinioBackend(AddressedStorage, BucketStorage):
@@ -259,14 +259,14 @@ class MinioBackend(AddressedStorage, BucketStorage):
                 secret of the server's side (``sse`` with a customer's key), or what a form cannot carry (``tags``,
                 ``retention``, ``legal_hold``).
         """
-        from . import presigned_uploads  # here, as few sites need it
+        from .direct_uploads import presigned  # here, as few sites need it
 
         if method not in ("POST", "PUT"):
             raise ValueError(f"method is {method!r}, but must be POST or PUT.")
-        presigned_uploads.check_sizes(max_size, size, method)
-        upload_name = presigned_uploads.random_name(name, max_length)
+        presigned.check_sizes(max_size, size, method)
+        upload_name = presigned.random_name(name, max_length)
         target = self._target(upload_name, condition=False)
-        rules = presigned_uploads.UploadRules(
+        rules = presigned.UploadRules(
             name=upload_name,
             key=target.key,
             headers=self._headers_of_direct_upload(target, content_type),
@@ -277,8 +277,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
         address = urls.bucket_address(self.options, self.bucket)
         credentials = self.s3_external.credentials()
         if method == "PUT":
-            return presigned_uploads.put(address, self.options.region, credentials, rules)
-        return presigned_uploads.form(address, self.bucket, self.options.region, credentials, rules)
+            return presigned.put(address, self.options.region, credentials, rules)
+        return presigned.form(address, self.bucket, self.options.region, credentials, rules)
 
     def accept_upload(self, name: str) -> str:
         """Move what a form has uploaded to a name that the form does not know, and return that name.
@@ -289,10 +289,10 @@ class MinioBackend(AddressedStorage, BucketStorage):
         Raises:
             FileNotFoundError: nothing has been uploaded.
         """
-        from . import presigned_uploads
+        from .direct_uploads import presigned
 
         name = keys.clean(name)  # with a slash at its end it would be a folder's, and the upload stay
-        accepted = presigned_uploads.another_random_name(name)
+        accepted = presigned.another_random_name(name)
         self._note_saved(self.key(accepted), self.s3.copy(self.bucket, self.key(name), self.key(accepted)))
         self.delete(name)
         return accepted
@@ -354,9 +354,9 @@ class MinioBackend(AddressedStorage, BucketStorage):
             )
         if options.tags or options.retention or options.legal_hold or options.checksum:
             raise ValueError(f"{self!r}: tags, retention, legal_hold and checksum cannot go with a direct upload.")
-        from . import presigned_uploads
+        from .direct_uploads import presigned
 
-        given = {} if content_type is None else {"Content-Type": presigned_uploads.checked_type(content_type)}
+        given = {} if content_type is None else {"Content-Type": presigned.checked_type(content_type)}
         return headers.merged(target.headers, given)
 
     def _reader(self, key: str) -> BufferedReader:

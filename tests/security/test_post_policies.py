@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import urllib3
     from minio import Minio
 
-    from django_minio_backend.presigned_uploads import PresignedUpload
+    from django_minio_backend.direct_uploads.presigned import PresignedUpload
     from tools.servers import Server
 
 pytestmark = pytest.mark.needs("signatures")

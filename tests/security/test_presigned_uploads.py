@@ -14,9 +14,9 @@ from minio import MinioAdmin
 from minio.credentials.providers import StaticProvider
 from urllib3.filepost import encode_multipart_formdata
 
+from django_minio_backend.direct_uploads.presigned import NO_COPY
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.object_urls.signing import Presigner
-from django_minio_backend.presigned_uploads import NO_COPY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import urllib3
     from minio import Minio
 
-    from django_minio_backend.presigned_uploads import PresignedUpload
+    from django_minio_backend.direct_uploads.presigned import PresignedUpload
     from tools.servers import Server
 
 pytestmark = pytest.mark.needs("signatures")

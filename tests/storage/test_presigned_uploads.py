@@ -22,7 +22,7 @@ from tests.support.wire import requests_made
 if TYPE_CHECKING:
     import urllib3
 
-    from django_minio_backend.presigned_uploads import PresignedUpload
+    from django_minio_backend.direct_uploads.presigned import PresignedUpload
     from tests.support.proxy import Proxy
 
 signed = pytest.mark.needs("signatures")

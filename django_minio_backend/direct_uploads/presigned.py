@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Literal
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
-from .files import keys
-from .object_urls.signing import ALGORITHM, Moment, Presigner, life_of
-from .options.validators import MAX_PART_SIZE
-from .transport import headers
+from ..files import keys
+from ..object_urls.signing import ALGORITHM, Moment, Presigner, life_of
+from ..options.validators import MAX_PART_SIZE
+from ..transport import headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .object_urls.signing import Credentials
+    from ..object_urls.signing import Credentials
 
 RANDOM_BYTES = 16  # nobody guesses the name, and none comes twice
 CONTENT_TYPE = "Content-Type"

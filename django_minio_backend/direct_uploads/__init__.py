@@ -1,0 +1,1 @@
+"""Uploads that go from a browser straight to the bucket."""
