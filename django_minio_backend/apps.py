@@ -65,7 +65,7 @@ class DjangoMinioBackendConfig(AppConfig):
 
         asked = [alias for alias, options in check_settings().items() if options.consistency_check_on_start]
         if asked and _is_a_start(sys.argv):
-            from .initialization import initialize
+            from .buckets.initialize import initialize
 
             initialize([cast("MinioBackend", storages[alias]) for alias in asked])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .configured_storage import ConfiguredStorage
 
 if TYPE_CHECKING:
-    from .buckets import WantedBucket
+    from .buckets.plan import WantedBucket
 
 
 class BucketStorage(ConfiguredStorage):
@@ -20,9 +20,9 @@ class BucketStorage(ConfiguredStorage):
 
     def check_bucket_existences(self, max_workers: int | None = None) -> None:
         """Make every bucket of this storage's settings that is missing, ``max_workers`` at a time."""
-        from . import buckets  # here and below, as few processes need it
+        from .buckets import plan  # here and below, as few processes need it
 
-        with ThreadPoolExecutor(max_workers=max_workers or buckets.WORKERS) as pool:
+        with ThreadPoolExecutor(max_workers=max_workers or plan.WORKERS) as pool:
             list(pool.map(self._make_if_missing, [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS]))
 
     def set_bucket_policy(self, bucket: str, policy: dict[str, Any]) -> None:
@@ -31,9 +31,9 @@ class BucketStorage(ConfiguredStorage):
 
     def set_bucket_to_public(self) -> None:
         """Let anyone download this bucket's objects; their names cannot be listed."""
-        from . import buckets
+        from .buckets import plan
 
-        self.set_bucket_policy(self.bucket, buckets.public_policy(self.bucket))
+        self.set_bucket_policy(self.bucket, plan.public_policy(self.bucket))
 
     @property
     def static_buckets(self) -> list[str]:
@@ -42,13 +42,13 @@ class BucketStorage(ConfiguredStorage):
 
     def wanted_buckets(self) -> list[WantedBucket]:
         """Every bucket of this storage's settings, as it should be."""
-        from . import buckets
+        from .buckets import plan
 
         hooks = dict(self.options.policy_hooks)
         wanted = [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS, self.bucket, *hooks]
         public, address = self.PUBLIC_BUCKETS, self.options.public_base_url
         return [
-            buckets.WantedBucket(
+            plan.WantedBucket(
                 name,
                 public=name in public,
                 hook=hooks.get(name),
@@ -58,11 +58,11 @@ class BucketStorage(ConfiguredStorage):
         ]
 
     def _ensure_bucket(self) -> None:
-        from . import buckets
+        from .buckets import plan
 
         for wanted in self.wanted_buckets():
             if wanted.name == self.bucket:
-                buckets.ensure(self.s3, wanted)
+                plan.ensure(self.s3, wanted)
 
     def _make_if_missing(self, bucket: str) -> None:
         if not self.client.bucket_exists(bucket):

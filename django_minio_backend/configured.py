@@ -29,7 +29,7 @@ from .storage import MinioBackend
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .buckets import WantedBucket
+    from .buckets.plan import WantedBucket
     from .options.fields import StorageOptions
     from .s3.client import S3Client
 

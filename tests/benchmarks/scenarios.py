@@ -249,7 +249,7 @@ def _site(names: list[str]) -> MinioBackend:
 
 def make_buckets() -> Work:
     """Make 200 buckets, half of them public, as initialize_buckets does."""
-    from django_minio_backend.initialization import initialize
+    from django_minio_backend.buckets.initialize import initialize
 
     site = _site(_bucket_names())
     return lambda: initialize([site])
@@ -257,7 +257,7 @@ def make_buckets() -> Work:
 
 def sdk_make_buckets() -> Work:
     """Make as many by the SDK, with as many threads; a script that knows that none of them is there."""
-    from django_minio_backend.buckets import WORKERS, public_policy
+    from django_minio_backend.buckets.plan import WORKERS, public_policy
 
     client, names = sdk(), _bucket_names()
 
@@ -275,7 +275,7 @@ def sdk_make_buckets() -> Work:
 
 def check_buckets() -> Work:
     """Look at 200 buckets that are as they should be, as initialize_buckets --check does."""
-    from django_minio_backend.initialization import initialize
+    from django_minio_backend.buckets.initialize import initialize
 
     site = _site(_bucket_names())
     initialize([site])
@@ -288,7 +288,7 @@ def check_buckets() -> Work:
 
 def sdk_check_buckets() -> Work:
     """Ask whether as many buckets are there by the SDK, with as many threads."""
-    from django_minio_backend.buckets import WORKERS
+    from django_minio_backend.buckets.plan import WORKERS
 
     client, names = sdk(), _bucket_names()
     for bucket in names:

@@ -11,8 +11,8 @@ from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from django_minio_backend.buckets import WantedBucket, wanted_policy
-from django_minio_backend.exposure import restricts
+from django_minio_backend.buckets.exposure import restricts
+from django_minio_backend.buckets.plan import WantedBucket, wanted_policy
 from django_minio_backend.models import MinioBackend
 from tests.support.meddler import Answer, meddling, s3_error
 from tests.support.settings import entry, options_of, storages_set

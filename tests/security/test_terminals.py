@@ -16,8 +16,8 @@ from django.core.management.base import CommandError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_minio_backend.buckets.initialize import initialize
 from django_minio_backend.errors import BucketsNotReadyError
-from django_minio_backend.initialization import initialize
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.redaction.escaping import escape_control_characters
 from tests.app.models import Document

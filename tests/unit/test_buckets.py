@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.buckets import BucketPlan, WantedBucket, public_policy, same_policy, wanted_policy
+from django_minio_backend.buckets.plan import BucketPlan, WantedBucket, public_policy, same_policy, wanted_policy
 
 PRIVATE = WantedBucket("papers", public=False)
 PUBLIC = WantedBucket("papers", public=True)

@@ -8,12 +8,12 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .errors import ConditionNotSupportedError, ObjectExistsError
+from ..errors import ConditionNotSupportedError, ObjectExistsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .s3.client import S3Client
+    from ..s3.client import S3Client
 
 NAMES = 16  # MinIO with two server pools refuses about half of the second writes: all 16 once in 65,000 probes
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .s3.client import S3Client
+    from ..s3.client import S3Client
 
 # Condition keys, in lower case, that are the same for all or that everyone chooses: they tell nobody from anybody.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html and
@@ -44,8 +44,8 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
     Raises:
         minio.error.MinioException, urllib3.exceptions.HTTPError: it cannot be read.
     """
-    from .s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
-    from .s3.responses import XmlAnswer
+    from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
+    from ..s3.responses import XmlAnswer
 
     try:
         response = client.request("GET", bucket, {"acl": ""})

@@ -6,18 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import buckets, trials
-from .configured import wanted_by_account
-from .errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
-from .redaction.escaping import escape_control_characters
-from .references import file_fields
-from .refusals import explained
-from .storage import MinioBackend
+from ..configured import wanted_by_account
+from ..errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
+from ..redaction.escaping import escape_control_characters
+from ..references import file_fields
+from ..refusals import explained
+from ..storage import MinioBackend
+from . import conditional_writes as trials
+from . import plan as buckets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from .buckets import BucketPlan, WantedBucket
+    from .plan import BucketPlan, WantedBucket
 
 SERVERS = 16  # looked at in parallel
 NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:DeleteBucketPolicy and s3:PutBucketAcl"
@@ -164,7 +165,7 @@ def _tell_of_acl(storage: MinioBackend, plan: BucketPlan, outcome: _Outcome, unr
 
 def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence[str], outcome: _Outcome) -> None:
     """Find out what the server makes of conditional writes, and compare it with the settings that depend on it."""
-    from .s3.errors import FAILURES
+    from ..s3.errors import FAILURES
 
     concerned = [one for one in sharing if not one.replace_existing]
     if not concerned:

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import PoliciesNotSupportedError
 from . import exposure
-from .errors import PoliciesNotSupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .s3.client import S3Client
+    from ..s3.client import S3Client
 
 Policy = dict[str, Any]
 WORKERS = 16  # buckets looked at in parallel
@@ -155,7 +155,7 @@ def carry_out(client: S3Client, what: BucketPlan) -> BucketPlan:
 
 def with_acl(client: S3Client, what: BucketPlan) -> BucketPlan:
     """The plan, with the ACL where that could open a private bucket: by one more request."""
-    from .s3.errors import FAILURES
+    from ..s3.errors import FAILURES
 
     if what.wanted.public or not what.exists:
         return what
@@ -174,7 +174,7 @@ def plan_all(
     client: S3Client, wanted: Iterable[WantedBucket], *, change: bool = True
 ) -> dict[str, BucketPlan | Exception]:
     """Plan for many buckets in parallel, and carry each plan out with ``change``; a failure stops no other bucket."""
-    from .s3.errors import FAILURES
+    from ..s3.errors import FAILURES
 
     def attempt(bucket: WantedBucket) -> BucketPlan | Exception:
         try:
