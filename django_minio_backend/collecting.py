@@ -14,9 +14,9 @@ from .files import keys as names
 from .files import upload
 from .files.content import Source
 from .folders import Folders
+from .health.explanations import explained_in_sentence
 from .options.validators import MIN_PART_SIZE
 from .parallel_uploads import Job, ParallelUploads
-from .refusals import explained_in_sentence
 from .s3 import deletion, listing
 
 if TYPE_CHECKING:

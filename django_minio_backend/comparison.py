@@ -15,9 +15,9 @@ from django.db import Error as DatabaseProblem
 
 from .difference import PROTECTS, Referred
 from .errors import CleaningError
+from .health.explanations import explained_in_sentence
 from .parallel_listing import list_in_parallel
 from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
-from .refusals import explained_in_sentence
 from .s3 import deletion
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from django.core.files.base import ContentFile
 from .errors import CollectingError
 from .files import upload
 from .files.content import Source
+from .health.explanations import explained_in_sentence
 from .options.fields import MEBIBYTE
-from .refusals import explained_in_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from .bucket_storage import BucketStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .files import file, keys, upload, writer
 from .files.save_attempt import BoundedAvailability, save_under_a_free_name, saving_of
-from .health import MinioServerStatus, server_status
+from .health.status import MinioServerStatus, server_status
 from .object_urls import urls
 from .transport import headers
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from .errors import ConfigurationError, PrivatePublicMixedError
-from .health import MinioServerStatus
+from .health.status import MinioServerStatus
 
 __all__ = ["ConfigurationError", "MinioServerStatus", "PrivatePublicMixedError", "get_setting", "get_storages_setting"]
 

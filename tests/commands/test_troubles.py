@@ -23,7 +23,7 @@ from minio import MinioAdmin
 from minio import time as signing_time
 from minio.credentials.providers import StaticProvider
 
-from django_minio_backend import diagnosis
+from django_minio_backend.health import diagnosis
 from django_minio_backend.s3.client import S3Client
 from tests.support.meddler import meddling, s3_error
 from tests.support.settings import STATIC_BACKEND, entry, options_of, storages_set

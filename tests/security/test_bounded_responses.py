@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import urllib3
 
-from django_minio_backend.deadlines import within
 from django_minio_backend.errors import BadResponseError
+from django_minio_backend.health.deadline import within
 from tests.support.hostile import DATE, OBJECT, endless, head, response
 from tests.support.memory import peak_memory
 from tests.support.scripts import WITH_STORAGE
@@ -44,7 +44,7 @@ IN_A_PROCESS = (
     + """
 import threading
 from django_minio_backend.errors import BadResponseError
-from django_minio_backend.deadlines import within
+from django_minio_backend.health.deadline import within
 
 def refused(work):
     try:

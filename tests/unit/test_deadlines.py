@@ -10,7 +10,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from django_minio_backend.deadlines import started, within
+from django_minio_backend.health.deadline import started, within
 
 
 def test_the_result_and_the_error_of_the_work_are_handed_over() -> None:
@@ -68,7 +68,7 @@ def test_nothing_to_do_is_nothing() -> None:
 def test_a_process_ends_while_work_hangs() -> None:
     script = """
 import time
-from django_minio_backend.deadlines import within
+from django_minio_backend.health.deadline import within
 try:
     within(0.05, lambda: time.sleep(600))
 except TimeoutError:

@@ -9,7 +9,7 @@ import urllib3
 from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
 
-from django_minio_backend.refusals import Cause, cause_of, explained, server_region
+from django_minio_backend.health.explanations import Cause, cause_of, explained, server_region
 from tests.support.settings import read
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 
 from django_minio_backend.configured import minio_storages
-from django_minio_backend.deadlines import started
-from django_minio_backend.diagnosis import diagnose_all
+from django_minio_backend.health.deadline import started
+from django_minio_backend.health.diagnosis import diagnose_all
 from django_minio_backend.management.escaped_output import EscapedOutput, command_error
 from django_minio_backend.options.resolution import settings_of_version_3
 

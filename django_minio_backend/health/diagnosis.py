@@ -10,17 +10,17 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .deadlines import started, within
-from .errors import ConfigurationError
-from .health import server_status
-from .refusals import Cause, cause_of, explained
+from ..errors import ConfigurationError
+from .deadline import started, within
+from .explanations import Cause, cause_of, explained
+from .status import server_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .options.fields import StorageOptions
-    from .s3.client import S3Client
-    from .storage import MinioBackend
+    from ..options.fields import StorageOptions
+    from ..s3.client import S3Client
+    from ..storage import MinioBackend
 
 TIMEOUT = 3.0  # seconds, to connect and for each read
 DEADLINE = 8.0  # seconds for everything
@@ -58,7 +58,7 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
 
     Nothing is stored: a bucket is proven writable by a multipart upload that is begun and given up.
     """
-    from .s3.registry import hurried
+    from ..s3.registry import hurried
 
     until = time.monotonic() + DEADLINE
     options = storage.options
@@ -82,7 +82,7 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
 
 def _account(client: S3Client, options: StorageOptions, until: float) -> list[Finding]:
     """Clock, region and credentials, by one signed request. The last finding is right if requests are accepted."""
-    from .s3.errors import FAILURES
+    from ..s3.errors import FAILURES
 
     try:
         headers: Mapping[str, str] = within(until - time.monotonic(), client.identify).headers
@@ -151,7 +151,7 @@ def _buckets(client: S3Client, options: StorageOptions, buckets: Sequence[str], 
 
 def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
     """What may be done in one bucket; listed first, as a server may begin an upload into a bucket that is missing."""
-    from .s3.errors import FAILURES
+    from ..s3.errors import FAILURES
 
     key = "/".join(filter(None, [options.location, f"health-check-{secrets.token_hex(16)}"]))
     begun: list[str] = []
@@ -182,7 +182,7 @@ def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
 
 def _is_allowed(ask: Callable[[], object]) -> bool:
     """Whether the server does what is asked; any refusal but that of permission is raised."""
-    from .s3.errors import FAILURES
+    from ..s3.errors import FAILURES
 
     try:
         ask()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .deadlines import within
-from .errors import BadResponseError
-from .object_urls.urls import base_url
-from .redaction.request_description import https_is_wanted, https_wanted, reason_of
-from .transport.redirects import is_redirect, redirect_error
+from ..errors import BadResponseError
+from ..object_urls.urls import base_url
+from ..redaction.request_description import https_is_wanted, https_wanted, reason_of
+from ..transport.redirects import is_redirect, redirect_error
+from .deadline import within
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-    from .options.fields import StorageOptions
-    from .s3.client import S3Client
+    from ..options.fields import StorageOptions
+    from ..s3.client import S3Client
 
 TIMEOUT = 3.0  # seconds, to connect and for each read
 DEADLINE = 4.0  # seconds for all that is asked
@@ -69,7 +69,7 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
     """
     from urllib3.exceptions import HTTPError  # here, as it takes long when Django starts
 
-    from .certificate_errors import CertificateError, NotHttpsError
+    from ..certificate_errors import CertificateError, NotHttpsError
 
     address = base_url(options, external=False)
     asked = address + LIVENESS_PATH
@@ -102,7 +102,7 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
 
 
 def _get(client: S3Client, url: str, until: float) -> BaseHTTPResponse:
-    from .transport.pool import ask
+    from ..transport.pool import ask
 
     try:
         return within(until - time.monotonic(), lambda: ask(client.http, url, seconds=TIMEOUT, until=until))

@@ -6,10 +6,10 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .redaction.request_description import reason_of
+from ..redaction.request_description import reason_of
 
 if TYPE_CHECKING:
-    from .options.fields import StorageOptions
+    from ..options.fields import StorageOptions
 
 _REGION = re.compile(rb"<Region>([A-Za-z0-9_-]+)</Region>")
 
