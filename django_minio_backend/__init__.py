@@ -5,7 +5,7 @@ Importing this package does not import the minio SDK, nor anything that needs co
 
 from .apps import DjangoMinioBackendConfig
 from .dates import get_iso_date, iso_date_prefix
-from .static import MinioBackendStatic
+from .staticfiles.storage import MinioBackendStatic
 from .storage import MinioBackend
 
 __version__ = "5.0.0.dev0"

@@ -19,7 +19,7 @@ from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's 
 from .configured import minio_storages
 from .options.fields import FIELDS, OPTION_NAMES
 from .options.resolution import settings_of_version_3
-from .static import MinioBackendStatic
+from .staticfiles.storage import MinioBackendStatic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ from .options.resolution import (
     without_values,
 )
 from .options.subclassing import has_own_init
-from .static import MinioBackendStatic
+from .staticfiles.storage import MinioBackendStatic
 from .storage import MinioBackend
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """The dotted paths that settings and migrations name. This app has no database models."""
 
 from .dates import get_iso_date, iso_date_prefix
-from .static import MinioBackendStatic
-from .static_manifest import MinioManifestStaticStorage
+from .staticfiles.manifest import MinioManifestStaticStorage
+from .staticfiles.storage import MinioBackendStatic
 from .storage import MinioBackend
 
 __all__ = ["MinioBackend", "MinioBackendStatic", "MinioManifestStaticStorage", "get_iso_date", "iso_date_prefix"]

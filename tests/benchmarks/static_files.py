@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REFERENCE = "django-minio-backend==4.4.4"
 REFERENCE_FOLDER = Path(".cache/reference")  # an environment of its own: its package has the name of ours
 RUN = Path(__file__).with_name("collecting_run.py")
-THREADS = 32  # as django_minio_backend.parallel_uploads
+THREADS = 32  # as django_minio_backend.staticfiles.upload_queue
 OURS = "django_minio_backend.models."
 TITLE = "collectstatic, 427 files"
 

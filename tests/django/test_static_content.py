@@ -20,11 +20,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 from minio.sse import SseKMS
 
-from django_minio_backend import compression
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
 from django_minio_backend.s3 import listing
-from django_minio_backend.static_comparison import RECORD
+from django_minio_backend.staticfiles import gzipped
+from django_minio_backend.staticfiles.fingerprint import RECORD
 from tests import settings as site
 from tests.support.meddler import meddling
 from tests.support.settings import entry, storages_set
@@ -208,7 +208,7 @@ def test_another_zlib_uploads_nothing_again(
     with meddling(server) as meddler, static_storage(MINIO_STATIC_GZIP=True, MINIO_ENDPOINT=meddler.endpoint):
         collect()
         monkeypatch.setattr(
-            compression, "squeeze", lambda body: gzip.compress(body, compresslevel=1, mtime=0) + gzip.compress(b"")
+            gzipped, "squeeze", lambda body: gzip.compress(body, compresslevel=1, mtime=0) + gzip.compress(b"")
         )
         if not gives_metadata:  # as every server but MinIO
             original = listing.everything_below

@@ -23,7 +23,7 @@ from minio.credentials.providers import AssumeRoleProvider, LdapIdentityProvider
 
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
-from django_minio_backend.static_manifest import MinioManifestStaticStorage
+from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
 from tests.support.certificates import Certificates
 from tests.support.fixed_answers import answering
 from tests.support.hostile import OBJECT, head, hostile, response

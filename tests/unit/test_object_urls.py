@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.object_urls.urls import Wanted, bucket_address, public_address, seconds_of, span_start
-from django_minio_backend.static import MinioBackendStatic
-from django_minio_backend.static_manifest import MinioManifestStaticStorage
+from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
+from django_minio_backend.staticfiles.storage import MinioBackendStatic
 from tests.support.settings import made_up, read
 
 WEEK = 7 * 24 * 3600

@@ -15,11 +15,11 @@ from django.core.management.base import OutputWrapper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend import compression, static_comparison
-from django_minio_backend.folders import Folders
 from django_minio_backend.progress import Progress
 from django_minio_backend.s3.listing import Stored
-from django_minio_backend.static_comparison import RECORD, Content
+from django_minio_backend.staticfiles import fingerprint, gzipped
+from django_minio_backend.staticfiles.fingerprint import RECORD, Content
+from django_minio_backend.staticfiles.name_tree import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,37 +53,37 @@ ZIPPED = Content(1, MD5_A, f"gzip:{MD5_B}")
 def test_a_listing_tells_whether_an_object_is_the_same(
     held: Stored, content: Content, *, encrypted: bool, same: bool | None
 ) -> None:
-    assert static_comparison.is_same(held, content, encrypted=encrypted) is same
+    assert fingerprint.is_same(held, content, encrypted=encrypted) is same
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), min_size=1, max_size=5))
 def test_an_etag_is_that_of_one_upload_or_of_its_parts(blocks: Sequence[bytes]) -> None:
-    content = static_comparison.content_of(blocks, None)
+    content = fingerprint.content_of(blocks, None)
     whole = md5(b"".join(blocks)).hexdigest()  # noqa: S324 - as S3 has it
     parts = md5(b"".join(md5(block).digest() for block in blocks)).hexdigest()  # noqa: S324 - as S3 has it
     assert content.size == sum(map(len, blocks))
     assert content.etag == (whole if len(blocks) == 1 else f"{parts}-{len(blocks)}")
     assert content.record == f"identity:{whole}"
-    assert static_comparison.content_of(blocks, "0123").record == "gzip:0123"
+    assert fingerprint.content_of(blocks, "0123").record == "gzip:0123"
 
 
 @given(st.binary(max_size=10_000))
 def test_what_is_squeezed_is_gzip_without_a_time(body: bytes) -> None:
-    squeezed = compression.squeeze(body)
+    squeezed = gzipped.squeeze(body)
     assert gzip.decompress(squeezed) == body
     assert squeezed[4:8] == bytes(4)
-    assert squeezed == compression.squeeze(body)
+    assert squeezed == gzipped.squeeze(body)
 
 
 def test_content_is_compressed_only_where_that_makes_it_smaller() -> None:
     text = b"body { color: red; }\n" * 100
-    small = compression.compress(ContentFile(text, "style.css"))
-    assert isinstance(small, compression.Compressed)
+    small = gzipped.compress(ContentFile(text, "style.css"))
+    assert isinstance(small, gzipped.Compressed)
     assert zlib.decompress(small.read(), wbits=31) == text
     assert (small.name, small.original_md5) == ("style.css", md5(text).hexdigest())  # noqa: S324 - as S3 has it
     for unchanged in (b"a{}", bytes(range(256))):
-        assert compression.compress(ContentFile(unchanged, "x.css")).read() == unchanged
-    assert gzip.decompress(compression.compress(ContentFile("ä" * 500)).read()).decode() == "ä" * 500
+        assert gzipped.compress(ContentFile(unchanged, "x.css")).read() == unchanged
+    assert gzip.decompress(gzipped.compress(ContentFile("ä" * 500)).read()).decode() == "ä" * 500
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_content_is_compressed_only_where_that_makes_it_smaller() -> None:
     ],
 )
 def test_text_types_are_known(kind: str, *, text: bool) -> None:
-    assert compression.is_text(kind) is text
+    assert gzipped.is_text(kind) is text
 
 
 PATHS = st.lists(

@@ -14,7 +14,7 @@ from django_minio_backend.errors import CollectingError
 from django_minio_backend.management.escaped_output import command_error
 from django_minio_backend.progress import Progress
 from django_minio_backend.redaction.escaping import escape_control_characters
-from django_minio_backend.static import MinioBackendStatic
+from django_minio_backend.staticfiles.storage import MinioBackendStatic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.core.files.storage import Storage
     from django.core.management.base import CommandParser
 
-    from django_minio_backend.collecting import Collection
+    from django_minio_backend.staticfiles.run import Collection
 
 _one_run = threading.RLock()  # a storage and its manifest are one for all threads; the next one finds everything done
 

@@ -6,18 +6,18 @@ import dataclasses
 import errno
 from typing import TYPE_CHECKING, Any, Self
 
-from . import parallel_uploads, static_comparison
-from .compression import Compressed
+from ..errors import CollectingError
+from ..files import keys as names
+from ..files import upload
+from ..files.content import Source
+from ..health.explanations import explained_in_sentence
+from ..options.validators import MIN_PART_SIZE
+from ..s3 import deletion, listing
+from . import fingerprint, upload_queue
 from .current_run import open_collection
-from .errors import CollectingError
-from .files import keys as names
-from .files import upload
-from .files.content import Source
-from .folders import Folders
-from .health.explanations import explained_in_sentence
-from .options.validators import MIN_PART_SIZE
-from .parallel_uploads import Job, ParallelUploads
-from .s3 import deletion, listing
+from .gzipped import Compressed
+from .name_tree import Folders
+from .upload_queue import Job, ParallelUploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from django.core.files import File
     from django.core.files.storage import Storage
 
-    from .s3.listing import Stored
-    from .static import MinioBackendStatic
-    from .static_comparison import Content
+    from ..s3.listing import Stored
+    from .fingerprint import Content
+    from .storage import MinioBackendStatic
 
 IN_MEMORY = MIN_PART_SIZE  # of one file, which goes up in one request then; a larger one is read twice and sent at once
 
@@ -174,7 +174,7 @@ class Collection:
     # How
 
     def _list(self) -> None:
-        from .s3.errors import FAILURES, is_missing_bucket
+        from ..s3.errors import FAILURES, is_missing_bucket
 
         storage = self.storage
         prefix = names.folder_prefix("", storage.options.location)
@@ -198,7 +198,7 @@ class Collection:
         self._names = Folders(self._stored)
 
     def _make_bucket(self) -> None:
-        from .s3.errors import FAILURES
+        from ..s3.errors import FAILURES
 
         try:
             self.storage.ensure_bucket()
@@ -211,7 +211,7 @@ class Collection:
         blocks = source.blocks(upload.cut(source.length, self.storage.options))
         body = b"".join(blocks) if source.length is None or source.length <= IN_MEMORY else None
         original_md5 = content.original_md5 if isinstance(content, Compressed) else None
-        described = static_comparison.content_of(blocks if body is None else [body], original_md5)
+        described = fingerprint.content_of(blocks if body is None else [body], original_md5)
         if name in self._sent:
             if self._sent[name] == described.etag:
                 return
@@ -223,14 +223,14 @@ class Collection:
         if self._dry_run:
             return
         self._sent[name] = described.etag
-        target = dataclasses.replace(target, headers={**target.headers, static_comparison.RECORD: described.record})
+        target = dataclasses.replace(target, headers={**target.headers, fingerprint.RECORD: described.record})
         if body is None:
             source.rewind()
             self._uploads.run(name, target, source)
         elif self.storage.is_provisional(name):
             self._provisional[name] = Job(name, body, target)
             self._provisional_bytes += len(body)
-            while self._provisional_bytes > parallel_uploads.IN_MEMORY:  # those given up are deleted at the end
+            while self._provisional_bytes > upload_queue.IN_MEMORY:  # those given up are deleted at the end
                 self._uploads.start(self._take_provisional(next(iter(self._provisional))))
         else:
             self._uploads.start(Job(name, body, target))
@@ -244,12 +244,12 @@ class Collection:
         stored = self._stored.get(name)
         if stored is None:
             return False
-        same = static_comparison.is_same(stored, content, encrypted=self.storage.options.sse is not None)
+        same = fingerprint.is_same(stored, content, encrypted=self.storage.options.sse is not None)
         return self._ask(name, stored, content) if same is None else same
 
     def _ask(self, name: str, stored: Stored, content: Content) -> bool:
         """Compare by the metadata of an object, or, where collectstatic has not uploaded it, by size and time."""
-        from .s3.errors import FAILURES
+        from ..s3.errors import FAILURES
 
         try:
             found = self.storage.s3.head(self.storage.bucket, self.storage.key(name), self.storage.ssec)
@@ -259,7 +259,7 @@ class Collection:
             raise CollectingError(
                 f"'{name}' in {self._where()} cannot be compared: {self._reason(error, 's3:GetObject')}."
             ) from error
-        record = static_comparison.recorded_in(found.metadata or {})
+        record = fingerprint.recorded_in(found.metadata or {})
         if record is not None:
             return record == content.record
         if content.is_encoded or name not in self._sources or stored.size != content.size:
@@ -272,7 +272,7 @@ class Collection:
         return stored.modified.timestamp() >= int(changed.timestamp())
 
     def _delete_doomed(self) -> None:
-        from .s3.errors import FAILURES
+        from ..s3.errors import FAILURES
 
         keys = [self.storage.key(name) for name in self._doomed if name in self._stored or name in self._sent]
         self._doomed.clear()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from django.core.files.base import ContentFile
 
-from .files.content import Source
-from .files.upload import SINGLE_PUT, Blocks
+from ..files.content import Source
+from ..files.upload import SINGLE_PUT, Blocks
 
 if TYPE_CHECKING:
     from io import BufferedReader

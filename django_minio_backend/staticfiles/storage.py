@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from . import compression
-from .configured_storage import DefaultAlias
+from ..configured_storage import DefaultAlias
+from ..files import keys
+from ..object_urls.quoting import quoted_path
+from ..options.fields import DEFAULT_STATIC_FILES_BUCKET
+from ..options.resolution import hidden_options
+from ..storage import MinioBackend
+from ..transport import headers
+from . import gzipped
 from .current_run import collection_of
-from .files import keys
-from .object_urls.quoting import quoted_path
-from .options.fields import DEFAULT_STATIC_FILES_BUCKET
-from .options.resolution import hidden_options
-from .storage import MinioBackend
-from .transport import headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from minio.datatypes import Object
 
-    from .collecting import Collection
-    from .files import upload
-    from .files.file import ObjectFile
-    from .files.reader import ObjectReader
-    from .options.fields import StorageOptions
+    from ..files import upload
+    from ..files.file import ObjectFile
+    from ..files.reader import ObjectReader
+    from ..options.fields import StorageOptions
+    from .run import Collection
 
 
 class MinioBackendStatic(MinioBackend):
@@ -61,7 +61,7 @@ class MinioBackendStatic(MinioBackend):
 
     def _open(self, name: str, mode: str = "rb", **text: str | None) -> ObjectFile:
         """Open a file; where the bucket is missing so is the file, as a manifest before the first collectstatic is."""
-        from .s3.errors import FAILURES, ObjectNotFound, is_missing_bucket
+        from ..s3.errors import FAILURES, ObjectNotFound, is_missing_bucket
 
         collection = collection_of(self)
         if collection is not None and mode == "rb" and (local := collection.open(name)) is not None:
@@ -76,11 +76,11 @@ class MinioBackendStatic(MinioBackend):
     def _reader(self, key: str) -> BufferedReader:
         """Read what a save has compressed as it was before, whatever MINIO_STATIC_GZIP is by now."""
         reader = super()._reader(key)
-        is_gzip = compression.is_gzip(cast("ObjectReader", reader.raw).encoding)
-        if not is_gzip or reader.peek(2)[:2] != compression.MAGIC:
+        is_gzip = gzipped.is_gzip(cast("ObjectReader", reader.raw).encoding)
+        if not is_gzip or reader.peek(2)[:2] != gzipped.MAGIC:
             return reader
         name = key.removeprefix(keys.folder_prefix("", self.options.location))
-        return reader if self._has_own_encoding(name) else cast("BufferedReader", compression.Decompressed(reader))
+        return reader if self._has_own_encoding(name) else cast("BufferedReader", gzipped.Decompressed(reader))
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """Store a file under its name, and replace what is there; return the name."""
@@ -94,13 +94,13 @@ class MinioBackendStatic(MinioBackend):
 
     def _store(self, name: str, content: Any) -> str:
         if self._compresses(name, content):
-            content = compression.compress(content)
+            content = gzipped.compress(content)
         collection = collection_of(self)
         return super()._store(name, content) if collection is None else collection.store(name, content)
 
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> upload.Target:
         target = super()._target(name, condition=condition, content=content)
-        gzip = {"Content-Encoding": "gzip"} if isinstance(content, compression.Compressed) else {}
+        gzip = {"Content-Encoding": "gzip"} if isinstance(content, gzipped.Compressed) else {}
         own = headers.checked_for(target.key, self.own_headers(name), gzip, target.headers)
         return dataclasses.replace(target, headers=own)
 
@@ -113,7 +113,7 @@ class MinioBackendStatic(MinioBackend):
         if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
             return False
         kind = keys.content_type(name, content, trusted=self.options.trust_content_type)
-        return not self._has_own_encoding(name) and compression.is_text(kind)
+        return not self._has_own_encoding(name) and gzipped.is_text(kind)
 
     def _has_own_encoding(self, name: str) -> bool:
         """Whether the site's own headers give the file a Content-Encoding, so that it is compressed before a save."""
@@ -139,7 +139,7 @@ class MinioBackendStatic(MinioBackend):
             return True
         if not keys.clean(name) or keys.is_folder(name):  # the bucket itself is not there, or nothing in the folder
             return False
-        from .s3 import listing
+        from ..s3 import listing
 
         return listing.anything_below(self.s3, self.bucket, keys.folder_prefix(name, self.options.location))
 
@@ -165,7 +165,7 @@ class MinioBackendStatic(MinioBackend):
         self, *, dry_run: bool = False, force: bool = False, progress: Callable[[int, int], None] = lambda *_: None
     ) -> Collection:
         """What a run of collectstatic stores by, see there."""
-        from .collecting import Collection  # here, as it imports urllib3, which takes long when Django starts
+        from .run import Collection  # here, as it imports urllib3, which takes long when Django starts
 
         return Collection(self, dry_run=dry_run, force=force, progress=progress)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .s3.listing import Stored
+    from ..s3.listing import Stored
 
 RECORD = "x-amz-meta-source-md5"  # "<encoding>:<hexadecimal MD5 of the content before it was encoded>"
 _MD5 = re.compile(r"[0-9a-f]{32}")

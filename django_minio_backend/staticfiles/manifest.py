@@ -13,11 +13,11 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.utils.encoding import iri_to_uri
 from django.utils.functional import SimpleLazyObject
 
-from .addressed_storage import relative
-from .errors import ConfigurationError
-from .files import keys as names
-from .options.resolution import hidden_options
-from .static import MinioBackendStatic
+from ..addressed_storage import relative
+from ..errors import ConfigurationError
+from ..files import keys as names
+from ..options.resolution import hidden_options
+from .storage import MinioBackendStatic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from django.core.files.storage import Storage
 
-    from .options.fields import StorageOptions
+    from ..options.fields import StorageOptions
 
 
 CACHE_FOR_GOOD = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"

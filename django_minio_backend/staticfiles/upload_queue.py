@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from django.core.files.base import ContentFile
 
-from .errors import CollectingError
-from .files import upload
-from .files.content import Source
-from .health.explanations import explained_in_sentence
-from .options.fields import MEBIBYTE
+from ..errors import CollectingError
+from ..files import upload
+from ..files.content import Source
+from ..health.explanations import explained_in_sentence
+from ..options.fields import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .options.fields import StorageOptions
-    from .s3.client import S3Client
+    from ..options.fields import StorageOptions
+    from ..s3.client import S3Client
 
 WORKERS = 32  # threads, unless the user's connection pool is smaller
 IN_MEMORY = 64 * MEBIBYTE  # of all files that are on their way
@@ -63,7 +63,7 @@ class ParallelUploads:
 
     def run(self, name: str, target: upload.Target, source: Source) -> None:
         """Do an upload now: that of a large file, whose parts are sent in parallel."""
-        from .s3.errors import FAILURES
+        from ..s3.errors import FAILURES
 
         try:
             upload.store(self._client, target, source, self._options)
@@ -86,7 +86,7 @@ class ParallelUploads:
         return upload.store(self._client, job.target, source, self._options)
 
     def _take_in_any(self) -> None:
-        from .s3.errors import FAILURES
+        from ..s3.errors import FAILURES
 
         for future in wait(self._under_way, return_when=FIRST_COMPLETED).done:
             job = self._under_way.pop(future)

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .collecting import Collection
+    from .run import Collection
 
 open_collection: ContextVar[Collection | None] = ContextVar("open_collection", default=None)
 

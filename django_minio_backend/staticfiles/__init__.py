@@ -1,0 +1,1 @@
+"""Static files in one public bucket, and collectstatic."""
