@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..configured import wanted_by_account
 from ..errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
 from ..health.explanations import explained
+from ..orphans.references import file_fields
 from ..redaction.escaping import escape_control_characters
-from ..references import file_fields
 from ..storage import MinioBackend
 from . import conditional_writes as trials
 from . import plan as buckets

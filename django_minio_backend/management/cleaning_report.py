@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from django.core.management.base import BaseCommand
 
-    from django_minio_backend.comparison import Findings, Tally
-    from django_minio_backend.orphans import Batch, Missing
-    from django_minio_backend.places import Place
+    from django_minio_backend.orphans.compare import Findings, Tally
+    from django_minio_backend.orphans.deletion import Batch, Missing
+    from django_minio_backend.orphans.scope import Place
     from django_minio_backend.progress import Progress
     from django_minio_backend.s3.deletion import Unfinished
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend import difference
-from django_minio_backend.difference import PROTECTS, Difference, Referred
 from django_minio_backend.errors import CleaningError
+from django_minio_backend.orphans import key_store
+from django_minio_backend.orphans.key_store import PROTECTS, Difference, Referred
 from tests.support.memory import peak_memory
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_an_object_that_is_listed_twice_counts_once(compared: Difference) -> Non
 
 def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of few pages stands for the disk: SQLite gives the same error for both."""
-    monkeypatch.setattr(difference, "_TABLES", f"PRAGMA max_page_count = 8;{difference._TABLES}")
+    monkeypatch.setattr(key_store, "_TABLES", f"PRAGMA max_page_count = 8;{key_store._TABLES}")
     with (
         closing(Difference()) as compared,
         pytest.raises(CleaningError, match=r"disk is full.*TMPDIR.*Nothing more was deleted"),
@@ -95,7 +95,7 @@ def test_an_error_of_sqlite_is_one_of_cleaning(compared: Difference) -> None:
 def test_memory_is_bounded() -> None:
     """The keys alone would take 140 MiB as Python strings in a set and a dictionary."""
     memory = peak_memory(
-        "from django_minio_backend.difference import Difference, Referred\n"
+        "from django_minio_backend.orphans.key_store import Difference, Referred\n"
         "with measured():\n"
         "    compared = Difference()\n"
         "    for first in range(0, 500_000, 5_000):\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.parallel_listing import cut, groups_of
+from django_minio_backend.orphans.parallel_listing import cut, groups_of
 from django_minio_backend.s3 import deletion
 
 if TYPE_CHECKING:

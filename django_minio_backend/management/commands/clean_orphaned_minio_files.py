@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
-from django_minio_backend import orphans
-from django_minio_backend.comparison import Rules, compare
-from django_minio_backend.difference import Difference
 from django_minio_backend.errors import CleaningError
 from django_minio_backend.management.cleaning_report import Report, progress_shown_by
 from django_minio_backend.management.escaped_output import EscapedOutput, command_error
-from django_minio_backend.places import places
+from django_minio_backend.orphans import deletion
+from django_minio_backend.orphans.compare import Rules, compare
+from django_minio_backend.orphans.key_store import Difference
+from django_minio_backend.orphans.scope import places
 from django_minio_backend.progress import Progress, is_terminal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Mapping
 
-    from django_minio_backend.comparison import Findings
+    from django_minio_backend.orphans.compare import Findings
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
@@ -117,9 +117,9 @@ class Command(EscapedOutput):
         if not findings.place.storages:  # files are looked for here, and nothing else
             return
         try:
-            for batch in orphans.delete(findings, dry_run=dry_run):
+            for batch in deletion.delete(findings, dry_run=dry_run):
                 report.batch(findings, batch)
-            uploads = ((one, "") for one in findings.uploads) if dry_run else orphans.abort_uploads(findings)
+            uploads = ((one, "") for one in findings.uploads) if dry_run else deletion.abort_uploads(findings)
             for upload, problem in uploads:
                 report.upload(findings, upload, problem)
         except CleaningError as error:
@@ -130,7 +130,7 @@ class Command(EscapedOutput):
     def _tell_missing(found: list[Findings], report: Report) -> None:
         for findings in found:
             try:
-                for missing in orphans.missing(findings):
+                for missing in deletion.missing(findings):
                     report.missing(findings, missing)
             except CleaningError as error:
                 report.problems.append(str(error))

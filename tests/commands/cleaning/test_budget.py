@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from django_minio_backend import parallel_listing
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.orphans import parallel_listing
 from django_minio_backend.s3 import deletion, listing
 from tests import settings as site
 from tests.app.models import Document

@@ -152,7 +152,7 @@ def test_uploads_that_cannot_be_listed_delete_nothing(
 def test_a_server_that_fails_between_two_batches_tells_what_is_deleted(
     put: Put, keys: Keys, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from django_minio_backend import orphans
+    from django_minio_backend.orphans import deletion as orphans
 
     monkeypatch.setattr(orphans, "BATCH", 2)
     put(site.PRIVATE_BUCKET, *"abcde")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from django_minio_backend import orphans
+from django_minio_backend.orphans import deletion
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
@@ -103,7 +103,7 @@ def test_a_second_run_has_nothing_to_do(run: Run, put: Put) -> None:
 
 
 def test_orphans_are_deleted_a_batch_at_a_time(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "BATCH", 2)
+    monkeypatch.setattr(deletion, "BATCH", 2)
     put(site.PRIVATE_BUCKET, *(f"orphan-{number}" for number in range(5)))
     with requests_made() as made:
         told = run(COMMAND, *NOW)

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, OperationalError, connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
-from django_minio_backend import references
+from django_minio_backend.orphans import references
 from django_minio_backend.s3 import deletion
 from django_minio_backend.signals import collect_references
 from tests import settings as site

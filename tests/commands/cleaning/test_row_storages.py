@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 from django.db import connection, connections, models
 from django.test.utils import CaptureQueriesContext
 
-from django_minio_backend import choosing, row_files
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.orphans import row_files, row_storages
 from django_minio_backend.s3 import deletion
 from django_minio_backend.signals import collect_references
 from tests import settings as site
@@ -292,7 +292,7 @@ def test_rows_with_a_name_that_no_object_can_have_are_told_only_for_our_storages
 def test_rows_that_choose_are_read_in_pages(
     run: Run, put: Put, keys: Keys, choice: ModuleType, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(choosing, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(row_storages, "ROWS_AT_ONCE", 2)
     names = [f"{number}.txt" for number in range(7)]
     for name in names:
         saved(getattr(choice, kind), place="public", file=name)
@@ -489,14 +489,16 @@ def test_rows_with_a_composite_primary_key_are_asked(monkeypatch: pytest.MonkeyP
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
 
-    monkeypatch.setattr(choosing, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(row_storages, "ROWS_AT_ONCE", 2)
     with connection.schema_editor() as editor:
         editor.create_model(Cell)
     try:
         places = [(x, y) for x in range(3) for y in range(3)]
         Cell._base_manager.bulk_create(Cell(x=x, y=y, file=f"{x}-{y}.txt") for x, y in places)
-        field = choosing.ChoosingField(Cell, Cell._meta.get_field("file"), "default", private_storage(), [Cell, Same])
-        target = choosing.Target(private_storage(), [private_storage()])
+        field = row_storages.ChoosingField(
+            Cell, Cell._meta.get_field("file"), "default", private_storage(), [Cell, Same]
+        )
+        target = row_storages.Target(private_storage(), [private_storage()])
         found = [one for page in field.references(target, 3) for one in page]
         used = field.keys_in_use(target, ["0-1.txt", "1-1.txt", "orphan.txt"])
     finally:

@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, connection
 
-from django_minio_backend import orphans
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.orphans import deletion as orphans
 from django_minio_backend.s3 import deletion, listing
 from tests import settings as site
 from tests.app.models import Document

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseProblem
 
-from .choosing import Target, choosing_fields
-from .configured import minio_storages
-from .errors import CleaningError
+from ..configured import minio_storages
+from ..errors import CleaningError
+from ..storage import MinioBackend
 from .references import referring_fields
-from .storage import MinioBackend
+from .row_storages import Target, choosing_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .choosing import ChoosingField
     from .references import ReferringField
+    from .row_storages import ChoosingField
 
 
 @dataclass

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import Error as DatabaseProblem
 
-from .errors import CleaningError
-from .redaction.escaping import get_logger
+from ..errors import CleaningError
+from ..redaction.escaping import get_logger
+from ..s3 import deletion
 from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
-from .s3 import deletion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .comparison import Findings
-    from .difference import Orphan, Referred
-    from .places import Place
+    from .compare import Findings
+    from .key_store import Orphan, Referred
     from .references import FieldInDatabase
+    from .scope import Place
 
 BATCH = deletion.BATCH  # keys in one DeleteObjects request
 HEADS = 16  # requests at once, where objects are asked for one by one
@@ -69,7 +69,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
     Raises:
         CleaningError: the database or the server failed; what came before is deleted.
     """
-    from .s3.errors import FAILURES, status_of
+    from ..s3.errors import FAILURES, status_of
 
     place = findings.place
     for orphans in findings.difference.orphans(BATCH):
@@ -102,7 +102,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
 
 def abort_uploads(findings: Findings) -> Iterator[tuple[deletion.Unfinished, str]]:
     """Abort the unfinished uploads, and yield each with the reason why it is still there, if it is."""
-    from .s3.errors import FAILURES
+    from ..s3.errors import FAILURES
 
     place = findings.place
     for upload in findings.uploads:
@@ -182,7 +182,7 @@ def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
 
     Where a save may replace an object, a listed orphan may have become somebody's new upload, whose row is yet to come.
     """
-    from .s3.errors import ObjectNotFound
+    from ..s3.errors import ObjectNotFound
 
     place, listed_at = findings.place, findings.listed_at
 

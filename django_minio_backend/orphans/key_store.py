@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import CleaningError
+from ..errors import CleaningError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

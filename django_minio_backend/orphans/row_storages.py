@@ -11,8 +11,9 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.db.models import QuerySet
 
-from .difference import PROTECTS, Referred
-from .files import keys as names
+from ..files import keys as names
+from ..storage import MinioBackend
+from .key_store import PROTECTS, Referred
 from .references import (
     FieldInDatabase,
     databases_of,
@@ -23,7 +24,6 @@ from .references import (
     tables_by_database,
 )
 from .row_files import RowFiles, choosing_classes
-from .storage import MinioBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

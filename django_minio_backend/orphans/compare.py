@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import Error as DatabaseProblem
 
-from .difference import PROTECTS, Referred
-from .errors import CleaningError
-from .health.explanations import explained_in_sentence
+from ..errors import CleaningError
+from ..health.explanations import explained_in_sentence
+from ..s3 import deletion
+from .key_store import PROTECTS, Referred
 from .parallel_listing import list_in_parallel
 from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
-from .s3 import deletion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from .difference import Difference
-    from .places import Place
+    from .key_store import Difference
     from .references import ReferringField
+    from .scope import Place
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def compare(
         CleaningError: a database or the bucket cannot be read to the end, or the database is the wrong one by the
             look of it.
     """
-    from .s3.errors import FAILURES
+    from ..s3.errors import FAILURES
 
     findings = Findings(place, difference)
     comparing = _Comparing(findings, rules, watch)

@@ -11,11 +11,11 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db import Error as DatabaseProblem
 from django.db.models import FileField, Model, QuerySet
 
-from .errors import CleaningError
-from .files import keys as names
+from ..errors import CleaningError
+from ..files import keys as names
+from ..signals import collect_references
+from ..storage import MinioBackend
 from .row_files import choosing_classes
-from .signals import collect_references
-from .storage import MinioBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

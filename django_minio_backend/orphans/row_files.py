@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import ImageField, Model, signals
 from django.db.models.fields.files import FieldFile, FileDescriptor, ImageFieldFile, ImageFileDescriptor
 
-from .errors import CleaningError
+from ..errors import CleaningError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -7,12 +7,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from .s3 import deletion
+from ..s3 import deletion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .s3.client import S3Client
+    from ..s3.client import S3Client
 
 
 def list_in_parallel(

@@ -1,0 +1,1 @@
+"""Objects that no row refers to: found, compared, deleted."""
