@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.functional import cached_property
 
-from .configured_storage import ConfiguredStorage
+from .base import ConfiguredStorage
 from .files import keys as names
 from .object_urls import urls as object_urls
 from .object_urls.quoting import quoted_path

@@ -61,7 +61,7 @@ class DjangoMinioBackendConfig(AppConfig):
         from django.core.files.storage import storages
 
         from . import checks  # noqa: F401 - registers them
-        from .configured import check_settings
+        from .aliases import check_settings
 
         asked = [alias for alias, options in check_settings().items() if options.consistency_check_on_start]
         if asked and _is_a_start(sys.argv):

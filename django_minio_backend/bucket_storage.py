@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from .configured_storage import ConfiguredStorage
+from .base import ConfiguredStorage
 
 if TYPE_CHECKING:
     from .buckets.plan import WantedBucket

@@ -16,7 +16,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
 
-from .configured import minio_storages
+from .aliases import minio_storages
 from .options.fields import FIELDS, OPTION_NAMES
 from .options.resolution import settings_of_version_3
 from .staticfiles.storage import MinioBackendStatic

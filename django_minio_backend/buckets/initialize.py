@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..configured import wanted_by_account
+from ..aliases import wanted_by_account
 from ..errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
 from ..health.explanations import explained
 from ..orphans.references import file_fields

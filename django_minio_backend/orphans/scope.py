@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseProblem
 
-from ..configured import minio_storages
+from ..aliases import minio_storages
 from ..errors import CleaningError
 from ..storage import MinioBackend
 from .references import referring_fields

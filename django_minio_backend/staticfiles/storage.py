@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
-from ..configured_storage import DefaultAlias
+from ..base import DefaultAlias
 from ..files import keys
 from ..object_urls.quoting import quoted_path
 from ..options.fields import DEFAULT_STATIC_FILES_BUCKET

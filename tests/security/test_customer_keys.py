@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from minio.commonconfig import CopySource
 from minio.sse import SseCustomerKey, SseS3
 
-from django_minio_backend.configured import check_settings
+from django_minio_backend.aliases import check_settings
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3.registry import default_pool

@@ -12,7 +12,7 @@ from django.test.utils import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.configured import minio_storages, wanted_by_account
+from django_minio_backend.aliases import minio_storages, wanted_by_account
 from django_minio_backend.errors import ConfigurationError, PrivatePublicMixedError
 from django_minio_backend.models import MinioBackend
 from tests.support.settings import STATIC_BACKEND, entry, made_up, read, storages_set

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from minio.error import S3Error
 
-from django_minio_backend.configured import check_settings
+from django_minio_backend.aliases import check_settings
 from django_minio_backend.models import MinioBackend
 from tests.support.settings import entry, storages_set
 from tests.support.wire import requests_made

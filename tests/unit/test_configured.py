@@ -10,7 +10,7 @@ import urllib3
 from django.apps import apps
 from django.test.utils import override_settings
 
-from django_minio_backend.configured import minio_storages, wanted_by_account
+from django_minio_backend.aliases import minio_storages, wanted_by_account
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
 from django_minio_backend.utils import PrivatePublicMixedError

@@ -15,7 +15,7 @@ from django.core.files.storage import storages
 from django.test.utils import override_settings
 from minio.credentials.providers import StaticProvider
 
-from django_minio_backend.configured import check_settings
+from django_minio_backend.aliases import check_settings
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
 from django_minio_backend.options.resolution import read_options

@@ -20,7 +20,7 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider, StaticProvider
 from minio.sse import SseCustomerKey
 
-from django_minio_backend.configured import minio_storages
+from django_minio_backend.aliases import minio_storages
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.object_urls.signing import life_of

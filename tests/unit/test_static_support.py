@@ -15,7 +15,7 @@ from django.core.management.base import OutputWrapper
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.progress import Progress
+from django_minio_backend.management.progress import Progress
 from django_minio_backend.s3.listing import Stored
 from django_minio_backend.staticfiles import fingerprint, gzipped
 from django_minio_backend.staticfiles.fingerprint import RECORD, Content

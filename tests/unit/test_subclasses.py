@@ -19,7 +19,7 @@ from django.test.utils import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.configured import check_settings, minio_storages
+from django_minio_backend.aliases import check_settings, minio_storages
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic, MinioManifestStaticStorage
 from django_minio_backend.options.fields import OPTION_NAMES

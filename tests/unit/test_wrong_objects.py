@@ -11,7 +11,7 @@ from minio.commonconfig import GOVERNANCE
 from minio.retention import Retention
 from minio.sse import SseCustomerKey, SseS3
 
-from django_minio_backend.configured import check_settings
+from django_minio_backend.aliases import check_settings
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.files import keys
 from tests.support.settings import made_up, read, storages_set

@@ -13,13 +13,13 @@ from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend.errors import CleaningError
-from django_minio_backend.management.cleaning_report import Report, progress_shown_by
+from django_minio_backend.management.cleanup_report import Report, progress_shown_by
 from django_minio_backend.management.escaped_output import EscapedOutput, command_error
+from django_minio_backend.management.progress import Progress, is_terminal
 from django_minio_backend.orphans import deletion
 from django_minio_backend.orphans.compare import Rules, compare
 from django_minio_backend.orphans.key_store import Difference
 from django_minio_backend.orphans.scope import places
-from django_minio_backend.progress import Progress, is_terminal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

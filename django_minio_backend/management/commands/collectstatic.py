@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 
 from django_minio_backend.errors import CollectingError
 from django_minio_backend.management.escaped_output import command_error
-from django_minio_backend.progress import Progress
+from django_minio_backend.management.progress import Progress
 from django_minio_backend.redaction.escaping import escape_control_characters
 from django_minio_backend.staticfiles.storage import MinioBackendStatic
 

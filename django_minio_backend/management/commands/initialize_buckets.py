@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 
+from django_minio_backend.aliases import minio_storages
 from django_minio_backend.buckets.initialize import initialize, storages_of_fields
-from django_minio_backend.configured import minio_storages
 from django_minio_backend.errors import BucketsNotReadyError
 from django_minio_backend.management.escaped_output import EscapedOutput
 from django_minio_backend.options.resolution import settings_of_version_3

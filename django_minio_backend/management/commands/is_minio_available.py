@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 
-from django_minio_backend.configured import minio_storages
+from django_minio_backend.aliases import minio_storages
 from django_minio_backend.health.deadline import started
 from django_minio_backend.health.diagnosis import diagnose_all
 from django_minio_backend.management.escaped_output import EscapedOutput, command_error

@@ -14,8 +14,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from django_minio_backend import progress
-from django_minio_backend.management import cleaning_report
+from django_minio_backend.management import cleanup_report, progress
 from django_minio_backend.s3 import deletion
 from tests import settings as site
 from tests.app.models import Document
@@ -120,7 +119,7 @@ def test_json_tells_what_failed_and_so_does_the_exit_code(put: Put, monkeypatch:
 
 
 def test_many_failures_do_not_make_an_endless_error(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning_report, "PROBLEMS", 2)
+    monkeypatch.setattr(cleanup_report, "PROBLEMS", 2)
     put(site.PRIVATE_BUCKET, *"abcd")
     monkeypatch.setattr(
         deletion, "delete", lambda _, __, names: deletion.Deletion(set(), dict.fromkeys(names, "No"), 0)
@@ -166,7 +165,7 @@ def test_progress_is_shown_on_a_terminal(put: Put, monkeypatch: pytest.MonkeyPat
 
 def test_a_coarse_clock_does_not_stop_the_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Windows has one: nothing seems to take any time."""
-    monkeypatch.setattr(cleaning_report, "time", SimpleNamespace(monotonic=lambda: 7.0))
+    monkeypatch.setattr(cleanup_report, "time", SimpleNamespace(monotonic=lambda: 7.0))
     assert "0 orphaned objects deleted" in run(COMMAND, *NOW)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.core.management.base import CommandError
 from django.template.defaultfilters import filesizeformat
 
-from django_minio_backend.progress import INTERVAL
+from django_minio_backend.management.progress import INTERVAL
 from django_minio_backend.redaction.escaping import escape_control_characters
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from django.core.management.base import BaseCommand
 
+    from django_minio_backend.management.progress import Progress
     from django_minio_backend.orphans.compare import Findings, Tally
     from django_minio_backend.orphans.deletion import Batch, Missing
     from django_minio_backend.orphans.scope import Place
-    from django_minio_backend.progress import Progress
     from django_minio_backend.s3.deletion import Unfinished
 
 PROBLEMS = 1_000  # told again in the error at the end
