@@ -22,7 +22,7 @@ from minio.objectlockconfig import DAYS, ObjectLockConfig
 from minio.versioningconfig import VersioningConfig
 
 from django_minio_backend.models import MinioBackend
-from tests.support.meddler import Answer, meddling, s3_error
+from tests.support.rewriting_proxy import Response, rewriting_proxy, s3_error
 from tests.support.settings import STATIC, STATIC_BACKEND, entry, made_up, options_of, storages_set
 from tools.servers import free_port
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from minio import Minio
 
     from tests.commands.conftest import PolicyOf, Run
-    from tests.support.meddler import Asked, Meddler
+    from tests.support.rewriting_proxy import Received, RewritingProxy
     from tools.servers import Server
 
 COMMAND = "initialize_buckets"
@@ -315,17 +315,17 @@ def test_versions_and_object_lock_are_left_as_they_are(
 
 
 @contextmanager
-def trial_answered(server: Server, bucket: str, answer: Answer | None, **more: Any) -> Iterator[Meddler]:
+def trial_answered(server: Server, bucket: str, answer: Response | None, **more: Any) -> Iterator[RewritingProxy]:
     """A site whose server gives this answer to the uploads of the trial."""
-    with meddling(server) as meddler:
-        meddler.rule = lambda asked: answer if asked.method == "PUT" and "write-probe" in asked.path else None
-        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket, **more), "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = lambda asked: answer if asked.method == "PUT" and "write-probe" in asked.path else None
+        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket, **more), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
-            yield meddler
+            yield rewriter
 
 
-def asked_in_trial(meddler: Meddler) -> list[str]:
-    return [asked.method for asked in meddler.asked if "write-probe" in asked.path]
+def asked_in_trial(rewriter: RewritingProxy) -> list[str]:
+    return [asked.method for asked in rewriter.asked if "write-probe" in asked.path]
 
 
 @pytest.mark.needs("conditions")
@@ -336,17 +336,17 @@ def asked_in_trial(meddler: Meddler) -> list[str]:
 def test_a_server_that_honours_conditional_writes_is_told_with_what_to_set(
     run: Run, server: Server, bucket: str, setting: object, advice: str, sdk: Minio
 ) -> None:
-    with trial_answered(server, bucket, None, MINIO_CONDITIONAL_WRITES=setting, MINIO_LOCATION="here") as meddler:
+    with trial_answered(server, bucket, None, MINIO_CONDITIONAL_WRITES=setting, MINIO_LOCATION="here") as rewriter:
         told = run(COMMAND)
         assert f"honours conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in told
-        assert Counter(asked_in_trial(meddler)) == {"PUT": 32, "DELETE": 16}
-        assert all(f"/{bucket}/here/" in asked.path for asked in meddler.asked if "write-probe" in asked.path)
+        assert Counter(asked_in_trial(rewriter)) == {"PUT": 32, "DELETE": 16}
+        assert all(f"/{bucket}/here/" in asked.path for asked in rewriter.asked if "write-probe" in asked.path)
         assert run(COMMAND, "--check") == ALL_RIGHT
-        assert len(asked_in_trial(meddler)) == 48
+        assert len(asked_in_trial(rewriter)) == 48
     assert list(sdk.list_objects(bucket_name=bucket, recursive=True)) == []
 
 
-IGNORED, REJECTED = Answer(200, etag='"0"'), s3_error(501, "NotImplemented")
+IGNORED, REJECTED = Response(200, etag='"0"'), s3_error(501, "NotImplemented")
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ IGNORED, REJECTED = Answer(200, etag='"0"'), s3_error(501, "NotImplemented")
     ],
 )
 def test_a_server_that_does_not_honour_them_is_told(
-    run: Run, server: Server, bucket: str, answer: Answer, verb: str, setting: object, advice: str
+    run: Run, server: Server, bucket: str, answer: Response, verb: str, setting: object, advice: str
 ) -> None:
     with trial_answered(server, bucket, answer, MINIO_CONDITIONAL_WRITES=setting):
         assert f"{verb} conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in run(
@@ -371,7 +371,7 @@ def test_a_server_that_does_not_honour_them_is_told(
     ("answer", "harm"), [(IGNORED, "a save replaces what is there"), (REJECTED, "every save fails")]
 )
 def test_trust_in_a_server_that_does_not_honour_them_fails_the_command(
-    run: Run, server: Server, bucket: str, answer: Answer, harm: str
+    run: Run, server: Server, bucket: str, answer: Response, harm: str
 ) -> None:
     with (
         trial_answered(server, bucket, answer, MINIO_CONDITIONAL_WRITES=True),
@@ -393,23 +393,23 @@ def test_what_the_server_itself_does_is_told_and_counts(run: Run, server: Server
 
 
 def test_an_account_that_may_not_store_is_told_and_nothing_fails(run: Run, server: Server, bucket: str) -> None:
-    with meddling(server) as meddler:
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if "write-probe" in asked.path else None
-        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if "write-probe" in asked.path else None
+        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             assert "could not be tried: the access key is not allowed to do this" in run(COMMAND)
 
 
 def test_nothing_is_tried_where_every_save_replaces(run: Run, server: Server, bucket: str) -> None:
-    with trial_answered(server, bucket, None, replace_existing=True) as meddler:
+    with trial_answered(server, bucket, None, replace_existing=True) as rewriter:
         assert run(COMMAND) == ALL_RIGHT
-        assert asked_in_trial(meddler) == []
+        assert asked_in_trial(rewriter) == []
 
 
 # Servers without policies
 
 
-def without_policies(asked: Asked) -> Answer | None:
+def without_policies(asked: Received) -> Response | None:
     return s3_error(501, "NotImplemented") if asked.query.startswith("policy") else None
 
 
@@ -418,14 +418,14 @@ def test_what_a_server_without_policies_means_for_public_buckets_is_told(
 ) -> None:
     private, public = bucket_name(), bucket_name()
     options = options_of(server, MINIO_DEFAULT_BUCKET=private, MINIO_PUBLIC_BUCKETS=[public])
-    with meddling(server) as meddler:
-        meddler.rule = without_policies
-        with storages_set(default=entry({**options, "MINIO_ENDPOINT": meddler.endpoint})):
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = without_policies
+        with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
             for arguments in ([], [], ["--check"]):
                 with pytest.raises(CommandError) as told:
                     run(COMMAND, *arguments)
                 (line,) = str(told.value).splitlines()
-                assert f"Bucket '{public}' at http://{meddler.endpoint}: The server has no bucket policies" in line
+                assert f"Bucket '{public}' at http://{rewriter.endpoint}: The server has no bucket policies" in line
                 assert "Declare it private" in line
                 assert "MINIO_PUBLIC_BASE_URL" in line
     assert sdk.bucket_exists(bucket_name=private)
@@ -442,10 +442,10 @@ def test_a_bucket_published_by_other_means_needs_no_policy(
         MINIO_PUBLIC_BUCKETS=[public],
         MINIO_PUBLIC_BASE_URL={public: "https://cdn.test"},
     )
-    with meddling(server) as meddler:
-        meddler.rule = without_policies
-        with storages_set(default=entry({**options, "MINIO_ENDPOINT": meddler.endpoint})):
-            assert f"Bucket '{public}' at http://{meddler.endpoint}: made\n" in run(COMMAND)
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = without_policies
+        with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
+            assert f"Bucket '{public}' at http://{rewriter.endpoint}: made\n" in run(COMMAND)
             assert_nothing_changed(run(COMMAND))
             assert run(COMMAND, "--check") == ALL_RIGHT
     assert sdk.bucket_exists(bucket_name=public)

@@ -25,7 +25,7 @@ from minio.credentials.providers import StaticProvider
 
 from django_minio_backend.health import diagnosis
 from django_minio_backend.s3.client import S3Client
-from tests.support.meddler import meddling, s3_error
+from tests.support.rewriting_proxy import rewriting_proxy, s3_error
 from tests.support.settings import STATIC_BACKEND, entry, options_of, storages_set
 from tools.servers import free_port
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from minio import Minio
 
-    from tests.support.meddler import Answer, Asked
+    from tests.support.rewriting_proxy import Received, Response
     from tools.servers import Server
 
 WRONG_SECRET = "0123456789abcdef" * 4  # as long as Garage's are
@@ -264,13 +264,13 @@ def test_a_bucket_that_the_account_may_not_use_is_told_with_what_to_allow(
 ) -> None:
     """By a proxy, as accounts are made differently on each server."""
 
-    def refuse(asked: Asked) -> Answer | None:
+    def refuse(asked: Received) -> Response | None:
         mine = asked.path.startswith(f"/{made['private']}")
         return s3_error(403, "AccessDenied") if mine and asked.method in forbidden else None
 
-    with meddling(server) as meddler:
-        meddler.rule = refuse
-        with site(server, made, MINIO_ENDPOINT=meddler.endpoint):
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = refuse
+        with site(server, made, MINIO_ENDPOINT=rewriter.endpoint):
             deep = tried(DEEP)
     assert deep.code == 1
     assert deep.error.splitlines()[1:] == [f"'default': bucket '{made['private']}': {told}"]
@@ -358,14 +358,14 @@ def test_twelve_silent_servers_take_no_longer_than_one(command: tuple[str, ...],
 def test_a_server_that_falls_silent_after_its_health_check_is_told_in_time(
     server: Server, made: dict[str, str]
 ) -> None:
-    def silence(asked: Asked) -> Answer | None:
+    def silence(asked: Received) -> Response | None:
         if "Authorization" in asked.headers:
             time.sleep(WITHIN)
         return None
 
-    with meddling(server) as meddler:
-        meddler.rule = silence
-        with site(server, made, MINIO_ENDPOINT=meddler.endpoint):
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = silence
+        with site(server, made, MINIO_ENDPOINT=rewriter.endpoint):
             ended = tried(DEEP)
     assert ended.code == 1
     assert "'default': server: " in ended.told

@@ -22,7 +22,7 @@ from django_minio_backend.management.commands.collectstatic import Command
 from django_minio_backend.models import MinioBackendStatic
 from tests import settings as site
 from tests.django.conftest import FILES
-from tests.support.meddler import meddling, s3_error
+from tests.support.rewriting_proxy import rewriting_proxy, s3_error
 from tests.support.settings import STATIC
 from tests.support.static_files import collect, write
 from tests.support.wire import requests_made
@@ -175,17 +175,17 @@ def test_objects_in_the_way_are_replaced_and_never_deleted_first() -> None:
 def test_a_refused_upload_fails_the_command_and_the_next_run_completes(
     big_folder: Path, server: Server, static_storage: Using, objects: Callable[[], dict[str, bytes]]
 ) -> None:
-    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.path.endswith("/13.png") else None
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.path.endswith("/13.png") else None
         with pytest.raises(CommandError) as failure:
             collect()
         for told in ("'generated/3/13.png' could not be uploaded", f"bucket '{site.STATIC_BUCKET}'", "AccessDenied"):
             assert told in str(failure.value)
         assert "STORAGES['staticfiles']" in str(failure.value)
-        assert meddler.endpoint in str(failure.value)
+        assert rewriter.endpoint in str(failure.value)
         some = objects()
         assert "generated/3/13.png" not in some
-        meddler.rule = lambda _: None
+        rewriter.rule = lambda _: None
         told = collect()
     assert re.search(rf"\b[1-9]\d* static files? copied, {len(some)} unmodified\.", told)
     assert objects()["generated/3/13.png"] == (big_folder / "generated/3/13.png").read_bytes()
@@ -199,9 +199,9 @@ def test_a_failed_hashed_file_leaves_the_old_manifest(
 
     local = FileSystemStorage(location=tmp_path / "local")
     for more in ({}, {"manifest_storage": local}):
-        with meddling(server) as meddler:
+        with rewriting_proxy(server) as rewriter:
             path = "django_minio_backend.models.MinioManifestStaticStorage"
-            with static_storage(path, MINIO_ENDPOINT=meddler.endpoint, MINIO_LOCATION=f"m{len(more)}", **more):
+            with static_storage(path, MINIO_ENDPOINT=rewriter.endpoint, MINIO_LOCATION=f"m{len(more)}", **more):
                 collect()
 
                 def manifest() -> bytes:
@@ -213,11 +213,11 @@ def test_a_failed_hashed_file_leaves_the_old_manifest(
 
                 before = manifest()
                 write(folder, {"images/red.png": b"\x89PNG another red" * (len(more) + 1)})
-                meddler.rule = lambda asked: s3_error(403, "AccessDenied") if ".css" in asked.path else None
+                rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if ".css" in asked.path else None
                 with pytest.raises(CommandError, match=r"style\.[0-9a-f]{12}\.css"):
                     collect()
                 assert manifest() == before
-                meddler.rule = lambda _: None
+                rewriter.rule = lambda _: None
                 collect()
                 assert manifest() != before
 
@@ -226,8 +226,8 @@ def test_a_failed_hashed_file_leaves_the_old_manifest(
 @pytest.mark.usefixtures("folder")
 def test_a_refused_listing_or_deletion_fails_the_command(method: str, server: Server, static_storage: Using) -> None:
     MinioBackendStatic().save("stale.css", ContentFile(b"old"))
-    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == method else None
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == method else None
         with pytest.raises(CommandError, match=rf"'{site.STATIC_BUCKET}'.* (cannot be listed|could not be deleted)"):
             collect("--clear")
 
@@ -254,8 +254,8 @@ def test_keys_that_are_no_names_of_files_are_left_alone(server: Server, static_s
     """MinIO refuses most of them, other servers take them."""
     keys = ("../up.css", "/style.css", "a//b.css", "folder/", "stale.css")
     listing = s3_error(200, "unused")._replace(body=LISTING.format("".join(map(LISTED.format, keys))).encode())
-    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
-        meddler.rule = lambda asked: listing if asked.method == "GET" else None
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
+        rewriter.rule = lambda asked: listing if asked.method == "GET" else None
         told = collect("--clear", "--dry-run", verbosity=2)
         assert re.findall("Pretending to delete '(.*)'", told) == ["stale.css"]
         assert "4 static files copied." in collect("--clear")
@@ -267,8 +267,8 @@ def test_a_single_object_that_cannot_be_deleted_fails_the_command(server: Server
         body=b"<DeleteResult><Error><Key>stale.css</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
         b"</DeleteResult>"
     )
-    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint):
-        meddler.rule = lambda asked: answer if asked.method == "POST" else None
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
+        rewriter.rule = lambda asked: answer if asked.method == "POST" else None
         with pytest.raises(CommandError, match=r"1 files in .* could not be deleted: 'stale.css': AccessDenied no"):
             collect("--clear")
 
@@ -293,8 +293,8 @@ def test_a_missing_bucket_that_cannot_be_made_is_told(
 ) -> None:
     name = bucket_name()
     options = {"MINIO_STATIC_FILES_BUCKET": name, "MINIO_BUCKET_CHECK_ON_SAVE": True}
-    with meddling(server) as meddler, static_storage(MINIO_ENDPOINT=meddler.endpoint, **options):
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "PUT" else None
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint, **options):
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "PUT" else None
         with pytest.raises(
             CommandError,
             match=rf"bucket '{name}' .* does not exist and cannot be created: .*s3:CreateBucket.*AccessDenied",

@@ -16,7 +16,7 @@ import pytest
 
 from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
 from tests import settings as site
-from tests.support.meddler import Meddler, meddling
+from tests.support.rewriting_proxy import RewritingProxy, rewriting_proxy
 from tests.support.static_files import collect, found_names
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from tests.support.meddler import Answer, Asked
+    from tests.support.rewriting_proxy import Received, Response
     from tools.servers import Server
 
 pytestmark = pytest.mark.usefixtures("site_buckets")
@@ -48,7 +48,7 @@ class Pause:
         self._passed = 0
         self.reached, self.over = threading.Event(), threading.Event()
 
-    def __call__(self, asked: Asked) -> Answer | None:
+    def __call__(self, asked: Received) -> Response | None:
         if asked.method == "PUT":
             with self._lock:
                 self._passed += 1
@@ -60,16 +60,16 @@ class Pause:
 
 
 @pytest.fixture
-def meddler(server: Server) -> Iterator[Meddler]:
-    with meddling(server) as found:
+def rewriter(server: Server) -> Iterator[RewritingProxy]:
+    with rewriting_proxy(server) as found:
         yield found
 
 
-def kill_in_the_middle(meddler: Meddler, backend: str, folder: Path, tmp_path: Path) -> None:
+def kill_in_the_middle(rewriter: RewritingProxy, backend: str, folder: Path, tmp_path: Path) -> None:
     """Start collectstatic in a process of its own, and kill it when some of the uploads have arrived."""
-    text = SETTINGS.format(backend=backend, endpoint=meddler.endpoint, folder=folder)
+    text = SETTINGS.format(backend=backend, endpoint=rewriter.endpoint, folder=folder)
     (tmp_path / "killed_settings.py").write_text(text)
-    pause = meddler.rule = Pause()
+    pause = rewriter.rule = Pause()
     process = subprocess.Popen(
         [sys.executable, "-m", "django", "collectstatic", "--noinput"],
         env={
@@ -88,7 +88,7 @@ def kill_in_the_middle(meddler: Meddler, backend: str, folder: Path, tmp_path: P
         process.send_signal(signal.SIGKILL)
         process.wait(30)
         pause.over.set()
-        meddler.rule = lambda _: None
+        rewriter.rule = lambda _: None
 
 
 def change_everything(folder: Path) -> None:
@@ -97,14 +97,14 @@ def change_everything(folder: Path) -> None:
 
 
 def test_a_killed_run_is_completed_by_the_next_one(
-    big_folder: Path, meddler: Meddler, tmp_path: Path, objects: Callable[[], dict[str, bytes]]
+    big_folder: Path, rewriter: RewritingProxy, tmp_path: Path, objects: Callable[[], dict[str, bytes]]
 ) -> None:
     collect()
     before = objects()
     old = {path.relative_to(big_folder).as_posix(): path.read_bytes() for path in big_folder.rglob("*.*")}
     change_everything(big_folder)
     new = {name: (big_folder / name).read_bytes() for name in old}
-    kill_in_the_middle(meddler, "MinioBackendStatic", big_folder, tmp_path)
+    kill_in_the_middle(rewriter, "MinioBackendStatic", big_folder, tmp_path)
 
     killed = objects()
     assert killed.keys() == before.keys()  # nothing is missing at any time
@@ -124,7 +124,7 @@ def test_a_killed_run_is_completed_by_the_next_one(
 @pytest.mark.needs("policies")
 def test_the_site_that_is_served_works_while_a_run_is_killed_and_repeated(
     big_folder: Path,
-    meddler: Meddler,
+    rewriter: RewritingProxy,
     tmp_path: Path,
     http: urllib3.PoolManager,
     static_storage: Callable[..., AbstractContextManager[Any]],
@@ -142,7 +142,7 @@ def test_the_site_that_is_served_works_while_a_run_is_killed_and_repeated(
         running = MinioManifestStaticStorage()  # a web process that has read the manifest
         first = served(running)
         change_everything(big_folder)
-        kill_in_the_middle(meddler, backend, big_folder, tmp_path)
+        kill_in_the_middle(rewriter, backend, big_folder, tmp_path)
         assert served(running) == first
         assert served(MinioManifestStaticStorage()) == first  # and one that is started now
         collect()

@@ -26,7 +26,7 @@ from django_minio_backend.s3 import listing
 from django_minio_backend.staticfiles import gzipped
 from django_minio_backend.staticfiles.fingerprint import RECORD
 from tests import settings as site
-from tests.support.meddler import meddling
+from tests.support.rewriting_proxy import rewriting_proxy
 from tests.support.settings import entry, storages_set
 from tests.support.static_files import collect, write
 from tests.support.wire import requests_made
@@ -205,7 +205,7 @@ def test_another_zlib_uploads_nothing_again(
     gives_metadata: bool,
 ) -> None:
     write(folder, {"style.css": TEXT})
-    with meddling(server) as meddler, static_storage(MINIO_STATIC_GZIP=True, MINIO_ENDPOINT=meddler.endpoint):
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_STATIC_GZIP=True, MINIO_ENDPOINT=rewriter.endpoint):
         collect()
         monkeypatch.setattr(
             gzipped, "squeeze", lambda body: gzip.compress(body, compresslevel=1, mtime=0) + gzip.compress(b"")

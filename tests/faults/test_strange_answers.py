@@ -10,7 +10,7 @@ from minio.error import InvalidResponseError, S3Error
 
 from django_minio_backend.models import MinioBackend
 from tests.support.buckets import unfinished_uploads
-from tests.support.meddler import Answer, Asked, Meddler, meddling, s3_error
+from tests.support.rewriting_proxy import Received, Response, RewritingProxy, rewriting_proxy, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,24 +25,24 @@ LARGE = bytes(range(256)) * (2 * PART // 256 + 1)
 
 
 @pytest.fixture
-def meddler(server: Server) -> Iterator[Meddler]:
-    with meddling(server) as running:
+def rewriter(server: Server) -> Iterator[RewritingProxy]:
+    with rewriting_proxy(server) as running:
         yield running
 
 
 @pytest.fixture
-def storage_of(minio_options: dict[str, Any], meddler: Meddler) -> Callable[..., MinioBackend]:
+def storage_of(minio_options: dict[str, Any], rewriter: RewritingProxy) -> Callable[..., MinioBackend]:
     def make(**options: Any) -> MinioBackend:
-        return MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint, **options})
+        return MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint, **options})
 
     return make
 
 
-def times(count: int, answer: Answer, matches: Callable[[Asked], bool]) -> Callable[[Asked], Answer | None]:
+def times(count: int, answer: Response, matches: Callable[[Received], bool]) -> Callable[[Received], Response | None]:
     """A rule that gives this answer to the first so many requests that match."""
     left = [count]
 
-    def rule(asked: Asked) -> Answer | None:
+    def rule(asked: Received) -> Response | None:
         if not matches(asked) or not left[0]:
             return None
         left[0] -= 1
@@ -51,97 +51,101 @@ def times(count: int, answer: Answer, matches: Callable[[Asked], bool]) -> Calla
     return rule
 
 
-def is_conditional(asked: Asked) -> bool:
+def is_conditional(asked: Received) -> bool:
     return "If-None-Match" in asked.headers
 
 
-def puts(meddler: Meddler) -> list[bool]:
+def puts(rewriter: RewritingProxy) -> list[bool]:
     """For each PUT of an object whether it was conditional."""
-    return [is_conditional(asked) for asked in meddler.asked if asked.method == "PUT"]
+    return [is_conditional(asked) for asked in rewriter.asked if asked.method == "PUT"]
 
 
 @pytest.mark.parametrize("conflicts", [1, 2])
 def test_a_conflict_of_conditional_requests_is_tried_again_under_the_same_name(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler, conflicts: int
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy, conflicts: int
 ) -> None:
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
-    meddler.rule = times(conflicts, s3_error(409, "ConditionalRequestConflict"), is_conditional)
+    rewriter.rule = times(conflicts, s3_error(409, "ConditionalRequestConflict"), is_conditional)
     assert storage.save("name.txt", ContentFile(b"content")) == "name.txt"
-    assert puts(meddler) == [True] * (conflicts + 1)
+    assert puts(rewriter) == [True] * (conflicts + 1)
     assert storage.open("name.txt").read() == b"content"
 
 
-def test_a_conflict_that_does_not_end_is_an_error(storage_of: Callable[..., MinioBackend], meddler: Meddler) -> None:
+def test_a_conflict_that_does_not_end_is_an_error(
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
+) -> None:
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
-    meddler.rule = times(99, s3_error(409, "ConditionalRequestConflict"), is_conditional)
+    rewriter.rule = times(99, s3_error(409, "ConditionalRequestConflict"), is_conditional)
     with pytest.raises(S3Error, match="ConditionalRequestConflict"):
         storage.save("name.txt", ContentFile(b"content"))
-    assert len(puts(meddler)) == 3
+    assert len(puts(rewriter)) == 3
     assert not storage.exists("name.txt")
 
 
-def test_any_other_conflict_is_an_error_at_once(storage_of: Callable[..., MinioBackend], meddler: Meddler) -> None:
+def test_any_other_conflict_is_an_error_at_once(
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
+) -> None:
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
-    meddler.rule = times(99, s3_error(409, "OperationAborted"), is_conditional)
+    rewriter.rule = times(99, s3_error(409, "OperationAborted"), is_conditional)
     with pytest.raises(S3Error, match="OperationAborted"):
         storage.save("name.txt", ContentFile(b"content"))
-    assert len(puts(meddler)) == 1
+    assert len(puts(rewriter)) == 1
 
 
 @pytest.mark.parametrize("answer", [s3_error(501, "NotImplemented"), s3_error(400, "InvalidArgument")])
 def test_a_server_that_rejects_the_condition_is_remembered_and_asked_without_it(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler, answer: Answer
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy, answer: Response
 ) -> None:
     storage = storage_of()
-    meddler.rule = times(99, answer, is_conditional)
+    rewriter.rule = times(99, answer, is_conditional)
     first = storage.save("name.txt", ContentFile(b"first"))
     second = storage.save("name.txt", ContentFile(b"second"))
     assert first == "name.txt" != second
-    assert puts(meddler) == [True, False, False]
+    assert puts(rewriter) == [True, False, False]
     assert storage.open(first).read() == b"first"
     assert storage.open(second).read() == b"second"
 
 
 def test_where_the_condition_is_trusted_its_rejection_is_an_error(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
-    meddler.rule = times(99, s3_error(501, "NotImplemented"), is_conditional)
+    rewriter.rule = times(99, s3_error(501, "NotImplemented"), is_conditional)
     with pytest.raises(S3Error, match="NotImplemented"):
         storage.save("name.txt", ContentFile(b"content"))
-    assert puts(meddler) == [True]
+    assert puts(rewriter) == [True]
     assert not storage.exists("name.txt")
 
 
 def test_a_bad_request_that_has_nothing_to_do_with_the_condition_stays_an_error(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of()
-    meddler.rule = times(99, s3_error(400, "InvalidDigest"), lambda asked: asked.method == "PUT")
+    rewriter.rule = times(99, s3_error(400, "InvalidDigest"), lambda asked: asked.method == "PUT")
     with pytest.raises(S3Error, match="InvalidDigest"):
         storage.save("name.txt", ContentFile(b"content"))
-    meddler.rule = lambda _: None
+    rewriter.rule = lambda _: None
     storage.save("name.txt", ContentFile(b"content"))
-    assert puts(meddler)[-1] is True
+    assert puts(rewriter)[-1] is True
 
 
 def test_taken_is_status_412_whatever_the_type_of_the_answer(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
     sloppy = s3_error(412, "PreconditionFailed")._replace(content_type="text/xml")
-    meddler.rule = times(1, sloppy, is_conditional)
+    rewriter.rule = times(1, sloppy, is_conditional)
     name = storage.save("name.txt", ContentFile(b"content"))
     assert name != "name.txt"
     assert storage.open(name).read() == b"content"
 
 
 def test_an_error_that_is_found_after_status_200_is_an_error(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler, sdk: Minio, bucket: str
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy, sdk: Minio, bucket: str
 ) -> None:
     storage = storage_of(**IN_PARTS)
     late = s3_error(200, "InternalError")
-    meddler.rule = times(9, late, lambda asked: asked.method == "POST" and "uploadId=" in asked.query)
+    rewriter.rule = times(9, late, lambda asked: asked.method == "POST" and "uploadId=" in asked.query)
     with pytest.raises(S3Error, match="InternalError"):
         storage.save("large.bin", ContentFile(LARGE))
     assert not storage.exists("large.bin")
@@ -149,74 +153,78 @@ def test_an_error_that_is_found_after_status_200_is_an_error(
 
 
 def test_a_completion_that_was_carried_out_before_is_a_success(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of(**IN_PARTS)
     gone = s3_error(404, "NoSuchUpload")
-    meddler.afterwards = times(1, gone, lambda asked: asked.method == "POST" and "uploadId=" in asked.query)
+    rewriter.afterwards = times(1, gone, lambda asked: asked.method == "POST" and "uploadId=" in asked.query)
     assert storage.save("large.bin", ContentFile(LARGE)) == "large.bin"
     assert storage.open("large.bin").read() == LARGE
 
 
-def test_an_upload_that_is_gone_is_an_error(storage_of: Callable[..., MinioBackend], meddler: Meddler) -> None:
+def test_an_upload_that_is_gone_is_an_error(storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy) -> None:
     storage = storage_of(**IN_PARTS)
     gone = s3_error(404, "NoSuchUpload")
-    meddler.rule = times(1, gone, lambda asked: asked.method == "POST" and "uploadId=" in asked.query)
+    rewriter.rule = times(1, gone, lambda asked: asked.method == "POST" and "uploadId=" in asked.query)
     with pytest.raises(S3Error, match="NoSuchUpload"):
         storage.save("large.bin", ContentFile(LARGE))
     assert not storage.exists("large.bin")
 
 
 def test_a_part_whose_answer_lacks_its_etag_is_sent_again(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of(**IN_PARTS)
-    meddler.afterwards = times(1, Answer(200), lambda asked: "partNumber=" in asked.query)
+    rewriter.afterwards = times(1, Response(200), lambda asked: "partNumber=" in asked.query)
     assert storage.save("large.bin", ContentFile(LARGE)) == "large.bin"
     assert storage.open("large.bin").read() == LARGE
 
 
-def test_a_busy_server_is_asked_again(storage_of: Callable[..., MinioBackend], meddler: Meddler) -> None:
+def test_a_busy_server_is_asked_again(storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy) -> None:
     storage = storage_of()
-    meddler.rule = times(2, s3_error(503, "SlowDown"), lambda asked: asked.method == "PUT")
+    rewriter.rule = times(2, s3_error(503, "SlowDown"), lambda asked: asked.method == "PUT")
     assert storage.save("name.txt", ContentFile(b"content")) == "name.txt"
     assert storage.open("name.txt").read() == b"content"
 
 
-def test_a_server_that_stays_busy_is_its_own_error(storage_of: Callable[..., MinioBackend], meddler: Meddler) -> None:
+def test_a_server_that_stays_busy_is_its_own_error(
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
+) -> None:
     storage = storage_of()
-    meddler.rule = times(99, s3_error(503, "SlowDown"), lambda _: True)
+    rewriter.rule = times(99, s3_error(503, "SlowDown"), lambda _: True)
     with pytest.raises(S3Error, match="SlowDown"):
         storage.open("name.txt")
 
 
 def test_a_page_of_some_web_server_is_no_missing_object(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of()
-    meddler.rule = times(99, Answer(404, b"<html>no such page</html>", "text/html"), lambda _: True)
+    rewriter.rule = times(99, Response(404, b"<html>no such page</html>", "text/html"), lambda _: True)
     with pytest.raises(InvalidResponseError, match="404"):
         storage.open("name.txt")
 
 
-def test_a_server_that_ignores_ranges_is_told(storage_of: Callable[..., MinioBackend], meddler: Meddler) -> None:
+def test_a_server_that_ignores_ranges_is_told(
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
+) -> None:
     storage = storage_of()
     content = bytes(range(256)) * 4096
     storage.save("name.bin", ContentFile(content))
     with storage.open("name.bin") as file:
         file.seek(600 * 1024)
-        whole = Answer(200, content, etag='"whatever"')
-        meddler.rule = times(99, whole, lambda asked: asked.method == "GET")
+        whole = Response(200, content, etag='"whatever"')
+        rewriter.rule = times(99, whole, lambda asked: asked.method == "GET")
         with pytest.raises(OSError, match="ignored the range"):
             file.read(10)
 
 
 @pytest.mark.parametrize("status", [501, 405])
 def test_a_server_without_policies_is_told_apart(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler, status: int
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy, status: int
 ) -> None:
     storage = storage_of()
-    meddler.rule = times(99, s3_error(status, "NotImplemented"), lambda asked: "policy" in asked.query)
+    rewriter.rule = times(99, s3_error(status, "NotImplemented"), lambda asked: "policy" in asked.query)
     if status == 501:
         with pytest.raises(Exception, match="no bucket policies"):
             storage.set_bucket_to_public()
@@ -226,31 +234,31 @@ def test_a_server_without_policies_is_told_apart(
 
 
 def test_a_passing_400_does_not_switch_conditional_writes_off(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of()
-    meddler.rule = times(1, s3_error(400, "RequestTimeout"), is_conditional)
+    rewriter.rule = times(1, s3_error(400, "RequestTimeout"), is_conditional)
     with pytest.raises(S3Error, match="RequestTimeout"):
         storage.save("name.txt", ContentFile(b"content"))
     storage.save("name.txt", ContentFile(b"content"))
-    assert puts(meddler) == [True, True]
+    assert puts(rewriter) == [True, True]
 
 
 def test_a_server_that_calls_every_name_taken_is_an_error(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
-    meddler.rule = times(9999, s3_error(412, "PreconditionFailed"), is_conditional)
+    rewriter.rule = times(9999, s3_error(412, "PreconditionFailed"), is_conditional)
     with pytest.raises(FileExistsError):
         storage.save("name.txt", ContentFile(b"content"))
-    assert len(puts(meddler)) == 100
+    assert len(puts(rewriter)) == 100
 
 
 def test_a_failing_abort_does_not_hide_what_failed(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler, caplog: pytest.LogCaptureFixture
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage = storage_of(**IN_PARTS)
-    meddler.rule = times(9, Answer(500, b"<broken"), lambda asked: asked.method == "DELETE")
+    rewriter.rule = times(9, Response(500, b"<broken"), lambda asked: asked.method == "DELETE")
 
     class FailingError(Exception):
         pass
@@ -270,19 +278,19 @@ def test_a_failing_abort_does_not_hide_what_failed(
 
 
 def test_a_conflict_after_a_lost_answer_is_known_as_ones_own_success(
-    storage_of: Callable[..., MinioBackend], meddler: Meddler
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     """The first PUT is stored but answered with 503; its repetition meets 409, and the next one the object itself."""
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
-    meddler.afterwards = times(1, s3_error(503, "SlowDown"), is_conditional)
+    rewriter.afterwards = times(1, s3_error(503, "SlowDown"), is_conditional)
     sent = []
 
-    def rule(asked: Asked) -> Answer | None:
+    def rule(asked: Received) -> Response | None:
         if is_conditional(asked):
             sent.append(asked)
         return s3_error(409, "ConditionalRequestConflict") if len(sent) == 2 else None
 
-    meddler.rule = rule
+    rewriter.rule = rule
     assert storage.save("name.txt", ContentFile(b"content")) == "name.txt"
     assert storage.listdir("") == ([], ["name.txt"])
     assert len(sent) == 3

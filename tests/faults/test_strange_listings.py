@@ -10,7 +10,7 @@ from urllib3.exceptions import ProtocolError
 
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3 import deletion
-from tests.support.meddler import Answer, Asked, meddling, s3_error
+from tests.support.rewriting_proxy import Received, Response, rewriting_proxy, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,18 +27,18 @@ LAST = "<IsTruncated>false</IsTruncated>"
 
 
 @pytest.fixture
-def answering(server: Server, minio_options: dict[str, Any]) -> Iterator[Answering]:
+def responding(server: Server, minio_options: dict[str, Any]) -> Iterator[Answering]:
     """A client whose server gives these answers, one after the other and the last one for good."""
-    with meddling(server) as meddler:
+    with rewriting_proxy(server) as rewriter:
 
         def given(*bodies: str, date: str = DATE) -> S3Client:
-            answers = [Answer(200, body.encode(), date=date) for body in bodies]
+            answers = [Response(200, body.encode(), date=date) for body in bodies]
 
-            def rule(_: Asked) -> Answer:
+            def rule(_: Received) -> Response:
                 return answers.pop(0) if len(answers) > 1 else answers[0]
 
-            meddler.rule = rule
-            return MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint}).s3
+            rewriter.rule = rule
+            return MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint}).s3
 
         yield given
 
@@ -48,8 +48,8 @@ def listing(*entries: str, root: str = "ListBucketResult", namespace: str = NAME
 
 
 @pytest.mark.parametrize("namespace", [NAMESPACE, ""])
-def test_namespaces_do_not_matter(answering: Answering, namespace: str) -> None:
-    (page,) = deletion.pages(answering(listing(LAST, ENTRY, namespace=namespace)), "bucket")
+def test_namespaces_do_not_matter(responding: Answering, namespace: str) -> None:
+    (page,) = deletion.pages(responding(listing(LAST, ENTRY, namespace=namespace)), "bucket")
     assert [found.key for found in page.objects] == ["a.txt"]
 
 
@@ -57,9 +57,11 @@ def test_namespaces_do_not_matter(answering: Answering, namespace: str) -> None:
     ("encoding", "expected"),
     [("<EncodingType>url</EncodingType>", "a b+c%"), ("", "a+b%2Bc%25"), ("<EncodingType/>", "a+b%2Bc%25")],
 )
-def test_keys_are_decoded_where_the_server_has_encoded_them(answering: Answering, encoding: str, expected: str) -> None:
+def test_keys_are_decoded_where_the_server_has_encoded_them(
+    responding: Answering, encoding: str, expected: str
+) -> None:
     entry = ENTRY.replace("a.txt", "a+b%2Bc%25")
-    (page,) = deletion.pages(answering(listing(LAST, encoding, entry)), "bucket")
+    (page,) = deletion.pages(responding(listing(LAST, encoding, entry)), "bucket")
     assert [found.key for found in page.objects] == [expected]
 
 
@@ -81,53 +83,55 @@ def test_keys_are_decoded_where_the_server_has_encoded_them(answering: Answering
         (listing(LAST, ENTRY.replace("2026-11-01T12:00:00Z", "yesterday")), "without a time"),
     ],
 )
-def test_what_is_no_whole_page_is_refused(answering: Answering, body: str, message: str) -> None:
+def test_what_is_no_whole_page_is_refused(responding: Answering, body: str, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
-        list(deletion.pages(answering(body), "bucket"))
+        list(deletion.pages(responding(body), "bucket"))
 
 
-def test_a_listing_that_goes_in_circles_is_refused(answering: Answering) -> None:
+def test_a_listing_that_goes_in_circles_is_refused(responding: Answering) -> None:
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>"
     with pytest.raises(ProtocolError, match="do not rise"):
-        list(deletion.pages(answering(listing(more, ENTRY)), "bucket"))
+        list(deletion.pages(responding(listing(more, ENTRY)), "bucket"))
 
 
-def test_a_server_that_passes_the_prefix_over_is_refused(answering: Answering) -> None:
+def test_a_server_that_passes_the_prefix_over_is_refused(responding: Answering) -> None:
     """Else what lies outside of a storage's folder would be taken for its orphans."""
     with pytest.raises(ProtocolError, match=r"Asked for 'media/' the server listed 'a\.txt'"):
-        list(deletion.pages(answering(listing(LAST, ENTRY)), "bucket", "media/"))
+        list(deletion.pages(responding(listing(LAST, ENTRY)), "bucket", "media/"))
 
 
 @pytest.mark.parametrize("date", ["", "noon", "Sun, 01 Nov 99999 12:00:00 GMT", DATE.replace("GMT", "+99999999")])
-def test_a_server_that_tells_no_time_is_refused(answering: Answering, date: str) -> None:
+def test_a_server_that_tells_no_time_is_refused(responding: Answering, date: str) -> None:
     with pytest.raises(ProtocolError, match="tells no time"):
-        list(deletion.pages(answering(listing(LAST, ENTRY), date=date), "bucket"))
+        list(deletion.pages(responding(listing(LAST, ENTRY), date=date), "bucket"))
 
 
 @pytest.mark.parametrize("date", [DATE, DATE.replace("GMT", "-0000")])
-def test_a_time_without_a_zone_is_universal_time(answering: Answering, date: str) -> None:
-    (page,) = deletion.pages(answering(listing(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
+def test_a_time_without_a_zone_is_universal_time(responding: Answering, date: str) -> None:
+    (page,) = deletion.pages(responding(listing(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
     assert page.objects[0].modified == page.served_at
 
 
-def test_pages_of_unfinished_uploads_go_on_where_the_server_says(answering: Answering) -> None:
+def test_pages_of_unfinished_uploads_go_on_where_the_server_says(responding: Answering) -> None:
     upload = "<Upload><Key>{}</Key><UploadId>{}</UploadId><Initiated>2026-11-01T12:00:00Z</Initiated></Upload>"
     more = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>"
     root = "ListMultipartUploadsResult"
-    client = answering(listing(more, upload.format("a", 1), root=root), listing(LAST, upload.format("a", 2), root=root))
+    client = responding(
+        listing(more, upload.format("a", 1), root=root), listing(LAST, upload.format("a", 2), root=root)
+    )
     pages = deletion.unfinished_uploads(client, "bucket")
     assert [upload.upload_id for page in pages for upload in page.uploads] == ["1", "2"]
 
 
 @pytest.mark.parametrize("marker", ["", "<NextKeyMarker>a</NextKeyMarker>"])
-def test_a_listing_of_unfinished_uploads_that_goes_in_circles_is_refused(answering: Answering, marker: str) -> None:
-    client = answering(listing("<IsTruncated>true</IsTruncated>", marker, root="ListMultipartUploadsResult"))
+def test_a_listing_of_unfinished_uploads_that_goes_in_circles_is_refused(responding: Answering, marker: str) -> None:
+    client = responding(listing("<IsTruncated>true</IsTruncated>", marker, root="ListMultipartUploadsResult"))
     with pytest.raises(ProtocolError, match="does not tell how it goes on"):
         list(deletion.unfinished_uploads(client, "bucket"))
 
 
-def test_what_could_not_be_deleted_has_its_reason(answering: Answering) -> None:
-    client = answering(
+def test_what_could_not_be_deleted_has_its_reason(responding: Answering) -> None:
+    client = responding(
         listing(
             "<Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker></Deleted>",
             "<Error><Key>b</Key><Code>AccessDenied</Code><Message>It is locked.</Message></Error>",
@@ -140,40 +144,40 @@ def test_what_could_not_be_deleted_has_its_reason(answering: Answering) -> None:
     assert done.markers == 1
 
 
-def test_what_was_not_asked_for_does_not_count_as_deleted(answering: Answering) -> None:
+def test_what_was_not_asked_for_does_not_count_as_deleted(responding: Answering) -> None:
     told = "<Deleted><Key>{}</Key><DeleteMarker>true</DeleteMarker></Deleted>"
     error = "<Error><Key>x</Key><Code>AccessDenied</Code></Error>"
     body = listing(told.format("a"), told.format("a"), told.format("z"), error, root="DeleteResult")
-    assert deletion.delete(answering(body), "bucket", ["a"]) == deletion.Deletion({"a"}, {}, 1)
+    assert deletion.delete(responding(body), "bucket", ["a"]) == deletion.Deletion({"a"}, {}, 1)
 
 
-def test_a_key_that_is_both_deleted_and_not_counts_as_not(answering: Answering) -> None:
+def test_a_key_that_is_both_deleted_and_not_counts_as_not(responding: Answering) -> None:
     told = "<Deleted><Key>a</Key></Deleted><Error><Key>a</Key><Code>InternalError</Code></Error>"
-    done = deletion.delete(answering(listing(told, "", root="DeleteResult")), "bucket", ["a"])
+    done = deletion.delete(responding(listing(told, "", root="DeleteResult")), "bucket", ["a"])
     assert done.deleted == set()
     assert done.failed == {"a": "InternalError"}
 
 
-def test_a_deletion_whose_answer_broke_off_is_an_error(answering: Answering) -> None:
+def test_a_deletion_whose_answer_broke_off_is_an_error(responding: Answering) -> None:
     with pytest.raises(ProtocolError, match="broke off"):
-        deletion.delete(answering("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
+        deletion.delete(responding("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
 
 
 def test_an_upload_that_has_ended_meanwhile_is_no_error(server: Server, minio_options: dict[str, Any]) -> None:
     """MinIO says nothing of it, and other servers do."""
-    with meddling(server) as meddler:
-        storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint})
+    with rewriting_proxy(server) as rewriter:
+        storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})
         (page,) = deletion.unfinished_uploads(storage.s3, storage.bucket)
-        meddler.rule = lambda asked: s3_error(404, "NoSuchUpload") if asked.method == "DELETE" else None
+        rewriter.rule = lambda asked: s3_error(404, "NoSuchUpload") if asked.method == "DELETE" else None
         deletion.abort(storage.s3, storage.bucket, page.uploads[0])
 
 
 def test_an_upload_that_cannot_be_aborted_is_an_error(server: Server, minio_options: dict[str, Any]) -> None:
-    with meddling(server) as meddler:
-        storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint})
+    with rewriting_proxy(server) as rewriter:
+        storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})
         (page,) = deletion.unfinished_uploads(storage.s3, storage.bucket)
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
         with pytest.raises(S3Error, match="AccessDenied"):
             deletion.abort(storage.s3, storage.bucket, page.uploads[0])

@@ -16,7 +16,7 @@ from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3.registry import default_pool
 from tests.support.certificates import Certificates
-from tests.support.fixed_answers import answering
+from tests.support.fixed_responses import responding
 from tests.support.settings import entry, made_up, storages_set
 from tools.servers import minio_binary, run_minio
 
@@ -87,7 +87,7 @@ class TestRequests:
             requests.append(headers)
             return 403, "application/xml", b"<Error><Code>AccessDenied</Code></Error>"
 
-        with answering(answer) as endpoint:
+        with responding(answer) as endpoint:
             yield endpoint, requests
 
     @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
 from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
 from tests.support.certificates import Certificates
-from tests.support.fixed_answers import answering
+from tests.support.fixed_responses import responding
 from tests.support.hostile import OBJECT, head, hostile, response
 from tests.support.reports import error_of, reports
 from tests.support.secret_options import KEY, PASSWORD, SECRET, TOKEN, assert_hides_all, forms, given
@@ -114,7 +114,7 @@ def server_that(name: str, certificates: Certificates | None) -> Iterator[str]:
     if name == "dead":
         yield f"127.0.0.1:{free_port()}"
         return
-    with answering(ANSWERS[name], certificates) as endpoint:
+    with responding(ANSWERS[name], certificates) as endpoint:
         yield endpoint
 
 

@@ -18,7 +18,7 @@ from urllib3.exceptions import ProtocolError
 from django_minio_backend.errors import NoAvailableNameError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3 import deletion, listing
-from tests.support.meddler import Answer, meddling, s3_error
+from tests.support.rewriting_proxy import Response, rewriting_proxy, s3_error
 from tests.support.settings import STATIC_BACKEND, entry, storages_set
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from minio import Minio
     from pytest_django import Settings
 
-    from tests.support.meddler import Asked, Meddler
+    from tests.support.rewriting_proxy import Received, RewritingProxy
     from tools.servers import Server
 
     Query = dict[str, str]
@@ -134,39 +134,39 @@ STRAY = [another_prefix, another_folder, prefix_ignored_with_a_delimiter, an_emp
 
 
 @pytest.fixture
-def liar(server: Server) -> Iterator[Meddler]:
+def liar(server: Server) -> Iterator[RewritingProxy]:
     """A server that tells lies when it is asked for a listing; deletions are counted, and reach no bucket."""
-    with meddling(server) as meddler:
-        yield meddler
+    with rewriting_proxy(server) as rewriter:
+        yield rewriter
 
 
-def set_rule(liar: Meddler, rule: Callable[[Asked], Answer | None]) -> None:
+def set_rule(liar: RewritingProxy, rule: Callable[[Received], Response | None]) -> None:
     """Set a rule that holds for so many requests; all further ones are refused."""
     liar.rule = lambda asked: rule(asked) if len(liar.asked) < MANY_REQUESTS else s3_error(400, "EnoughIsEnough")
 
 
-def query_of(asked: Asked) -> Query:
+def query_of(asked: Received) -> Query:
     return {name: values[0] for name, values in parse_qs(asked.query, keep_blank_values=True).items()}
 
 
-def tell(liar: Meddler, lie: Lie) -> None:
-    def rule(asked: Asked) -> Answer | None:
+def tell(liar: RewritingProxy, lie: Lie) -> None:
+    def rule(asked: Received) -> Response | None:
         query = query_of(asked)
         if asked.method == "GET" and "list-type" in query:
-            return Answer(200, lie(query), date="Thu, 26 Nov 2026 12:00:00 GMT")
+            return Response(200, lie(query), date="Thu, 26 Nov 2026 12:00:00 GMT")
         if asked.method == "POST" and "delete" in query:
-            return Answer(200, b"<DeleteResult/>")
+            return Response(200, b"<DeleteResult/>")
         return None
 
     set_rule(liar, rule)
 
 
-def deletions(liar: Meddler) -> list[Asked]:
+def deletions(liar: RewritingProxy) -> list[Received]:
     return [asked for asked in liar.asked if asked.method == "DELETE" or "delete" in asked.query]
 
 
 @pytest.fixture
-def lying_options(minio_options: dict[str, Any], liar: Meddler) -> dict[str, Any]:
+def lying_options(minio_options: dict[str, Any], liar: RewritingProxy) -> dict[str, Any]:
     return {**minio_options, "MINIO_ENDPOINT": liar.endpoint, "MINIO_LOCATION": "media"}
 
 
@@ -197,7 +197,7 @@ class TestListingsEnd:
     """A listing whose keys do not rise is an error."""
 
     @pytest.mark.parametrize("lie", ENDLESS)
-    def test_listdir(self, liar: Meddler, lied_to: MinioBackend, lie: Callable[[], Lie]) -> None:
+    def test_listdir(self, liar: RewritingProxy, lied_to: MinioBackend, lie: Callable[[], Lie]) -> None:
         tell(liar, lie())
         with pytest.raises(ProtocolError, match=r"do not rise|had no new key"):
             lied_to.listdir("")
@@ -205,7 +205,12 @@ class TestListingsEnd:
 
     @pytest.mark.parametrize("lie", ENDLESS)
     def test_collectstatic(
-        self, liar: Meddler, lying_options: dict[str, Any], settings: Settings, tmp_path: Path, lie: Callable[[], Lie]
+        self,
+        liar: RewritingProxy,
+        lying_options: dict[str, Any],
+        settings: Settings,
+        tmp_path: Path,
+        lie: Callable[[], Lie],
     ) -> None:
         tell(liar, lie())
         (tmp_path / "a.css").write_bytes(b"body {}")
@@ -222,19 +227,21 @@ class TestListingsEnd:
     @pytest.mark.parametrize("lie", ENDLESS)
     @pytest.mark.parametrize("arguments", WAYS, ids=IDS)
     def test_cleaning(
-        self, liar: Meddler, clean: Callable[..., str], lie: Callable[[], Lie], arguments: list[str]
+        self, liar: RewritingProxy, clean: Callable[..., str], lie: Callable[[], Lie], arguments: list[str]
     ) -> None:
         tell(liar, lie())
         with pytest.raises(CommandError, match=r"cannot be listed.*(do not rise|had no new key).* Nothing was deleted"):
             clean(*arguments)
         assert deletions(liar) == []
 
-    def test_honest_pages_may_be_empty(self, liar: Meddler, lied_to: MinioBackend) -> None:
+    def test_honest_pages_may_be_empty(self, liar: RewritingProxy, lied_to: MinioBackend) -> None:
         pages = iter([page(token="1"), page("media/a", token="2"), page(token="3"), page(token="4"), page("media/b")])
         tell(liar, lambda _: next(pages))
         assert lied_to.listdir("") == ([], ["a", "b"])
 
-    def test_honest_listings_go_folder_by_folder_on_some_servers(self, liar: Meddler, lied_to: MinioBackend) -> None:
+    def test_honest_listings_go_folder_by_folder_on_some_servers(
+        self, liar: RewritingProxy, lied_to: MinioBackend
+    ) -> None:
         """As SeaweedFS does."""
         pages = iter([page("media/a/b", token="1"), page("media/a/c", "media/a-", token="2"), page("media/b")])
         tell(liar, lambda _: next(pages))
@@ -242,7 +249,7 @@ class TestListingsEnd:
         assert keys == ["media/a/b", "media/a/c", "media/a-", "media/b"]
 
     def test_honest_listings_have_characters_without_a_place_on_some_servers(
-        self, liar: Meddler, lied_to: MinioBackend
+        self, liar: RewritingProxy, lied_to: MinioBackend
     ) -> None:
         """As Versity has."""
         pages = iter([page("media/\ufffd", "media/a", "media/\ufffd", token="1"), page("media/\ufffd", "media/b")])
@@ -254,18 +261,20 @@ class TestListingsKeepToTheirPrefix:
     """What lies outside of MINIO_LOCATION or --prefix is never taken for the storage's own."""
 
     @pytest.mark.parametrize("lie", STRAY)
-    def test_listdir(self, liar: Meddler, lied_to: MinioBackend, lie: Callable[[], Lie]) -> None:
+    def test_listdir(self, liar: RewritingProxy, lied_to: MinioBackend, lie: Callable[[], Lie]) -> None:
         tell(liar, lie())
         with pytest.raises(ProtocolError, match=r"Asked for 'media/' the server listed|without a key"):
             lied_to.listdir("")
 
     @pytest.mark.parametrize("name", ["media/a/b.txt", "media/a/"])
-    def test_listdir_of_a_server_without_delimiters(self, liar: Meddler, lied_to: MinioBackend, name: str) -> None:
+    def test_listdir_of_a_server_without_delimiters(
+        self, liar: RewritingProxy, lied_to: MinioBackend, name: str
+    ) -> None:
         tell(liar, lambda _: page(name))
         with pytest.raises(ProtocolError, match="did not group"):
             lied_to.listdir("")
 
-    def test_whether_a_static_folder_exists(self, liar: Meddler, lying_options: dict[str, Any]) -> None:
+    def test_whether_a_static_folder_exists(self, liar: RewritingProxy, lying_options: dict[str, Any]) -> None:
         from django_minio_backend.models import MinioBackendStatic
 
         options = {name: value for name, value in lying_options.items() if not name.endswith("_BUCKETS")}
@@ -277,20 +286,22 @@ class TestListingsKeepToTheirPrefix:
     @pytest.mark.parametrize("lie", STRAY)
     @pytest.mark.parametrize("arguments", WAYS[1:], ids=IDS[1:])
     def test_cleaning_in_several_parts(
-        self, liar: Meddler, clean: Callable[..., str], lie: Callable[[], Lie], arguments: list[str]
+        self, liar: RewritingProxy, clean: Callable[..., str], lie: Callable[[], Lie], arguments: list[str]
     ) -> None:
         tell(liar, lie())
         with pytest.raises(CommandError, match=r"cannot be listed: .*Nothing was deleted"):
             clean(*arguments)
         assert deletions(liar) == []
 
-    def test_cleaning_in_one_part(self, liar: Meddler, clean: Callable[..., str]) -> None:
+    def test_cleaning_in_one_part(self, liar: RewritingProxy, clean: Callable[..., str]) -> None:
         tell(liar, another_prefix())
         with pytest.raises(CommandError, match=r"Asked for 'media/' the server listed.*Nothing was deleted"):
             clean()
         assert deletions(liar) == []
 
-    def test_a_bucket_is_cut_by_a_bounded_number_of_requests(self, liar: Meddler, clean: Callable[..., str]) -> None:
+    def test_a_bucket_is_cut_by_a_bounded_number_of_requests(
+        self, liar: RewritingProxy, clean: Callable[..., str]
+    ) -> None:
         """However deep the folders are that a server makes up."""
         tell(liar, lambda query: page(folders=(f"{query['prefix']}a/",)) if "delimiter" in query else page())
         clean("--workers", "2")
@@ -301,7 +312,7 @@ class TestNamesThatLeadElsewhere:
     """listdir() gives only names by which the storage finds those very objects."""
 
     @pytest.mark.parametrize("name", ["..", ".", "..\\..\\b", "a\\b"])
-    def test_listdir_leaves_them_out(self, liar: Meddler, lied_to: MinioBackend, name: str) -> None:
+    def test_listdir_leaves_them_out(self, liar: RewritingProxy, lied_to: MinioBackend, name: str) -> None:
         tell(liar, lambda _: page(*sorted([f"media/{name}", "media/ok"]), folders=tuple(sorted([f"media/{name}/"]))))
         assert lied_to.listdir("") == ([], ["ok"])
 
@@ -328,14 +339,14 @@ class TestUnfinishedUploads:
     @pytest.mark.parametrize(
         "name", ["ever new markers", "alternating markers", "empty pages", "no id", "one upload twice"]
     )
-    def test_cleaning(self, liar: Meddler, clean: Callable[..., str], name: str) -> None:
+    def test_cleaning(self, liar: RewritingProxy, clean: Callable[..., str], name: str) -> None:
         lie = self.lies()[name]
 
-        def rule(asked: Asked) -> Answer | None:
+        def rule(asked: Received) -> Response | None:
             query = query_of(asked)
             date = "Thu, 26 Nov 2026 12:00:00 GMT"
             if asked.method == "GET" and ("uploads" in query or "list-type" in query):
-                return Answer(200, lie(query) if "uploads" in query else page(), date=date)
+                return Response(200, lie(query) if "uploads" in query else page(), date=date)
             return None
 
         set_rule(liar, rule)
@@ -343,10 +354,10 @@ class TestUnfinishedUploads:
             clean("--unfinished-uploads", "0")
         assert deletions(liar) == []
 
-    def test_uploads_outside_of_the_location_stay(self, liar: Meddler, clean: Callable[..., str]) -> None:
-        def rule(asked: Asked) -> Answer | None:
+    def test_uploads_outside_of_the_location_stay(self, liar: RewritingProxy, clean: Callable[..., str]) -> None:
+        def rule(asked: Received) -> Response | None:
             body = uploads_page(("elsewhere/a", "1"), ("media/a", "2")) if "uploads" in asked.query else page()
-            return Answer(200, body, date="Thu, 26 Nov 2026 12:00:00 GMT") if asked.method == "GET" else Answer(204)
+            return Response(200, body, date="Thu, 26 Nov 2026 12:00:00 GMT") if asked.method == "GET" else Response(204)
 
         set_rule(liar, rule)
         assert "media/a" in clean("--unfinished-uploads", "0")
@@ -357,11 +368,11 @@ class TestSaving:
     """A save ends where the server takes every name for one in use."""
 
     @staticmethod
-    def lie_about_names(liar: Meddler, method: str) -> None:
-        def rule(asked: Asked) -> Answer | None:
+    def lie_about_names(liar: RewritingProxy, method: str) -> None:
+        def rule(asked: Received) -> Response | None:
             if asked.method != method:
                 return s3_error(404, "NoSuchKey") if asked.method == "HEAD" else None
-            return Answer(200, etag='"0"') if method == "HEAD" else s3_error(412, "PreconditionFailed")
+            return Response(200, etag='"0"') if method == "HEAD" else s3_error(412, "PreconditionFailed")
 
         set_rule(liar, rule)
 
@@ -369,7 +380,7 @@ class TestSaving:
         ("method", "condition"), [("HEAD", "auto"), ("HEAD", False), ("PUT", "auto"), ("PUT", True)]
     )
     def test_save(
-        self, liar: Meddler, lying_options: dict[str, Any], method: str, condition: object, sdk: Minio
+        self, liar: RewritingProxy, lying_options: dict[str, Any], method: str, condition: object, sdk: Minio
     ) -> None:
         storage = MinioBackend(**lying_options, MINIO_CONDITIONAL_WRITES=condition)
         self.lie_about_names(liar, method)
@@ -380,7 +391,7 @@ class TestSaving:
         assert len(liar.asked) <= 300
         assert list(sdk.list_objects(bucket_name=storage.bucket, recursive=True)) == []
 
-    def test_get_available_name_alone(self, liar: Meddler, lied_to: MinioBackend) -> None:
+    def test_get_available_name_alone(self, liar: RewritingProxy, lied_to: MinioBackend) -> None:
         self.lie_about_names(liar, "HEAD")
         with pytest.raises(NoAvailableNameError, match=r"100 names were already in use"):
             lied_to.get_available_name("photo.png")

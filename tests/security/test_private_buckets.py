@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from django_minio_backend.buckets.exposure import restricts
 from django_minio_backend.buckets.plan import WantedBucket, wanted_policy
 from django_minio_backend.models import MinioBackend
-from tests.support.meddler import Answer, meddling, s3_error
+from tests.support.rewriting_proxy import Response, rewriting_proxy, s3_error
 from tests.support.settings import entry, options_of, storages_set
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import urllib3
     from minio import Minio
 
-    from tests.support.meddler import Asked
+    from tests.support.rewriting_proxy import Received
     from tools.servers import Server
 
 COMMAND = "initialize_buckets"
@@ -85,14 +85,14 @@ def statement(bucket: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def acl(*grantees: str) -> Answer:
+def acl(*grantees: str) -> Response:
     """An ACL as AWS writes it."""
     owner = "<Grantee><ID>me</ID></Grantee><Permission>FULL_CONTROL</Permission>"
     grants = "".join(
         f"<Grant>{grant}</Grant>"
         for grant in (owner, *(f"<Grantee>{who}</Grantee><Permission>READ</Permission>" for who in grantees))
     )
-    return Answer(
+    return Response(
         200,
         f'<AccessControlPolicy xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Owner><ID>me</ID></Owner>'
         f"<AccessControlList>{grants}</AccessControlList></AccessControlPolicy>".encode(),
@@ -153,35 +153,35 @@ def test_a_grant_to_everyone_is_found_named_and_taken_back(
 
 @pytest.mark.parametrize("name", ["global/AllUsers", "global/AuthenticatedUsers"])
 def test_so_is_one_as_aws_spells_it(server: Server, bucket: str, name: str) -> None:
-    with meddling(server) as meddler:
-        meddler.rule = lambda asked: answered(asked, acl(group(name)))
-        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = lambda asked: answered(asked, acl(group(name)))
+        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             told, code = checked()
             assert code == 1
             assert f"({name.rpartition('/')[2]}: READ)" in told
-            assert [asked.method for asked in meddler.asked if asked.query.startswith("acl")] == ["GET"]
+            assert [asked.method for asked in rewriter.asked if asked.query.startswith("acl")] == ["GET"]
             run()
-    (put,) = [asked for asked in meddler.asked if asked.method == "PUT" and asked.query.startswith("acl")]
+    (put,) = [asked for asked in rewriter.asked if asked.method == "PUT" and asked.query.startswith("acl")]
     assert put.headers["x-amz-acl"] == "private"
 
 
-def answered(asked: Asked, answer: Answer) -> Answer | None:
+def answered(asked: Received, answer: Response) -> Response | None:
     if not asked.query.startswith("acl"):
         return None
-    return answer if asked.method == "GET" else Answer(200)
+    return answer if asked.method == "GET" else Response(200)
 
 
 @pytest.mark.parametrize("other", ["<ID>anna</ID>", group("s3/LogDelivery")], ids=["account", "logs"])
 def test_a_grant_beside_those_of_others_is_named_and_left_to_people(server: Server, bucket: str, other: str) -> None:
-    with meddling(server) as meddler:
-        meddler.rule = lambda asked: answered(asked, acl(other, group("global/AllUsers")))
-        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = lambda asked: answered(asked, acl(other, group("global/AllUsers")))
+        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             for arguments in ([], ["--check"]):
                 with pytest.raises(CommandError, match=rf"Bucket '{bucket}' .* lets everyone in \(AllUsers: READ\)"):
                     call_command(COMMAND, *arguments, stdout=io.StringIO())
-    assert not [asked for asked in meddler.asked if asked.method == "PUT" and asked.query.startswith("acl")]
+    assert not [asked for asked in rewriter.asked if asked.method == "PUT" and asked.query.startswith("acl")]
 
 
 @pytest.mark.parametrize(
@@ -194,10 +194,10 @@ def test_a_grant_beside_those_of_others_is_named_and_left_to_people(server: Serv
     ],
     ids=["not-implemented", "not-allowed", "owner", "others"],
 )
-def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket: str, answer: Answer) -> None:
-    with meddling(server) as meddler:
-        meddler.rule = lambda asked: answered(asked, answer)
-        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": meddler.endpoint}
+def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket: str, answer: Response) -> None:
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = lambda asked: answered(asked, answer)
+        options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             assert checked() == (ALL_RIGHT, 0)
 
@@ -206,19 +206,19 @@ def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket:
     ("answer", "reason"),
     [
         (s3_error(403, "AccessDenied"), "allow its user s3:GetBucketAcl"),
-        (Answer(200, b"<AccessControlPolicy><Owner>"), "broke off"),
-        (Answer(200, b"<ListBucketResult/>"), "<ListBucketResult>"),
+        (Response(200, b"<AccessControlPolicy><Owner>"), "broke off"),
+        (Response(200, b"<ListBucketResult/>"), "<ListBucketResult>"),
     ],
     ids=["forbidden", "cut", "another-answer"],
 )
 def test_an_acl_that_cannot_be_read_is_told_and_fails_nothing(
-    server: Server, bucket_name: Callable[[], str], answer: Answer, reason: str
+    server: Server, bucket_name: Callable[[], str], answer: Response, reason: str
 ) -> None:
     one, other = bucket_name(), bucket_name()
-    with meddling(server) as meddler:
-        meddler.rule = lambda asked: answered(asked, answer)
+    with rewriting_proxy(server) as rewriter:
+        rewriter.rule = lambda asked: answered(asked, answer)
         options = options_of(server, MINIO_DEFAULT_BUCKET=one, MINIO_PRIVATE_BUCKETS=[other])
-        with storages_set(default=entry({**options, "MINIO_ENDPOINT": meddler.endpoint})):
+        with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
             run()
             told, code = checked()
     assert code == 0
@@ -231,14 +231,14 @@ def test_an_acl_that_cannot_be_read_is_told_and_fails_nothing(
 @pytest.mark.needs("stored-policies")
 def test_each_private_bucket_costs_one_more_request(server: Server, bucket_name: Callable[[], str]) -> None:
     private, public = bucket_name(), bucket_name()
-    with meddling(server) as meddler:
+    with rewriting_proxy(server) as rewriter:
         options = options_of(server, MINIO_DEFAULT_BUCKET=private, MINIO_PUBLIC_BUCKETS=[public])
-        with storages_set(default=entry({**options, "MINIO_ENDPOINT": meddler.endpoint})):
+        with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
             run()
-            assert not [asked for asked in meddler.asked if asked.query.startswith("acl")]  # both have just been made
-            meddler.asked.clear()
+            assert not [asked for asked in rewriter.asked if asked.query.startswith("acl")]  # both have just been made
+            rewriter.asked.clear()
             checked()
-    asked = [(asked.method, asked.path.strip("/")) for asked in meddler.asked if asked.query.startswith("acl")]
+    asked = [(asked.method, asked.path.strip("/")) for asked in rewriter.asked if asked.query.startswith("acl")]
     assert asked == [("GET", private)]
 
 

@@ -14,7 +14,7 @@ from minio.sse import SseCustomerKey
 
 from django_minio_backend.errors import RedirectError
 from tests.support.hostile import response
-from tests.support.meddler import Meddler, meddling
+from tests.support.rewriting_proxy import RewritingProxy, rewriting_proxy
 from tests.support.settings import BACKEND, STATIC_BACKEND, entry, storages_set
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def redirecting(status: int, location: str, body: bytes = b"") -> Callable[[Rece
 
 
 @pytest.fixture
-def elsewhere(server: Server) -> Iterator[Meddler]:
+def elsewhere(server: Server) -> Iterator[RewritingProxy]:
     """The server under test by another endpoint: what is redirected there would be carried out, and is noted."""
-    with meddling(server) as proxy:
+    with rewriting_proxy(server) as proxy:
         yield proxy
 
 
@@ -65,7 +65,7 @@ def test_no_redirect_is_followed(
     hostile_server: Start,
     storage_at: Callable[..., MinioBackend],
     storage: MinioBackend,
-    elsewhere: Meddler,
+    elsewhere: RewritingProxy,
     status: int,
     operation: str,
 ) -> None:
@@ -93,7 +93,7 @@ def test_no_redirect_is_followed(
     ids=["as it is", "that wants redirects", "without retries", "that ignores redirects"],
 )
 def test_no_redirect_is_followed_by_a_pool_of_ones_own(
-    hostile_server: Start, storage_at: Callable[..., MinioBackend], elsewhere: Meddler, pool: urllib3.PoolManager
+    hostile_server: Start, storage_at: Callable[..., MinioBackend], elsewhere: RewritingProxy, pool: urllib3.PoolManager
 ) -> None:
     redirect = hostile_server(redirecting(307, f"http://{elsewhere.endpoint}/"))
     storage = storage_at(redirect.endpoint, MINIO_HTTP_CLIENT=pool)
@@ -105,7 +105,7 @@ def test_no_redirect_is_followed_by_a_pool_of_ones_own(
 
 
 def test_a_customers_key_is_not_sent_on(
-    hostile_server: Start, storage_at: Callable[..., MinioBackend], elsewhere: Meddler
+    hostile_server: Start, storage_at: Callable[..., MinioBackend], elsewhere: RewritingProxy
 ) -> None:
     """From https to http, as the SDK demands https for such keys."""
     redirect = hostile_server(redirecting(308, f"http://{elsewhere.endpoint}/"))
@@ -132,7 +132,7 @@ class SentTo(urllib3.PoolManager):
 
 @pytest.mark.parametrize("kind", ["role", "web identity", "chained"])
 def test_what_buys_temporary_credentials_is_not_sent_on(
-    hostile_server: Start, storage_at: Callable[..., MinioBackend], elsewhere: Meddler, kind: str
+    hostile_server: Start, storage_at: Callable[..., MinioBackend], elsewhere: RewritingProxy, kind: str
 ) -> None:
     redirect = hostile_server(redirecting(307, f"http://{elsewhere.endpoint}/"))
     sts = f"http://{redirect.endpoint}"

@@ -21,7 +21,7 @@ from django_minio_backend.errors import BucketsNotReadyError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.redaction.escaping import escape_control_characters
 from tests.app.models import Document
-from tests.support.meddler import Answer, meddling
+from tests.support.rewriting_proxy import Response, rewriting_proxy
 from tests.support.settings import STATIC_BACKEND, entry, storages_set
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from minio import Minio
     from pytest_django import Settings
 
-    from tests.support.meddler import Asked, Meddler
+    from tests.support.rewriting_proxy import Received, RewritingProxy
     from tools.servers import Server
 
     Clean = Callable[..., str]
@@ -40,7 +40,7 @@ EVIL = "x\x1b[2J\r\nFORGED \x7f\x9b2J\u202e\u2028\u2066\ufeff\u200e.txt"
 SHOWN = r"x\x1b[2J\r\nFORGED \x7f\x9b2J\u202e\u2028\u2066\ufeff\u200e.txt"
 NOW = "Thu, 26 Nov 2026 12:00:00 GMT"
 LONG_AGO = "2020-11-01T12:00:00.000Z"
-REFUSED = Answer(403, f"No {EVIL}".encode(), "text/plain; charset=utf-8")  # the SDK's error quotes the body
+REFUSED = Response(403, f"No {EVIL}".encode(), "text/plain; charset=utf-8")  # the SDK's error quotes the body
 HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -50,27 +50,27 @@ def harmful(text: str) -> list[str]:
     return controls + [line for line in text.split("\n") if line.startswith("FORGED")]
 
 
-def listing(*keys: str) -> Answer:
+def listing(*keys: str) -> Response:
     contents = "".join(
         f"<Contents><Key>{quote(key)}</Key><Size>7</Size><LastModified>{LONG_AGO}</LastModified></Contents>"
         for key in keys
     )
     told = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
-    return Answer(200, f"<ListBucketResult>{told}{contents}</ListBucketResult>".encode(), date=NOW)
+    return Response(200, f"<ListBucketResult>{told}{contents}</ListBucketResult>".encode(), date=NOW)
 
 
-def of_listings(answer: Answer, otherwise: Answer | None = None) -> Callable[[Asked], Answer | None]:
+def of_listings(answer: Response, otherwise: Response | None = None) -> Callable[[Received], Response | None]:
     return lambda asked: answer if asked.method == "GET" and "list-type" in asked.query else otherwise
 
 
 @pytest.fixture
-def hostile(server: Server) -> Iterator[Meddler]:
-    with meddling(server) as meddler:
-        yield meddler
+def hostile(server: Server) -> Iterator[RewritingProxy]:
+    with rewriting_proxy(server) as rewriter:
+        yield rewriter
 
 
 @pytest.fixture
-def hostile_options(minio_options: dict[str, Any], hostile: Meddler) -> dict[str, Any]:
+def hostile_options(minio_options: dict[str, Any], hostile: RewritingProxy) -> dict[str, Any]:
     return {**minio_options, "MINIO_ENDPOINT": hostile.endpoint}
 
 
@@ -139,7 +139,7 @@ class TestCleaning:
         assert f"missing {SHOWN}\n" in told
         assert list(sdk.list_objects(bucket_name=bucket, recursive=True)) == []
 
-    def test_names_in_a_listing(self, clean: Clean, hostile: Meddler) -> None:
+    def test_names_in_a_listing(self, clean: Clean, hostile: RewritingProxy) -> None:
         hostile.rule = of_listings(listing(EVIL))
         told = clean("--dry-run")
         assert SHOWN in told
@@ -147,7 +147,7 @@ class TestCleaning:
 
     @pytest.mark.parametrize("key", [EVIL, "plain.txt"], ids=["by a request of its own", "by the thousand"])
     def test_deletions_that_fail(
-        self, clean: Clean, hostile: Meddler, caplog: pytest.LogCaptureFixture, key: str
+        self, clean: Clean, hostile: RewritingProxy, caplog: pytest.LogCaptureFixture, key: str
     ) -> None:
         hostile.rule = of_listings(listing(key), REFUSED)
         with caplog.at_level(logging.DEBUG, "django_minio_backend"):
@@ -156,31 +156,33 @@ class TestCleaning:
         assert not harmful(told + caplog.text)
 
     def test_reasons_in_an_answer_about_many(
-        self, clean: Clean, hostile: Meddler, caplog: pytest.LogCaptureFixture
+        self, clean: Clean, hostile: RewritingProxy, caplog: pytest.LogCaptureFixture
     ) -> None:
         message = "&#13;&#10;FORGED \u009b2J\u202e\u2028!"
         error = f"<Error><Key>plain.txt</Key><Code>AccessDenied</Code><Message>{message}</Message></Error>"
-        hostile.rule = of_listings(listing("plain.txt"), Answer(200, f"<DeleteResult>{error}</DeleteResult>".encode()))
+        hostile.rule = of_listings(
+            listing("plain.txt"), Response(200, f"<DeleteResult>{error}</DeleteResult>".encode())
+        )
         with caplog.at_level(logging.DEBUG, "django_minio_backend"):
             told = clean()
         assert r"AccessDenied \r\nFORGED \x9b2J\u202e\u2028!" in told
         assert r"AccessDenied \r\nFORGED \x9b2J\u202e\u2028!" in caplog.text
         assert not harmful(told + caplog.text)
 
-    def test_listings_that_fail(self, clean: Clean, hostile: Meddler) -> None:
+    def test_listings_that_fail(self, clean: Clean, hostile: RewritingProxy) -> None:
         hostile.rule = of_listings(REFUSED)
         told = clean()
         assert SHOWN in told
         assert not harmful(told)
 
-    def test_unfinished_uploads(self, clean: Clean, hostile: Meddler, caplog: pytest.LogCaptureFixture) -> None:
+    def test_unfinished_uploads(self, clean: Clean, hostile: RewritingProxy, caplog: pytest.LogCaptureFixture) -> None:
         key = "x&#13;&#10;FORGED \u009b2J\u202e\u2028"
         upload = f"<Upload><Key>{key}</Key><UploadId>1</UploadId><Initiated>{LONG_AGO}</Initiated></Upload>"
         body = f"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{upload}</ListMultipartUploadsResult>"
 
-        def rule(asked: Asked) -> Answer | None:
+        def rule(asked: Received) -> Response | None:
             if "uploads=" in asked.query:
-                return Answer(200, body.encode(), date=NOW)
+                return Response(200, body.encode(), date=NOW)
             return of_listings(listing(), REFUSED)(asked)
 
         hostile.rule = rule
@@ -191,7 +193,7 @@ class TestCleaning:
         assert "stays" in caplog.text
         assert not harmful(told + caplog.text)
 
-    def test_json_has_the_name_itself(self, clean: Clean, hostile: Meddler) -> None:
+    def test_json_has_the_name_itself(self, clean: Clean, hostile: RewritingProxy) -> None:
         hostile.rule = of_listings(listing(EVIL))
         told = clean("--dry-run", "--json")
         assert json.loads(told.splitlines()[0])["key"] == EVIL
@@ -222,14 +224,14 @@ class TestCollectstatic:
         with storages_set(staticfiles=entry(options, STATIC_BACKEND)):
             yield run
 
-    def test_names(self, collect: Callable[..., str], hostile: Meddler) -> None:
+    def test_names(self, collect: Callable[..., str], hostile: RewritingProxy) -> None:
         hostile.rule = of_listings(listing(f"old {EVIL}"))
         told = collect("--clear", "--dry-run")
         assert f"old {SHOWN}" in told
         assert f"/{SHOWN}'" in told
         assert not harmful(told)
 
-    def test_uploads_that_fail(self, collect: Callable[..., str], hostile: Meddler) -> None:
+    def test_uploads_that_fail(self, collect: Callable[..., str], hostile: RewritingProxy) -> None:
         hostile.rule = lambda asked: REFUSED if asked.method == "PUT" else None
         told = collect()
         assert f"'{SHOWN}' could not be uploaded" in told
@@ -237,7 +239,9 @@ class TestCollectstatic:
         assert not harmful(told)
 
     @pytest.mark.parametrize("arguments", [[], ["--clear"]])
-    def test_listings_that_fail(self, collect: Callable[..., str], hostile: Meddler, arguments: list[str]) -> None:
+    def test_listings_that_fail(
+        self, collect: Callable[..., str], hostile: RewritingProxy, arguments: list[str]
+    ) -> None:
         hostile.rule = of_listings(REFUSED)
         told = collect(*arguments)
         assert SHOWN in told
@@ -248,7 +252,7 @@ class TestOtherCommands:
     """initialize_buckets, is_minio_available and the check on start, on a server with evil messages."""
 
     @pytest.fixture(autouse=True)
-    def refusing(self, hostile: Meddler, hostile_options: dict[str, Any]) -> Iterator[None]:
+    def refusing(self, hostile: RewritingProxy, hostile_options: dict[str, Any]) -> Iterator[None]:
         hostile.rule = lambda asked: None if "health" in asked.path or asked.path == "/" else REFUSED
         with storages_set(default=entry(hostile_options)):
             yield
@@ -267,7 +271,7 @@ class TestOtherCommands:
         assert SHOWN in str(failed.value)
         assert not harmful(str(failed.value))
 
-    def test_is_minio_available(self, hostile: Meddler) -> None:
+    def test_is_minio_available(self, hostile: RewritingProxy) -> None:
         hostile.rule = lambda asked: REFUSED if "Authorization" in asked.headers else None  # the health check has none
         told = io.StringIO()
         with pytest.raises(CommandError) as failed:
@@ -281,7 +285,7 @@ class TestLogs:
 
     @pytest.mark.needs("line-breaks")
     def test_an_upload_that_cannot_be_aborted(
-        self, hostile: Meddler, hostile_options: dict[str, Any], caplog: pytest.LogCaptureFixture
+        self, hostile: RewritingProxy, hostile_options: dict[str, Any], caplog: pytest.LogCaptureFixture
     ) -> None:
         hostile.rule = lambda asked: (
             REFUSED if asked.method == "DELETE" or "partNumber" in asked.query or asked.method == "HEAD" else None

@@ -10,8 +10,8 @@ from django.core.files.base import ContentFile
 from django_minio_backend.errors import BadResponseError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3 import deletion
-from tests.support.meddler import Answer, meddling
 from tests.support.memory import peak_memory
+from tests.support.rewriting_proxy import Response, rewriting_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,17 +68,17 @@ def test_a_document_type_is_refused_wherever_xml_is_expected(
 ) -> None:
     operation, request, root = QUESTIONS[question]
     method, parameter = request.split()
-    with meddling(server) as meddler:
-        bodies = [bomb_of(bomb, root, meddler.endpoint) for bomb in BOMBS]
+    with rewriting_proxy(server) as rewriter:
+        bodies = [bomb_of(bomb, root, rewriter.endpoint) for bomb in BOMBS]
         for body in [*bodies, bodies[0].decode().encode("utf-16"), bodies[0].decode().encode("utf-16-be")]:
-            answer = Answer(200, body, date="Sun, 01 Nov 2026 12:00:00 GMT")
-            meddler.rule = lambda asked, answer=answer: (  # type: ignore[misc]  # it has no other argument
+            answer = Response(200, body, date="Sun, 01 Nov 2026 12:00:00 GMT")
+            rewriter.rule = lambda asked, answer=answer: (  # type: ignore[misc]  # it has no other argument
                 answer if asked.method == method and f"&{parameter}=" in f"&{asked.query}" else None
             )
-            storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": meddler.endpoint}, **PARTS)
+            storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint}, **PARTS)
             with pytest.raises(BadResponseError, match="document type"):
                 operation(storage)
-        assert not [asked for asked in meddler.asked if "evil" in asked.path]
+        assert not [asked for asked in rewriter.asked if "evil" in asked.path]
 
 
 SCRIPT = """
@@ -108,12 +108,12 @@ def test_no_bomb_takes_much_memory(server: Server, status: int) -> None:
     """The SDK parses errors by itself: Expat bounds what entities expand to, from 2.4.1 on, as Python 3.11 has it."""
     root = "ListBucketResult" if status == 200 else "Error"
 
-    with meddling(server) as meddler:
-        bodies = {bomb: bomb_of(bomb, root, meddler.endpoint) for bomb in BOMBS}
+    with rewriting_proxy(server) as rewriter:
+        bodies = {bomb: bomb_of(bomb, root, rewriter.endpoint) for bomb in BOMBS}
         bodies["deep"] = b"<a>" * 300_000
         # The bucket says which bomb is meant; without one it is the list of buckets.
-        meddler.rule = lambda asked: Answer(status, bodies.get(asked.path.split("/")[1], bodies["billion-laughs"]))
-        environment = {"ENDPOINT": meddler.endpoint, "BOMBS": " ".join(bodies)}
+        rewriter.rule = lambda asked: Response(status, bodies.get(asked.path.split("/")[1], bodies["billion-laughs"]))
+        environment = {"ENDPOINT": rewriter.endpoint, "BOMBS": " ".join(bodies)}
         memory = peak_memory(SCRIPT, DJANGO_SETTINGS_MODULE="tests.settings", **environment)
-        assert {asked.path.split("/")[1] for asked in meddler.asked} == {"", *bodies}
+        assert {asked.path.split("/")[1] for asked in rewriter.asked} == {"", *bodies}
     assert memory.growth < 96

@@ -27,7 +27,7 @@ from django_minio_backend.object_urls.signing import life_of
 from django_minio_backend.options.resolution import hidden_options
 from django_minio_backend.redaction.secret_values import hidden
 from django_minio_backend.s3.credentials import QuietProvider
-from tests.support.fixed_answers import answering
+from tests.support.fixed_responses import responding
 from tests.support.settings import SECRET_KEY, entry, made_up, storages_set
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def test_what_may_be_a_secret_is_hidden(options: dict[str, Any]) -> None:
 
 def test_hidden_headers_are_sent_byte_by_byte() -> None:
     token = "token+/=" * 30
-    with answering(lambda headers: (200, "text/plain", headers["x-amz-security-token"].encode())) as endpoint:
+    with responding(lambda headers: (200, "text/plain", headers["x-amz-security-token"].encode())) as endpoint:
         response = urllib3.request("GET", f"http://{endpoint}", headers={"X-Amz-Security-Token": hidden(token)})
     assert response.data.decode() == token
 

@@ -18,7 +18,7 @@ from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
 from tests.support.buckets import remove_bucket, unfinished_uploads
-from tests.support.meddler import meddling, s3_error
+from tests.support.rewriting_proxy import rewriting_proxy, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,12 +124,12 @@ def test_an_upload_that_cannot_be_aborted_fails_the_command(
 ) -> None:
     upload("large.bin")
     put(site.PRIVATE_BUCKET, "orphan.txt")
-    with meddling(server) as meddler:
-        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": rewriter.endpoint}
         storage = MinioBackend(**options)
         for name in ("plain", "private"):
             monkeypatch.setattr(Document._meta.get_field(name), "storage", storage)
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
         with pytest.raises(CommandError, match=r"Unfinished upload not aborted: .*/large\.bin: .*AccessDenied"):
             run(COMMAND, "--unfinished-uploads", "0", *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
@@ -139,11 +139,11 @@ def test_uploads_that_cannot_be_listed_delete_nothing(
     run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
-    with meddling(server) as meddler:
-        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": rewriter.endpoint}
         for name in ("plain", "private"):
             monkeypatch.setattr(Document._meta.get_field(name), "storage", MinioBackend(**options))
-        meddler.rule = lambda asked: s3_error(501, "NotImplemented") if "uploads" in asked.query else None
+        rewriter.rule = lambda asked: s3_error(501, "NotImplemented") if "uploads" in asked.query else None
         with pytest.raises(CommandError, match=r"cannot be listed: .*NotImplemented.*Nothing was deleted"):
             run(COMMAND, "--unfinished-uploads", "0", *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
@@ -180,11 +180,11 @@ def test_names_that_are_deleted_one_by_one_and_fail_do_not_hide_what_is_deleted(
     put(site.PRIVATE_BUCKET, "a.txt", "b\x9b.txt", "c\x9b.txt")
     told = io.StringIO()
     asked: list[str] = []
-    with meddling(server) as meddler:
-        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": rewriter.endpoint}
         for name in ("plain", "private"):
             monkeypatch.setattr(Document._meta.get_field(name), "storage", MinioBackend(**options))
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
         if not answers:
             monkeypatch.setattr("django_minio_backend.s3.client.S3Client.delete", cut_off(asked))
         with pytest.raises(
@@ -226,11 +226,11 @@ def test_a_server_that_refuses_a_deletion_has_deleted_nothing(
     put: Put, keys: Keys, run: Run, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "a.txt")
-    with meddling(server) as meddler:
-        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": rewriter.endpoint}
         for name in ("plain", "private"):
             monkeypatch.setattr(Document._meta.get_field(name), "storage", MinioBackend(**options))
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "POST" else None
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "POST" else None
         with pytest.raises(CommandError, match=r"AccessDenied.*What is listed above is deleted\.$"):
             run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == ["a.txt", KEPT]

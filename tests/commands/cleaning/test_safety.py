@@ -20,7 +20,7 @@ from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
 from tests.support.buckets import remove_bucket
-from tests.support.meddler import meddling, s3_error
+from tests.support.rewriting_proxy import rewriting_proxy, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -512,12 +512,12 @@ def test_a_server_that_fails_in_the_middle_of_a_listing_deletes_nothing(
     monkeypatch.setattr(listing, "PAGE", 2)
     names = [f"{number:02}.txt" for number in range(30)]
     put(site.PRIVATE_BUCKET, *names)
-    with meddling(server) as meddler:
-        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": meddler.endpoint}
+    with rewriting_proxy(server) as rewriter:
+        options = {**site.STORAGES["default"]["OPTIONS"], "MINIO_ENDPOINT": rewriter.endpoint}
         storage = MinioBackend(**{**options, "MINIO_DEFAULT_BUCKET": site.PRIVATE_BUCKET})
         for name in ("plain", "private"):
             monkeypatch.setattr(Document._meta.get_field(name), "storage", storage)
-        meddler.rule = lambda asked: s3_error(403, "AccessDenied") if "continuation-token" in asked.query else None
+        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if "continuation-token" in asked.query else None
         with pytest.raises(CommandError, match=r"cannot be listed: .*AccessDenied.*Nothing was deleted"):
             run(COMMAND, "--workers", workers, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [*names, KEPT]

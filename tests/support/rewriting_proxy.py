@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tools.servers import Server
 
 
-class Asked(NamedTuple):
+class Received(NamedTuple):
     """A request on its way."""
 
     method: str
@@ -25,7 +25,7 @@ class Asked(NamedTuple):
     headers: Mapping[str, str]
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What is answered instead of the server's own answer."""
 
     status: int
@@ -35,22 +35,22 @@ class Answer(NamedTuple):
     date: str = ""
 
 
-def s3_error(status: int, code: str) -> Answer:
+def s3_error(status: int, code: str) -> Response:
     """An error as S3 servers tell it."""
-    return Answer(status, f"<Error><Code>{code}</Code><Message>made up by a test</Message></Error>".encode())
+    return Response(status, f"<Error><Code>{code}</Code><Message>made up by a test</Message></Error>".encode())
 
 
 @dataclass
-class Meddler:
+class RewritingProxy:
     """The proxy; `rule` gets each request and returns an answer, or None to pass it on.
 
     A rule set as `afterwards` is asked when the server has answered: the request was carried out by then.
     """
 
     endpoint: str
-    rule: Callable[[Asked], Answer | None] = lambda _: None
-    afterwards: Callable[[Asked], Answer | None] = lambda _: None
-    asked: list[Asked] = field(default_factory=list)
+    rule: Callable[[Received], Response | None] = lambda _: None
+    afterwards: Callable[[Received], Response | None] = lambda _: None
+    asked: list[Received] = field(default_factory=list)
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -59,22 +59,22 @@ class _Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def meddling(server: Server) -> Iterator[Meddler]:
+def rewriting_proxy(server: Server) -> Iterator[RewritingProxy]:
     """Run the proxy for the length of the block."""
-    meddler = Meddler("")
+    rewriter = RewritingProxy("")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_one(self) -> None:
             url = urlsplit(self.path)
-            asked = Asked(self.command, url.path, url.query, dict(self.headers.items()))
-            meddler.asked.append(asked)
+            asked = Received(self.command, url.path, url.query, dict(self.headers.items()))
+            rewriter.asked.append(asked)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = meddler.rule(asked)
+            answer = rewriter.rule(asked)
             if answer is None:
                 passed = self.pass_on(body)
-                answer = meddler.afterwards(asked)
+                answer = rewriter.afterwards(asked)
                 if answer is None:
                     self.give(*passed)
                     return
@@ -108,11 +108,11 @@ def meddling(server: Server) -> Iterator[Meddler]:
 
     with _Quiet(("127.0.0.1", 0), Handler) as proxy:
         proxy.daemon_threads = True
-        meddler.endpoint = f"127.0.0.1:{proxy.server_address[1]}"
+        rewriter.endpoint = f"127.0.0.1:{proxy.server_address[1]}"
         thread = threading.Thread(target=proxy.serve_forever, daemon=True)
         thread.start()
         try:
-            yield meddler
+            yield rewriter
         finally:
             proxy.shutdown()
             thread.join()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def answering(
+def responding(
     answer: Callable[[Mapping[str, str]], tuple[int, str, bytes] | None], certificates: Certificates | None = None
 ) -> Iterator[str]:
     """Run the server, and give its ``host:port``. Without an answer it hangs up. Names of headers are in lower case."""
