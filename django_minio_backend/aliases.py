@@ -11,7 +11,6 @@ from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
-from .object_urls.urls import base_url
 from .options.fields import OPTION_NAMES
 from .options.resolution import (
     class_options_of,
@@ -170,12 +169,12 @@ def _our_aliases(problems: list[str]) -> dict[str, type[MinioBackend]]:
 def _mixed_across(found: dict[str, StorageOptions]) -> Sequence[str]:
     """Buckets that one alias calls public and another one of the same server private."""
     public = {
-        (base_url(options), bucket): alias for alias, options in found.items() for bucket in options.public_buckets
+        (options.base_url(), bucket): alias for alias, options in found.items() for bucket in options.public_buckets
     }
     return [
-        f"Bucket '{bucket}' of {base_url(options)} is public in STORAGES['{public[base_url(options), bucket]}'] "
+        f"Bucket '{bucket}' of {options.base_url()} is public in STORAGES['{public[options.base_url(), bucket]}'] "
         f"but private in STORAGES['{alias}']; declare it alike in both."
         for alias, options in found.items()
         for bucket in options.all_private_buckets
-        if (base_url(options), bucket) in public
+        if (options.base_url(), bucket) in public
     ]

@@ -9,7 +9,6 @@ from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 
 from .errors import ConfigurationError
-from .object_urls import urls
 from .options.fields import (
     DEFAULT_MEDIA_FILES_BUCKET,
     DEFAULT_STATIC_FILES_BUCKET,
@@ -153,7 +152,7 @@ class ConfiguredStorage(RecordedCall):
     @property
     def server_url(self) -> str:
         """``scheme://host[:port]`` of the endpoint."""
-        return urls.base_url(self.options, external=False)
+        return self.options.base_url()
 
     @property
     def base_url(self) -> str:
@@ -163,7 +162,7 @@ class ConfiguredStorage(RecordedCall):
     @property
     def base_url_external(self) -> str:
         """``scheme://host[:port]`` of the endpoint that URLs name."""
-        return urls.base_url(self.options, external=True)
+        return self.options.base_url(external=True)
 
     @property
     def same_endpoints(self) -> bool:
@@ -305,7 +304,7 @@ class ConfiguredStorage(RecordedCall):
     def __repr__(self) -> str:
         if "options" not in vars(self):  # as a report of a wrong option shows it
             return f"<{type(self).__name__}: not made>"
-        alias = f" of STORAGES['{self.options.alias}']" if self.options.alias else ""
+        alias = f" of {self.options.label}" if self.options.alias else ""
         return f"<{type(self).__name__}: bucket '{self.bucket}'{alias} at {self.server_url}>"
 
 

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import BadResponseError
-from ..object_urls.urls import base_url
 from ..redaction.request_description import https_is_wanted, https_wanted, reason_of
 from ..transport.redirects import is_redirect, redirect_error
 from .deadline import within
@@ -71,7 +70,7 @@ def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatu
 
     from ..certificate_errors import CertificateError, NotHttpsError
 
-    address = base_url(options, external=False)
+    address = options.base_url()
     asked = address + LIVENESS_PATH
     until = time.monotonic() + DEADLINE
     try:

@@ -35,17 +35,9 @@ CACHED_SHARE = 0.8  # of its life in which a URL is given again, unless MINIO_UR
 _HOST_OF_A_CLOUD = re.compile(r"(amazonaws\.com(\.cn)?|aliyuncs\.com)(:\d+)?\Z", re.IGNORECASE)
 
 
-def base_url(options: StorageOptions, *, external: bool = False) -> str:
-    """``scheme://host[:port]`` of the endpoint, or of the external one where there is one."""
-    endpoint, secure = options.endpoint, options.use_https
-    if external and options.external_endpoint is not None:
-        endpoint, secure = options.external_endpoint, bool(options.external_use_https)
-    return f"{'https' if secure else 'http'}://{endpoint}"
-
-
 def bucket_address(options: StorageOptions, bucket: str) -> str:
     """``scheme://host/bucket``, or ``scheme://bucket.host``, at the (external) endpoint, as the SDK would have it."""
-    scheme, _, host = base_url(options, external=True).partition("://")
+    scheme, _, host = options.base_url(external=True).partition("://")
     if _HOST_OF_A_CLOUD.search(host):
         from ..s3.registry import client_for
 

@@ -235,6 +235,23 @@ class StorageOptions:
             "The options of a storage hold its secrets and cannot be pickled. Pickle the storage, or its alias."
         )
 
+    def base_url(self, *, external: bool = False) -> str:
+        """``scheme://host[:port]`` of the endpoint, or of the external one if there is one."""
+        endpoint, secure = self.endpoint, self.use_https
+        if external and self.external_endpoint is not None:
+            endpoint, secure = self.external_endpoint, self.external_use_https is True
+        return f"{'https' if secure else 'http'}://{endpoint}"
+
+    @property
+    def key_prefix(self) -> str:
+        """What the key of every object of the storage starts with: MINIO_LOCATION and a slash, or nothing."""
+        return f"{self.location}/" if self.location else ""
+
+    @property
+    def label(self) -> str:
+        """The entry of STORAGES that the options come from, as errors name it."""
+        return f"STORAGES['{self.alias}']" if self.alias else "A storage made by a call"
+
     @property
     def effective_cache_timeout(self) -> int:
         """Seconds that a cached URL is used."""

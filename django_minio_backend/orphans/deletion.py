@@ -165,7 +165,7 @@ def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
         for name in one.still_referred(_names(one.before, keys)):
             referred.update({one.storage.key(name), one.before + name})
     for storage in place.protecting_storages:
-        names = _names(f"{storage.options.location}/".lstrip("/"), keys)
+        names = _names(storage.options.key_prefix, keys)
         if names:
             among = None if has_keys_of_its_own(storage) else names
             referred.update(keys_of_other_apps(storage, among))

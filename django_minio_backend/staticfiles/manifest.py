@@ -162,5 +162,5 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
             return storages[given]
         except InvalidStorageError as error:
             raise ConfigurationError(
-                f"STORAGES['{self.options.alias}']: manifest_storage: there is no alias '{given}' in STORAGES."
+                f"{self.options.label}: manifest_storage: there is no alias '{given}' in STORAGES."
             ) from error

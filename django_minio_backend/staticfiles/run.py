@@ -177,7 +177,7 @@ class Collection:
         from ..s3.errors import FAILURES, is_missing_bucket
 
         storage = self.storage
-        prefix = names.folder_prefix("", storage.options.location)
+        prefix = storage.options.key_prefix
         metadata = storage.options.static_gzip or storage.options.sse is not None  # where ETags may not tell
         try:
             for entry in listing.everything_below(storage.s3, storage.bucket, prefix, metadata=metadata):
@@ -295,5 +295,5 @@ class Collection:
         return explained_in_sentence(error, self.storage.options, needed=needed)
 
     def _where(self) -> str:
-        alias = f" of STORAGES['{self.storage.options.alias}']" if self.storage.options.alias else ""
+        alias = f" of {self.storage.options.label}" if self.storage.options.alias else ""
         return f"bucket '{self.storage.bucket}'{alias} at {self.storage.server_url}"

@@ -79,7 +79,7 @@ class MinioBackendStatic(MinioBackend):
         is_gzip = gzipped.is_gzip(cast("ObjectReader", reader.raw).encoding)
         if not is_gzip or reader.peek(2)[:2] != gzipped.MAGIC:
             return reader
-        name = key.removeprefix(keys.folder_prefix("", self.options.location))
+        name = key.removeprefix(self.options.key_prefix)
         return reader if self._has_own_encoding(name) else cast("BufferedReader", gzipped.Decompressed(reader))
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
