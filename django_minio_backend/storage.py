@@ -178,7 +178,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
         if keys.is_folder(name):
             from .s3 import listing
 
-            return listing.anything_below(self.s3, self.bucket, f"{self.key(name)}/")
+            return listing.prefix_exists(self.s3, self.bucket, f"{self.key(name)}/")
         try:
             self.stat(name)
         except FileNotFoundError:
@@ -197,7 +197,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
         prefix = keys.folder_prefix(path, self.options.location)
         folders, found = [], []
-        for key in listing.directly_below(self.s3, self.bucket, prefix):
+        for key in listing.list_directory(self.s3, self.bucket, prefix):
             name = key[len(prefix) :]
             if not keys.is_clean(name.removesuffix("/")):
                 continue

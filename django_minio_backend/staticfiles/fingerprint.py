@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..s3.listing import Stored
+    from ..s3.listing import ListedObject
 
 RECORD = "x-amz-meta-source-md5"  # "<encoding>:<hexadecimal MD5 of the content before it was encoded>"
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -68,7 +68,7 @@ def recorded_in(metadata: Mapping[str, str]) -> str | None:
     return next((value for name, value in metadata.items() if name.lower() == RECORD), None)
 
 
-def is_same(stored: Stored, content: Content, *, encrypted: bool) -> bool | None:
+def is_same(stored: ListedObject, content: Content, *, encrypted: bool) -> bool | None:
     """Whether the object holds this content; None where the listing does not tell.
 
     An ETag is of another kind where the storage asks for encryption (``encrypted``).

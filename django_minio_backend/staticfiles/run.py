@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from django.core.files import File
     from django.core.files.storage import Storage
 
-    from ..s3.listing import Stored
+    from ..s3.listing import ListedObject
     from .fingerprint import Content
     from .storage import MinioBackendStatic
 
@@ -60,7 +60,7 @@ class Collection:
         self._dry_run = dry_run
         self._force = force
         self._sources: dict[str, tuple[Storage, str]] = {}
-        self._stored: dict[str, Stored] = {}
+        self._stored: dict[str, ListedObject] = {}
         self._names = Folders()
         self._sent: dict[str, str] = {}  # ETags of what this run has stored
         self._hashed: set[str] = set()
@@ -180,7 +180,7 @@ class Collection:
         prefix = storage.options.key_prefix
         metadata = storage.options.static_gzip or storage.options.sse is not None  # where ETags may not tell
         try:
-            for entry in listing.everything_below(storage.s3, storage.bucket, prefix, metadata=metadata):
+            for entry in listing.list_objects(storage.s3, storage.bucket, prefix, metadata=metadata):
                 name = entry.key[len(prefix) :]
                 if names.is_clean(name):  # no file of the storage has any other, such as "folder/" or "a//b"
                     self._stored[name] = entry
@@ -247,7 +247,7 @@ class Collection:
         same = fingerprint.is_same(stored, content, encrypted=self.storage.options.sse is not None)
         return self._ask(name, stored, content) if same is None else same
 
-    def _ask(self, name: str, stored: Stored, content: Content) -> bool:
+    def _ask(self, name: str, stored: ListedObject, content: Content) -> bool:
         """Compare by the metadata of an object, or, where collectstatic has not uploaded it, by size and time."""
         from ..s3.errors import FAILURES
 
@@ -282,7 +282,7 @@ class Collection:
             failed: dict[str, str] = {}
             for start in range(0, len(keys), deletion.BATCH):
                 some = keys[start : start + deletion.BATCH]
-                failed |= deletion.delete(self.storage.s3, self.storage.bucket, some).failed
+                failed |= deletion.delete_objects(self.storage.s3, self.storage.bucket, some).failed
         except FAILURES as error:
             raise CollectingError(
                 f"Files in {self._where()} could not be deleted: {self._reason(error, 's3:DeleteObject')}."

@@ -141,7 +141,7 @@ class MinioBackendStatic(MinioBackend):
             return False
         from ..s3 import listing
 
-        return listing.anything_below(self.s3, self.bucket, keys.folder_prefix(name, self.options.location))
+        return listing.prefix_exists(self.s3, self.bucket, keys.folder_prefix(name, self.options.location))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; none where there is no such folder."""

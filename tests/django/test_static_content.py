@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import io
 import mimetypes
@@ -211,13 +210,11 @@ def test_another_zlib_uploads_nothing_again(
             gzipped, "squeeze", lambda body: gzip.compress(body, compresslevel=1, mtime=0) + gzip.compress(b"")
         )
         if not gives_metadata:  # as every server but MinIO
-            original = listing.everything_below
+            original = listing.list_objects
             monkeypatch.setattr(
                 listing,
-                "everything_below",
-                lambda *arguments, **more: (
-                    dataclasses.replace(one, metadata={}) for one in original(*arguments, **more)
-                ),
+                "list_objects",
+                lambda *arguments, **more: (one._replace(metadata={}) for one in original(*arguments, **more)),
             )
         with requests_made() as made:
             assert "0 static files copied, 4 unmodified." in collect()

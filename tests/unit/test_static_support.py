@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_minio_backend.management.progress import Progress
-from django_minio_backend.s3.listing import Stored
+from django_minio_backend.s3.listing import ListedObject
 from django_minio_backend.staticfiles import fingerprint, gzipped
 from django_minio_backend.staticfiles.fingerprint import RECORD, Content
 from django_minio_backend.staticfiles.name_tree import Folders
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 MD5_A, MD5_B = md5(b"a").hexdigest(), md5(b"b").hexdigest()  # noqa: S324 - as S3 has it
 
 
-def stored(etag: str, size: int = 1, record: str | None = None) -> Stored:
-    return Stored("a", size, etag, dt.datetime(2026, 11, 1, tzinfo=dt.UTC), {RECORD: record} if record else {})
+def stored(etag: str, size: int = 1, record: str | None = None) -> ListedObject:
+    return ListedObject("a", size, dt.datetime(2026, 11, 1, tzinfo=dt.UTC), etag, {RECORD: record} if record else {})
 
 
 PLAIN = Content(1, MD5_A, f"identity:{MD5_A}")
@@ -51,7 +51,7 @@ ZIPPED = Content(1, MD5_A, f"gzip:{MD5_B}")
     ],
 )
 def test_a_listing_tells_whether_an_object_is_the_same(
-    held: Stored, content: Content, *, encrypted: bool, same: bool | None
+    held: ListedObject, content: Content, *, encrypted: bool, same: bool | None
 ) -> None:
     assert fingerprint.is_same(held, content, encrypted=encrypted) is same
 

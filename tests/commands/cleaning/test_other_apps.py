@@ -13,7 +13,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3 import deletion
+from django_minio_backend.s3 import listing
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document
@@ -91,16 +91,16 @@ def test_names_of_another_app_are_relative_to_the_location(run: Run, put: Put, k
 
 def test_what_another_app_names_late_stays(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    pages = deletion.pages
+    pages = listing.list_pages
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[listing.ListingPage]:
         yield from pages(*arguments, **more)
         names.append("late.png")
 
     def named(**_: object) -> list[str]:
         return names
 
-    monkeypatch.setattr(deletion, "pages", slow)
+    monkeypatch.setattr(listing, "list_pages", slow)
     put(site.PRIVATE_BUCKET, "late.png", "orphan.png")
     with received(named):
         run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
