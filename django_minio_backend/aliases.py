@@ -12,15 +12,9 @@ from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
 from .options.fields import OPTION_NAMES
-from .options.resolution import (
-    class_options_of,
-    hidden_options,
-    in_known_case,
-    minio_aliases,
-    options_of_entry,
-    settings_of_version_3,
-    without_values,
-)
+from .options.hiding import hidden_options, without_values
+from .options.names import in_known_case
+from .options.resolution import class_options_of, minio_aliases, options_of_entry, settings_of_version_3
 from .options.subclassing import has_own_init
 from .staticfiles.storage import MinioBackendStatic
 from .storage import MinioBackend

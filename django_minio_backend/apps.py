@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from django.apps import AppConfig
 
 from .errors import BucketsNotReadyError, ConfigurationError
-from .options.resolution import hide_secrets_of_settings
+from .options.hiding import hide_secrets_of_settings
 
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType

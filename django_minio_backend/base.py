@@ -16,16 +16,10 @@ from .options.fields import (
     OPTION_NAMES,
     StorageOptions,
 )
-from .options.resolution import (
-    class_options_of,
-    differs,
-    hidden_arguments,
-    hidden_options,
-    in_known_case,
-    is_self_contained,
-    options_of_call,
-    without_secrets,
-)
+from .options.hiding import hidden_arguments, hidden_options, without_secrets
+from .options.names import in_known_case
+from .options.reading import differs
+from .options.resolution import class_options_of, is_self_contained, options_of_call
 from .options.subclassing import has_own_init, is_callable_with, names_of_arguments, takes
 from .redaction.secret_values import has_secret
 
@@ -79,7 +73,7 @@ class ConfiguredStorage(RecordedCall):
         for name, value in set_before.items():
             self._check_attribute(name, value)
         for name in of_class.values:  # so that the attribute shows what counts
-            vars(self)[name] = getattr(self.options, FIELDS[name].name)
+            vars(self)[name] = getattr(self.options, FIELDS[name].attribute)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute.

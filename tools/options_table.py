@@ -12,13 +12,13 @@ import difflib
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django_minio_backend.options.fields import FIELDS, MEBIBYTE, OTHER_SPELLINGS, REQUIRED
-from django_minio_backend.options.validators import WrongValueError
+from django_minio_backend.options.endpoints import WrongValueError
+from django_minio_backend.options.fields import FIELDS, MEBIBYTE, OTHER_SPELLINGS, REQUIRED, StorageOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from django_minio_backend.options.fields import Option
 
 BEGIN, END = "<!-- options -->", "<!-- /options -->"
 COLUMNS = ("Option", "Type", "Unit", "Default", "Meaning")
@@ -32,8 +32,8 @@ def table() -> str:
     """Return the whole table in Markdown, with a line break at its end."""
     rows = [COLUMNS, ("---",) * len(COLUMNS)]
     rows += [
-        (_names(name, spec.metadata), _wanted(spec.metadata["parse"], str(spec.type)), *_told(spec.metadata))
-        for name, spec in FIELDS.items()
+        (_names(option), _type(option), option.unit or "–", _default(option.default), option.meaning)  # noqa: RUF001 - a dash
+        for option in FIELDS.values()
     ]
     return "".join(f"| {' | '.join(_cell(text) for text in row)} |\n" for row in rows)
 
@@ -52,23 +52,19 @@ def replaced(text: str) -> str:
     return f"{before}{begin}\n{table()}\n{end}{after}"
 
 
-def _names(name: str, metadata: Mapping[str, Any]) -> str:
-    spellings = [name, *(other for other, meant in OTHER_SPELLINGS.items() if meant == name)]
-    return ", ".join(f"`{each}`" for each in spellings) + (" †" if metadata["top_level"] else "")
+def _names(option: Option) -> str:
+    spellings = [option.name, *(other for other, known in OTHER_SPELLINGS.items() if known == option.name)]
+    return ", ".join(f"`{spelling}`" for spelling in spellings) + (" †" if option.top_level else "")
 
 
-def _wanted(parse: Callable[[Any], Any], annotation: str) -> str:
-    """What the option has to be, in the words of its own error; its type where any value is taken."""
+def _type(option: Option) -> str:
+    """What the option must be, in the words of its own error; its annotation if it takes any value."""
     try:
-        parse(object())
+        option.parse(object())
     except WrongValueError as error:
         return str(error)
-    kind = annotation.removesuffix(" | None")
+    kind = str(StorageOptions.__annotations__[option.attribute]).removesuffix(" | None")
     return "an object" if kind == "Any" else f"`{kind}`"
-
-
-def _told(metadata: Mapping[str, Any]) -> tuple[str, str, str]:
-    return metadata["unit"] or "–", _default(metadata["default"]), metadata["meaning"]  # noqa: RUF001 - a dash
 
 
 def _default(value: object) -> str:

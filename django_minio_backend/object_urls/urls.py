@@ -140,7 +140,7 @@ class SignedUrls:
         self._ssec = ssec
         self._address = bucket_address(options, bucket)
         self._presigner = Presigner(self._address, options.region)
-        self._stable_for = int(options.stable_for.total_seconds()) if options.stable_for else 0
+        self._stable_for = int(options.signing_window.total_seconds()) if options.signing_window else 0
         self._cache = UrlCache(options, bucket) if cached else None
         self._pause = Pause()
 

@@ -16,7 +16,7 @@ from django.utils.functional import SimpleLazyObject
 from ..addressed_storage import relative
 from ..errors import ConfigurationError
 from ..files import keys as names
-from ..options.resolution import hidden_options
+from ..options.hiding import hidden_options
 from .storage import MinioBackendStatic
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from ..base import DefaultAlias
 from ..files import keys
 from ..object_urls.quoting import quoted_path
 from ..options.fields import DEFAULT_STATIC_FILES_BUCKET
-from ..options.resolution import hidden_options
+from ..options.hiding import hidden_options
 from ..storage import MinioBackend
 from ..transport import headers
 from . import gzipped
@@ -47,7 +47,7 @@ class MinioBackendStatic(MinioBackend):
     def _read_options(self) -> StorageOptions:
         options = super()._read_options()
         bucket = options.bucket_name or options.static_files_bucket or DEFAULT_STATIC_FILES_BUCKET
-        return dataclasses.replace(options, bucket_name=bucket, replace_existing=True)
+        return options.replace(bucket_name=bucket, replace_existing=True)
 
     @property
     def base_url(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_minio_backend.options.fields import FIELDS, OPTION_NAMES
+from django_minio_backend.options.fields import FIELDS, OPTION_NAMES, StorageOptions
 from tools import options_table
 from tools.check_readme import ReadmeError, blocks
 from tools.options_table import BEGIN, END, MarkersError, replaced, table
@@ -49,9 +49,9 @@ def test_the_table_tells_type_unit_default_and_meaning() -> None:
 
 
 def test_every_option_whose_value_is_a_number_has_a_unit() -> None:
-    for name, spec in FIELDS.items():
-        if re.search(r"\b(int|float)\b", str(spec.type)):
-            assert spec.metadata["unit"], name
+    for name, option in FIELDS.items():
+        if re.search(r"\b(int|float)\b", str(StorageOptions.__annotations__[option.attribute])):
+            assert option.unit, name
 
 
 def test_every_cell_of_the_table_says_something() -> None:

@@ -124,7 +124,7 @@ def test_options_that_are_no_dictionary_are_told_without_what_they_hold(wrong: A
     with storages_set(default=entry(wrong), media=entry(made_up(MINIO_DEFAULT_BUCKET="media"))):
         (problem,) = problems()
         with pytest.raises(
-            ConfigurationError, match=r"STORAGES\['default'\] is not a dictionary whose OPTIONS are one"
+            ConfigurationError, match=r"STORAGES\['default'\] is not a dictionary with a dictionary as OPTIONS"
         ):
             MinioBackend(storage_name="default")
     assert problem == f"STORAGES['default']: OPTIONS is a {type(wrong).__name__}, but must be a dictionary."

@@ -23,7 +23,7 @@ from django_minio_backend.aliases import check_settings, minio_storages
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic, MinioManifestStaticStorage
 from django_minio_backend.options.fields import OPTION_NAMES
-from django_minio_backend.options.other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
+from django_minio_backend.options.names import SHOWN_ATTRIBUTES, WRITE_INSTEAD
 from django_minio_backend.utils import PrivatePublicMixedError
 from tests.support.settings import SECRET_KEY, entry, made_up, storages_set
 
