@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import struct
-import zlib
 from functools import cached_property
 from hashlib import md5
 from typing import TYPE_CHECKING
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x1f\x8b"
 LEAST = 128  # bytes; what is shorter hardly shrinks
-_HEAD = MAGIC + b"\x08" + bytes(5) + b"\x02\xff"  # RFC 1952, 2.3: deflate, no time, best compression, unknown system
 _TEXT = ("application/javascript", "application/json", "application/xml", "application/xhtml+xml")
 
 
@@ -86,10 +83,11 @@ def compress(content: Any) -> Any:
 
 
 def squeeze(body: bytes) -> bytes:
-    """Bytes as a gzip file.
+    """Bytes as a gzip file, the same on every system and Python release: GzipFile writes OS byte 255 ("unknown").
 
-    Source: https://www.rfc-editor.org/rfc/rfc1952
+    ``gzip.compress(body, mtime=0)`` does so from Python 3.13 on; before, it leaves that byte to zlib.
     """
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    tail = struct.pack("<II", zlib.crc32(body), len(body) & 0xFFFFFFFF)
-    return _HEAD + deflate.compress(body) + deflate.flush() + tail
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as file:
+        file.write(body)
+    return buffer.getvalue()
