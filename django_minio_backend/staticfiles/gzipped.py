@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.core.files.base import ContentFile
 
-from ..files.content import Source
-from ..files.upload import SINGLE_PUT, Blocks
+from ..files.content import SINGLE_PUT, ContentReader, PartSizes
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -69,11 +68,11 @@ def is_text(content_type: str) -> bool:
 
 def compress(content: Any) -> Any:
     """The content compressed, or itself where that gains nothing or it is more than 32 MiB."""
-    source = Source(content, replayable=True)
+    source = ContentReader(content, replayable=True)
     try:
         if source.length is not None and not LEAST <= source.length <= SINGLE_PUT:
             return content
-        body = b"".join(source.blocks(Blocks(first=SINGLE_PUT, part=SINGLE_PUT, grows=False)))
+        body = b"".join(source.blocks(PartSizes(first=SINGLE_PUT, part=SINGLE_PUT, grows=False)))
     finally:
         source.close()
     squeezed = squeeze(body)

@@ -13,7 +13,6 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.utils.encoding import iri_to_uri
 from django.utils.functional import SimpleLazyObject
 
-from ..addressed_storage import relative
 from ..errors import ConfigurationError
 from ..files import keys as names
 from ..options.hiding import hidden_options
@@ -86,7 +85,7 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
         Raises:
             ValueError: the manifest does not have the file, or an argument cannot be.
         """
-        name = relative(name)  # Django's mixin does so in DEBUG mode only, and later finds no such file
+        name = names.relative(name)  # Django's mixin does so in DEBUG mode only, and later finds no such file
         if expires is None and not response_headers and http_method == "GET":
             # Django's mixin has decoded it; a percent sign that is left there and begins no escape is the name's own.
             # A class between Django's and this one may have Storage's own signature, as Debug Toolbar's has.

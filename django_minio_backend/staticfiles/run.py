@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import CollectingError
 from ..files import keys as names
-from ..files import upload
-from ..files.content import Source
+from ..files.content import ContentReader, plan_parts
 from ..health.explanations import explained_in_sentence
 from ..options.validators import MIN_PART_SIZE
 from ..s3 import deletion, listing
@@ -125,7 +124,7 @@ class Collection:
     def store(self, name: str, content: Any) -> str:
         """Upload a file, soon and by another thread, if it is not what the server has."""
         name = names.clean(name)
-        source = Source(content, replayable=True)
+        source = ContentReader(content, replayable=True)
         try:
             self._store(name, content, source)
         finally:
@@ -207,8 +206,8 @@ class Collection:
                 f"The {self._where()} does not exist and cannot be created: {self._reason(error, 's3:CreateBucket')}."
             ) from error
 
-    def _store(self, name: str, content: Any, source: Source) -> None:
-        blocks = source.blocks(upload.cut(source.length, self.storage.options))
+    def _store(self, name: str, content: Any, source: ContentReader) -> None:
+        blocks = source.blocks(plan_parts(source.length, self.storage.options))
         body = b"".join(blocks) if source.length is None or source.length <= IN_MEMORY else None
         original_md5 = content.original_md5 if isinstance(content, Compressed) else None
         described = fingerprint.content_of(blocks if body is None else [body], original_md5)

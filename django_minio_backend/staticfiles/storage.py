@@ -6,8 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
 from ..base import DefaultAlias
-from ..files import keys
-from ..object_urls.quoting import quoted_path
+from ..files import keys, upload_headers
 from ..options.fields import DEFAULT_STATIC_FILES_BUCKET
 from ..options.hiding import hidden_options
 from ..storage import MinioBackend
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
 
     from minio.datatypes import Object
 
-    from ..files import upload
     from ..files.file import ObjectFile
     from ..files.reader import ObjectReader
+    from ..files.upload import UploadTarget
     from ..options.fields import StorageOptions
     from .run import Collection
 
@@ -55,7 +54,7 @@ class MinioBackendStatic(MinioBackend):
 
         STATIC_URL is that for Django's own StaticFilesStorage; django-compressor removes it from URLs to get names.
         """
-        return self._public_start + quoted_path(self._public_path(""))
+        return self._urls.url("")
 
     # Files; while collectstatic runs, it knows them without asking the server
 
@@ -98,7 +97,7 @@ class MinioBackendStatic(MinioBackend):
         collection = collection_of(self)
         return super()._store(name, content) if collection is None else collection.store(name, content)
 
-    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> upload.Target:
+    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> UploadTarget:
         target = super()._target(name, condition=condition, content=content)
         gzip = {"Content-Encoding": "gzip"} if isinstance(content, gzipped.Compressed) else {}
         own = headers.checked_for(target.key, self.own_headers(name), gzip, target.headers)
@@ -112,12 +111,12 @@ class MinioBackendStatic(MinioBackend):
         """Whether a save stores this file as gzip. Readers of the manifest want plain JSON."""
         if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
             return False
-        kind = keys.content_type(name, content, trusted=self.options.trust_content_type)
+        kind = upload_headers.content_type(name, content, trusted=self.options.trust_content_type)
         return not self._has_own_encoding(name) and gzipped.is_text(kind)
 
     def _has_own_encoding(self, name: str) -> bool:
         """Whether the site's own headers give the file a Content-Encoding, so that it is compressed before a save."""
-        given = (*(self._object_headers(name) or {}), *(self.options.headers or {}))
+        given = (*(upload_headers.object_headers(self.options, name)), *(self.options.headers or {}))
         return any(header.lower() == "content-encoding" for header in given)
 
     def delete(self, name: str) -> None:
@@ -169,13 +168,9 @@ class MinioBackendStatic(MinioBackend):
 
         return Collection(self, dry_run=dry_run, force=force, progress=progress)
 
-    def upload_target(self, name: str, content: object) -> upload.Target:
+    def upload_target(self, name: str, content: object) -> UploadTarget:
         """Where a file goes, with its headers."""
         return self._target(name, condition=False, content=content)
-
-    def ensure_bucket(self) -> None:
-        """Make the bucket with its policy."""
-        self._ensure_bucket()
 
     def is_provisional(self, name: str) -> bool:  # noqa: ARG002 - subclasses look at it
         """Whether post-processing may yet give a file of this name another one: never."""

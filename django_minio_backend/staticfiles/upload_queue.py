@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from django.core.files.base import ContentFile
 
 from ..errors import CollectingError
-from ..files import upload
-from ..files.content import Source
+from ..files.content import ContentReader
+from ..files.upload import UploadTarget, upload
 from ..health.explanations import explained_in_sentence
 from ..options.fields import MEBIBYTE
 
@@ -30,7 +30,7 @@ class Job:
 
     name: str
     body: bytes
-    target: upload.Target
+    target: UploadTarget
 
 
 class ParallelUploads:
@@ -61,12 +61,12 @@ class ParallelUploads:
         self._under_way[self._pool.submit(self._upload, job)] = job
         self._bytes += len(job.body)
 
-    def run(self, name: str, target: upload.Target, source: Source) -> None:
+    def run(self, name: str, target: UploadTarget, source: ContentReader) -> None:
         """Do an upload now: that of a large file, whose parts are sent in parallel."""
         from ..s3.errors import FAILURES
 
         try:
-            upload.store(self._client, target, source, self._options)
+            upload(self._client, target, source, self._options)
         except FAILURES as error:
             raise self._failure(name, error) from error
         self._count()
@@ -82,8 +82,8 @@ class ParallelUploads:
             self._pool.shutdown(cancel_futures=True)
 
     def _upload(self, job: Job) -> str:
-        source = Source(ContentFile(job.body), replayable=False)
-        return upload.store(self._client, job.target, source, self._options)
+        source = ContentReader(ContentFile(job.body), replayable=False)
+        return upload(self._client, job.target, source, self._options)
 
     def _take_in_any(self) -> None:
         from ..s3.errors import FAILURES
