@@ -24,7 +24,7 @@ from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
 from django_minio_backend.s3 import listing
 from django_minio_backend.staticfiles import gzipped
-from django_minio_backend.staticfiles.fingerprint import RECORD
+from django_minio_backend.staticfiles.fingerprint import SOURCE_MD5_HEADER
 from tests import settings as site
 from tests.support.rewriting_proxy import rewriting_proxy
 from tests.support.settings import entry, storages_set
@@ -336,7 +336,7 @@ def test_encrypted_files_are_compared_by_the_recorded_checksum(
 def test_uploads_carry_the_checksum_of_their_source(stat: Callable[[str], Object]) -> None:
     collect()
     found = stat("script.js")
-    assert metadata(found)[RECORD] == f"identity:{md5(b'void 0;').hexdigest()}"  # noqa: S324 - as the ETag
+    assert metadata(found)[SOURCE_MD5_HEADER] == f"identity:{md5(b'void 0;').hexdigest()}"  # noqa: S324 - as the ETag
     assert str(found.etag) == md5(b"void 0;").hexdigest()  # noqa: S324 - as the ETag
 
 
