@@ -103,6 +103,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
         unconditional = self.replace_existing or saving.overwrite
         condition = False if unconditional else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
+        content, target = self._encoded(name, content, target)
         source = saving.source_of(content, replayable=bool(condition) or self.options.bucket_check_on_save)
         try:
             etag = upload.store(self.s3, target, source, self.options)
@@ -340,6 +341,10 @@ class MinioBackend(AddressedStorage, BucketStorage):
             parallel=options.num_parallel_uploads,
             progress=options.progress,
         )
+
+    def _encoded(self, name: str, content: Any, target: upload.Target) -> tuple[Any, upload.Target]:  # noqa: ARG002
+        """Content and target of an upload, unchanged; MinioBackendStatic compresses text."""
+        return content, target
 
     def _headers_of_direct_upload(self, target: upload.Target, content_type: str | None) -> dict[str, str]:
         """Headers of an upload that a browser sends.

@@ -13,7 +13,6 @@ from ..options.fields import DEFAULT_STATIC_FILES_BUCKET
 from ..options.resolution import hidden_options
 from ..storage import MinioBackend
 from ..transport import headers
-from . import gzipped
 from .current_run import current_run
 
 if TYPE_CHECKING:
@@ -73,40 +72,41 @@ class MinioBackendStatic(MinioBackend):
             raise
 
     def _reader(self, key: str) -> BufferedReader:
-        """Read what a save has compressed as it was before, whatever MINIO_STATIC_GZIP is by now."""
+        """Read an object; what the response declares as gzip is decompressed, whatever compressed it."""
+        from . import gzipped
+
         reader = super()._reader(key)
-        is_gzip = gzipped.is_gzip(cast("ObjectReader", reader.raw).encoding)
-        if not is_gzip or reader.peek(2)[:2] != gzipped.MAGIC:
-            return reader
-        name = key.removeprefix(keys.folder_prefix("", self.options.location))
-        return reader if self._has_own_encoding(name) else cast("BufferedReader", gzipped.Decompressed(reader))
+        is_gzip = gzipped.is_gzip(cast("ObjectReader", reader.raw).encoding) and reader.peek(2)[:2] == gzipped.MAGIC
+        return cast("BufferedReader", gzipped.Decompressed(reader)) if is_gzip else reader
 
     def _store(self, name: str, content: Any) -> str:
-        if self._compresses(name, content):
-            content = gzipped.compress(content)
         return current_run(self).store(name, content, super()._store)
 
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> upload.Target:
         target = super()._target(name, condition=condition, content=content)
-        gzip = {"Content-Encoding": "gzip"} if isinstance(content, gzipped.Compressed) else {}
-        merged = headers.checked_for(target.key, self.default_headers(name), gzip, target.headers)
-        return dataclasses.replace(target, headers=merged)
+        defaults = self.default_headers(name)
+        if not defaults:
+            return target
+        return dataclasses.replace(target, headers=headers.checked_for(target.key, defaults, target.headers))
 
     def default_headers(self, name: str) -> dict[str, str]:  # noqa: ARG002 - subclasses use it
         """Headers of a file, which the options may replace: none."""
         return {}
 
-    def _compresses(self, name: str, content: object) -> bool:
-        """Whether a save stores this file as gzip. Readers of the manifest want plain JSON."""
-        if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
-            return False
-        kind = keys.content_type(name, content, trusted=self.options.trust_content_type)
-        return not self._has_own_encoding(name) and gzipped.is_text(kind)
+    def _encoded(self, name: str, content: Any, target: upload.Target) -> tuple[Any, upload.Target]:
+        """Compress text, but not the manifest, which others read as plain JSON, nor content with another encoding."""
+        by_name = {header.lower(): value for header, value in target.headers.items()}
+        is_manifest = name == getattr(self, "manifest_name", None)
+        if not self.options.static_gzip or is_manifest or "content-encoding" in by_name:
+            return content, target
+        from . import gzipped
 
-    def _has_own_encoding(self, name: str) -> bool:
-        """Whether the site's own headers give the file a Content-Encoding, so that it is compressed before a save."""
-        given = (*(self._object_headers(name) or {}), *(self.options.headers or {}))
-        return any(header.lower() == "content-encoding" for header in given)
+        if not gzipped.is_text(by_name["content-type"]):
+            return content, target
+        content = gzipped.compress(content)
+        if isinstance(content, gzipped.Compressed):
+            target = dataclasses.replace(target, headers={**target.headers, "Content-Encoding": "gzip"})
+        return content, target
 
     def delete(self, name: str) -> None:
         """Delete a file; deleting a missing file is not an error."""
@@ -146,7 +146,7 @@ class MinioBackendStatic(MinioBackend):
 
     def prepared_upload(self, name: str, content: Any) -> tuple[Any, upload.Target]:
         """The content of a file as it is sent, and where it goes with its headers."""
-        return content, self._target(name, condition=False, content=content)
+        return self._encoded(name, content, self._target(name, condition=False, content=content))
 
     def ensure_bucket(self) -> None:
         """Create the bucket with its policy if it does not exist."""
