@@ -99,6 +99,7 @@ class MinioBackend(BaseStorage):
         name = keys.clean(name)
         condition = False if self.replace_existing or attempt.overwrites else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
+        content, target = self._encoded(name, content, target)
         self._urls.saved(target.key, attempt.upload(target, content))
         return name
 
@@ -274,6 +275,10 @@ class MinioBackend(BaseStorage):
         from .files.upload import UploadTarget
 
         return UploadTarget.of_options(self.options, self.bucket, self.key(name), name, content, condition)
+
+    def _encoded(self, name: str, content: Any, target: UploadTarget) -> tuple[Any, UploadTarget]:  # noqa: ARG002
+        """Content and target of an upload, unchanged; MinioBackendStatic compresses text."""
+        return content, target
 
     def _reader(self, key: str) -> BufferedReader:
         from .files.reader import buffered_reader
