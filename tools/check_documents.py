@@ -45,7 +45,7 @@ README = ROOT / "README.md"
 QUICK_START = DOCS / "start" / "quick-start.md"
 PROJECT, APP = "mysite", "documents"
 FILES_OF_PROJECT = re.compile(r"settings\w*\.py|urls\.py")
-SHOWN = (  # what a newcomer needs to be shown
+SHOWN = (  # commands that the quick start has to show
     "initialize_buckets",
     "is_minio_available",
     "collectstatic",
@@ -53,7 +53,7 @@ SHOWN = (  # what a newcomer needs to be shown
     "migrate",
     "clean_orphaned_minio_files --dry-run",
 )
-EXAMPLE_ADDRESS = "http://127.0.0.1:9000"
+EXAMPLE_URL = "http://127.0.0.1:9000"
 TIME_LIMIT = 120  # seconds for one command
 
 MARKS = r"[a-z_]+\.py|OPTIONS|code|run|session|not run: [^\n]+?"
@@ -87,7 +87,7 @@ sys.exit(doctest.testfile(sys.argv[1], module_relative=False, optionflags=doctes
 
 
 class DocumentError(RuntimeError):
-    """Something that the text shows does not work; the message says what and where."""
+    """A block does not work; the message says which, where and why."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class Block:
     """A marked block.
 
     Attributes:
-        mark: what the comment before it says.
-        text: what is in it, not indented.
-        line: where it begins, counted from 1.
+        mark: the text of the comment before it.
+        text: its lines, not indented.
+        line: the number of its first line.
         language: of the block.
     """
 
@@ -153,13 +153,13 @@ class Project:
     Attributes:
         folder: where manage.py is.
         variables: the environment of its processes.
-        address: of the server, as `EXAMPLE_ADDRESS` is.
+        server_url: the URL of the server, such as `EXAMPLE_URL`.
         extended: the marks of the files that already hold a block.
     """
 
     folder: Path
     variables: Mapping[str, str]
-    address: str
+    server_url: str
     extended: set[str] = field(default_factory=set)
 
     def create(self) -> None:
@@ -182,7 +182,7 @@ class Project:
         where = f"{path.relative_to(ROOT)}, line {block.line}"
         if block.mark == "session":
             file = self.folder / f"session-{block.line}.txt"
-            file.write_text(block.text.replace(EXAMPLE_ADDRESS, self.address), encoding="utf-8")
+            file.write_text(block.text.replace(EXAMPLE_URL, self.server_url), encoding="utf-8")
             self.run(["python", "-c", _SESSION, str(file)], f"{where}: the session")
         elif block.mark == "OPTIONS":
             file = self.folder / f"options-{block.line}.txt"
@@ -197,7 +197,7 @@ class Project:
                 self.run(shlex.split(line, comments=True), f"{where}: {line}")
 
     def run(self, command: Sequence[str], title: str = "") -> None:
-        """Run one command to its end and print what it says.
+        """Run one command to its end and print its output.
 
         Raises:
             DocumentError: it failed.
@@ -225,7 +225,7 @@ class Project:
 
 
 def environment(server: Server) -> dict[str, str]:
-    """Return what the text tells a newcomer to export, on top of our own environment."""
+    """Return the variables that the quick start exports, together with those of this process."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": f"{PROJECT}.settings",
@@ -275,10 +275,10 @@ def check(pages: Mapping[Path, Sequence[Block]]) -> None:
     names = {name for block in blocks_of_all for name in BUCKET_NAME.findall(block.text)}
     with best_server() as server, tempfile.TemporaryDirectory(prefix="documents-") as temporary:
         print(f"Server: {server.describe()}", flush=True)
-        address = f"{'https' if server.secure else 'http'}://{server.endpoint}"
+        server_url = f"{'https' if server.secure else 'http'}://{server.endpoint}"
         for number, (path, page) in enumerate(pages.items()):
             folder = Path(temporary, str(number))
-            project = Project(folder, environment(server), address)
+            project = Project(folder, environment(server), server_url)
             print(f"\n## {path.relative_to(ROOT)}", flush=True)
             with only_new_buckets(server, names):
                 if path in {README, QUICK_START}:
