@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .base import ConfiguredStorage
 
 if TYPE_CHECKING:
-    from .buckets.plan import WantedBucket
+    from .buckets.plan import BucketSpec
 
 
 class BucketStorage(ConfiguredStorage):
@@ -31,16 +31,16 @@ class BucketStorage(ConfiguredStorage):
 
     def set_bucket_to_public(self) -> None:
         """Let anyone download this bucket's objects; their names cannot be listed."""
-        from .buckets import plan
+        from .buckets import policy
 
-        self.set_bucket_policy(self.bucket, plan.public_policy(self.bucket))
+        self.set_bucket_policy(self.bucket, policy.public_policy(self.bucket))
 
     @property
     def static_buckets(self) -> list[str]:
         """Buckets of this storage that hold static files, which are never cleaned: none."""
         return []
 
-    def wanted_buckets(self) -> list[WantedBucket]:
+    def bucket_specs(self) -> list[BucketSpec]:
         """Every bucket of this storage's settings, as it should be."""
         from .buckets import plan
 
@@ -48,7 +48,7 @@ class BucketStorage(ConfiguredStorage):
         wanted = [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS, self.bucket, *hooks]
         public, address = self.PUBLIC_BUCKETS, self.options.public_base_url
         return [
-            plan.WantedBucket(
+            plan.BucketSpec(
                 name,
                 public=name in public,
                 hook=hooks.get(name),
@@ -60,7 +60,7 @@ class BucketStorage(ConfiguredStorage):
     def _ensure_bucket(self) -> None:
         from .buckets import plan
 
-        for wanted in self.wanted_buckets():
+        for wanted in self.bucket_specs():
             if wanted.name == self.bucket:
                 plan.ensure(self.s3, wanted)
 

@@ -302,7 +302,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
         try:
             return server_status(self.s3, self.options)
         except ConfigurationError as error:
-            return MinioServerStatus.of_nothing(str(error))
+            return MinioServerStatus.unavailable(str(error))
 
     # How the rooms below are called
 

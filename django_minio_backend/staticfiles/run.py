@@ -10,7 +10,7 @@ from ..errors import CollectingError
 from ..files import keys as names
 from ..files import upload
 from ..files.content import Source
-from ..health.explanations import explained_in_sentence
+from ..health.explanations import explain_in_sentence
 from ..options.validators import MIN_PART_SIZE
 from ..s3 import deletion, listing
 from . import fingerprint, upload_queue
@@ -292,7 +292,7 @@ class Collection:
             raise CollectingError(f"{len(failed)} files in {self._where()} could not be deleted: {told}.")
 
     def _reason(self, error: Exception, needed: str) -> str:
-        return explained_in_sentence(error, self.storage.options, needed=needed)
+        return explain_in_sentence(error, self.storage.options, needed=needed)
 
     def _where(self) -> str:
         alias = f" of STORAGES['{self.storage.options.alias}']" if self.storage.options.alias else ""

@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from ..errors import CollectingError
 from ..files import upload
 from ..files.content import Source
-from ..health.explanations import explained_in_sentence
+from ..health.explanations import explain_in_sentence
 from ..options.fields import MEBIBYTE
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class ParallelUploads:
         self._progress(self._done, self._done + len(self._under_way))
 
     def _failure(self, name: str, error: Exception) -> CollectingError:
-        reason = explained_in_sentence(error, self._options, needed="s3:PutObject")
+        reason = explain_in_sentence(error, self._options, needed="s3:PutObject")
         return CollectingError(
             f"'{name}' could not be uploaded to {self._where}: {reason}. "
             f"{self._done} other files were; run collectstatic again for the rest."
