@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from minio.sse import SseCustomerKey
     from urllib3 import PoolManager
 
-    from .buckets.plan import WantedBucket
+    from .buckets.plan import BucketSpec
     from .identity import ConstructorCall
     from .s3.client import S3Client
 
@@ -238,16 +238,16 @@ class BaseStorage(RecordedCall):
 
     def set_bucket_to_public(self) -> None:
         """Let anyone download this bucket's objects; their names cannot be listed."""
-        from .buckets import plan
+        from .buckets.policy import public_policy
 
-        self.set_bucket_policy(self.bucket, plan.public_policy(self.bucket))
+        self.set_bucket_policy(self.bucket, public_policy(self.bucket))
 
     @property
     def static_buckets(self) -> list[str]:
         """Buckets of this storage that hold static files, which are never cleaned: none."""
         return []
 
-    def wanted_buckets(self) -> list[WantedBucket]:
+    def bucket_specs(self) -> list[BucketSpec]:
         """Every bucket of this storage's settings, as it should be."""
         from .buckets.declared import declared_buckets
 
@@ -257,8 +257,8 @@ class BaseStorage(RecordedCall):
         """Create this storage's bucket as its settings describe it."""
         from .buckets import plan
 
-        (bucket,) = (wanted for wanted in self.wanted_buckets() if wanted.name == self.bucket)
-        plan.ensure(self.s3, bucket)
+        (spec,) = (spec for spec in self.bucket_specs() if spec.name == self.bucket)
+        plan.ensure(self.s3, spec)
 
     # Migrations and pickles
 

@@ -263,7 +263,7 @@ class MinioBackend(BaseStorage):
         try:
             return server_status(self.s3, self.options)
         except ConfigurationError as error:
-            return MinioServerStatus.of_nothing(str(error))
+            return MinioServerStatus.unavailable(str(error))
 
     @cached_property
     def _urls(self) -> ObjectUrls:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import Error as DatabaseProblem
 
 from ..errors import CleaningError
-from ..health.explanations import explained_in_sentence
+from ..health.explanations import explain_in_sentence
 from ..s3 import listing
 from .key_store import PROTECTS, Referred
 from .parallel_listing import list_in_parallel
@@ -119,7 +119,7 @@ def compare(
         comparing.list_objects()
         comparing.list_uploads()
     except FAILURES as error:
-        reason = explained_in_sentence(error, place.storage.options, needed="s3:ListBucket")
+        reason = explain_in_sentence(error, place.storage.options, needed="s3:ListBucket")
         raise CleaningError(f"{place} cannot be listed: {reason}. Nothing was deleted.") from error
     findings.orphans, findings.size = findings.difference.compare()
     if findings.orphans and not rules.force:

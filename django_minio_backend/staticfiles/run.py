@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..errors import CollectingError
 from ..files import keys as names
 from ..files.content import ContentReader, plan_parts
-from ..health.explanations import explained_in_sentence
+from ..health.explanations import explain_in_sentence
 from ..options.validators import MIN_PART_SIZE
 from ..s3 import deletion, listing
 from ..s3.errors import FAILURES, is_missing_bucket
@@ -259,4 +259,4 @@ class CollectstaticRun(Run):
             raise self._failure(failure, error, permission) from error
 
     def _failure(self, failure: str, error: Exception, permission: str) -> CollectingError:
-        return CollectingError(f"{failure}: {explained_in_sentence(error, self.storage.options, needed=permission)}.")
+        return CollectingError(f"{failure}: {explain_in_sentence(error, self.storage.options, needed=permission)}.")

@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from ..errors import CollectingError
 from ..files.content import ContentReader
 from ..files.upload import UploadTarget, upload
-from ..health.explanations import explained_in_sentence
+from ..health.explanations import explain_in_sentence
 from ..options.fields import MEBIBYTE
 from ..s3.errors import FAILURES
 
@@ -121,7 +121,7 @@ class UploadQueue:
         self._progress(self._done, self._done + len(self._in_progress))
 
     def _failure(self, name: str, error: Exception) -> CollectingError:
-        reason = explained_in_sentence(error, self._options, needed="s3:PutObject")
+        reason = explain_in_sentence(error, self._options, needed="s3:PutObject")
         return CollectingError(
             f"The file '{name}' could not be uploaded to {self._bucket}: {reason}. "
             f"{self._done} other files were uploaded; run collectstatic again for the rest."

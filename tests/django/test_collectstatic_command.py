@@ -238,7 +238,7 @@ def test_a_refused_listing_or_deletion_fails_the_command(method: str, server: Se
 def test_wrong_keys_are_reported_with_what_to_correct(static_storage: Using) -> None:
     with (
         static_storage(MINIO_SECRET_KEY="wrong-secret"),
-        pytest.raises(CommandError, match=r"^The bucket .* cannot be listed: .*MINIO_SECRET_KEY does not fit") as told,
+        pytest.raises(CommandError, match=r"^The bucket .* cannot be listed: .*MINIO_SECRET_KEY does not") as told,
     ):
         collect()
     assert "wrong-secret" not in str(told.value)

@@ -230,7 +230,7 @@ def test_what_the_user_gave_is_never_changed() -> None:
         assert isinstance(storage, MinioBackend)
         storage.PRIVATE_BUCKETS.append("more")
         storage.PUBLIC_BUCKETS.append("more")
-        storage.wanted_buckets()
+        storage.bucket_specs()
         storage.validate_settings()
     assert given == before
 
