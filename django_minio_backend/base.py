@@ -16,14 +16,10 @@ from .options.fields import (
     OPTION_NAMES,
     StorageOptions,
 )
-from .options.resolution import (
-    class_options_of,
-    differs,
-    hidden_arguments,
-    hidden_options,
-    in_known_case,
-    options_of_call,
-)
+from .options.hiding import hidden_arguments, hidden_options
+from .options.names import in_known_case
+from .options.reading import differs
+from .options.resolution import class_options_of, options_of_call
 from .options.subclassing import has_own_init
 
 # Imports inside functions here load what Django's start does not need: the SDK, buckets, health checks, migrations.
@@ -33,7 +29,7 @@ if TYPE_CHECKING:
     from minio.sse import SseCustomerKey
     from urllib3 import PoolManager
 
-    from .buckets.plan import WantedBucket
+    from .buckets.plan import BucketSpec
     from .identity import ConstructorCall
     from .s3.client import S3Client
 
@@ -78,7 +74,7 @@ class BaseStorage(RecordedCall):
         for name, value in set_before.items():
             self._check_attribute(name, value)
         for name in class_options.values:  # the class attribute would show its value even if OPTIONS overrides it
-            vars(self)[name] = getattr(self.options, FIELDS[name].name)
+            vars(self)[name] = getattr(self.options, FIELDS[name].attribute)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse an attribute with the name of an option but another value, as it would not change the option."""
@@ -242,16 +238,16 @@ class BaseStorage(RecordedCall):
 
     def set_bucket_to_public(self) -> None:
         """Let anyone download this bucket's objects; their names cannot be listed."""
-        from .buckets import plan
+        from .buckets.policy import public_policy
 
-        self.set_bucket_policy(self.bucket, plan.public_policy(self.bucket))
+        self.set_bucket_policy(self.bucket, public_policy(self.bucket))
 
     @property
     def static_buckets(self) -> list[str]:
         """Buckets of this storage that hold static files, which are never cleaned: none."""
         return []
 
-    def wanted_buckets(self) -> list[WantedBucket]:
+    def bucket_specs(self) -> list[BucketSpec]:
         """Every bucket of this storage's settings, as it should be."""
         from .buckets.declared import declared_buckets
 
@@ -261,8 +257,8 @@ class BaseStorage(RecordedCall):
         """Create this storage's bucket as its settings describe it."""
         from .buckets import plan
 
-        (bucket,) = (wanted for wanted in self.wanted_buckets() if wanted.name == self.bucket)
-        plan.ensure(self.s3, bucket)
+        (spec,) = (spec for spec in self.bucket_specs() if spec.name == self.bucket)
+        plan.ensure(self.s3, spec)
 
     # Migrations and pickles
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.conf import settings
 
 from .options.fields import OPTION_NAMES
-from .options.resolution import is_self_contained, without_secrets
+from .options.hiding import without_secrets
+from .options.resolution import is_self_contained
 from .options.subclassing import has_own_init, is_callable_with, names_of_arguments, takes
 from .redaction.secret_values import has_secret
 

@@ -99,6 +99,7 @@ class MinioBackend(BaseStorage):
         name = keys.clean(name)
         condition = False if self.replace_existing or attempt.overwrites else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
+        content, target = self._encoded(name, content, target)
         self._urls.saved(target.key, attempt.upload(target, content))
         return name
 
@@ -144,7 +145,7 @@ class MinioBackend(BaseStorage):
         if keys.is_folder(name):
             from .s3 import listing
 
-            return listing.anything_below(self.s3, self.bucket, f"{self.key(name)}/")
+            return listing.prefix_exists(self.s3, self.bucket, f"{self.key(name)}/")
         try:
             self.stat(name)
         except FileNotFoundError:
@@ -162,7 +163,7 @@ class MinioBackend(BaseStorage):
         from .s3 import listing
 
         prefix = keys.folder_prefix(path, self.options.location)
-        return keys.split_listing(listing.directly_below(self.s3, self.bucket, prefix), prefix)
+        return keys.split_listing(listing.list_directory(self.s3, self.bucket, prefix), prefix)
 
     def size(self, name: str) -> int:
         """Bytes of an object as stored."""
@@ -262,7 +263,7 @@ class MinioBackend(BaseStorage):
         try:
             return server_status(self.s3, self.options)
         except ConfigurationError as error:
-            return MinioServerStatus.of_nothing(str(error))
+            return MinioServerStatus.unavailable(str(error))
 
     @cached_property
     def _urls(self) -> ObjectUrls:
@@ -274,6 +275,10 @@ class MinioBackend(BaseStorage):
         from .files.upload import UploadTarget
 
         return UploadTarget.of_options(self.options, self.bucket, self.key(name), name, content, condition)
+
+    def _encoded(self, name: str, content: Any, target: UploadTarget) -> tuple[Any, UploadTarget]:  # noqa: ARG002
+        """Content and target of an upload, unchanged; MinioBackendStatic compresses text."""
+        return content, target
 
     def _reader(self, key: str) -> BufferedReader:
         from .files.reader import buffered_reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from .plan import WORKERS, WantedBucket
+from .plan import WORKERS, BucketSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ..s3.client import S3Client
 
 
-def declared_buckets(options: StorageOptions, public: Sequence[str], private: Sequence[str]) -> list[WantedBucket]:
+def declared_buckets(options: StorageOptions, public: Sequence[str], private: Sequence[str]) -> list[BucketSpec]:
     """Return the public and private buckets and those with policy hooks, each once, as they should be."""
     published = options.public_base_url
     hooks = dict(options.policy_hooks)
     return [
-        WantedBucket(
+        BucketSpec(
             bucket,
             public=bucket in public,
             hook=hooks.get(bucket),

@@ -12,7 +12,7 @@ from ..certificate_errors import CertificateError, NotHttpsError
 from ..errors import BadResponseError, ObjectChangedError
 from ..options.fields import MEBIBYTE
 from ..redaction.request_description import printable
-from ..s3.response_headers import range_of
+from ..s3.responses import content_range, size_of
 from ..transport.pool import discard, drain
 
 if TYPE_CHECKING:
@@ -203,9 +203,9 @@ class ObjectReader(io.RawIOBase):
             BadResponseError: the response has other bytes than requested, or more.
         """
         if response.status == 206:  # noqa: PLR2004 - Partial Content
-            start, end, size = range_of(response) or (-1, -1, -1)
-        else:  # the whole object, which is fine if all of it was requested
-            start, end = 0, int(response.headers["content-length"])
+            start, end, size = content_range(response) or (-1, -1, -1)
+        else:  # the whole object: right if no more was asked for
+            start, end = 0, size_of(response)
             size = end
         if start == first and end <= first + length and response.length_remaining == end - start:
             return end, size

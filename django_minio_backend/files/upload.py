@@ -262,8 +262,14 @@ class _Parts:
         self._pool.shutdown(cancel_futures=True)  # waits: a part that arrives after the abort would stay
         if timed_out:
             logger.warning("An unfinished multipart upload of '%s' may stay in the bucket.", self._target.key)
-        else:
-            self._client.abort_upload(self._target.bucket, self._target.key, self._upload_id)
+            return
+        from ..s3.errors import FAILURES
+
+        bucket, key = self._target.bucket, self._target.key
+        try:
+            self._client.abort_upload(bucket, key, self._upload_id)
+        except FAILURES as error:  # logged, since abort() runs while the error that matters is raised
+            logger.warning("An unfinished multipart upload of '%s' stays in bucket '%s': %s", key, bucket, error)
 
     def _put(self, number: int, block: bytes | bytearray) -> dict[str, str]:
         target = self._target

@@ -123,7 +123,7 @@ class ObjectUrls:
         self._key_of = key_of
         self._public_url = f"{public_url(options, bucket)}/" if public else ""
         self._default = PresignRequest("GET", seconds_of(options.url_expiry), {})
-        self._window = int(options.stable_for.total_seconds()) if options.stable_for else 0
+        self._window = int(options.signing_window.total_seconds()) if options.signing_window else 0
         self._cache = UrlCache(options, bucket) if options.url_caching_enabled and not public else None
         self._head_cooldown = Cooldown()
 

@@ -9,7 +9,7 @@ from django.db import Error as DatabaseProblem
 
 from ..errors import CleaningError
 from ..redaction.escaping import get_logger
-from ..s3 import deletion
+from ..s3 import deletion, listing
 from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
             result = (
                 deletion.Deletion(set(keys), {}, 0)
                 if dry_run
-                else deletion.delete(place.storage.s3, place.bucket, keys)
+                else deletion.delete_objects(place.storage.s3, place.bucket, keys)
             )
         except (DatabaseProblem, *FAILURES) as error:
             if status_of(error) is not None:  # the server has said no
@@ -100,7 +100,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
         yield Batch(outcomes, len(orphans) - len(keys), result.markers)
 
 
-def abort_uploads(findings: Findings) -> Iterator[tuple[deletion.Unfinished, str]]:
+def abort_uploads(findings: Findings) -> Iterator[tuple[listing.UnfinishedUpload, str]]:
     """Abort the unfinished uploads, and yield each with the reason why it is still there, if it is."""
     from ..s3.errors import FAILURES
 
@@ -108,7 +108,7 @@ def abort_uploads(findings: Findings) -> Iterator[tuple[deletion.Unfinished, str
     for upload in findings.uploads:
         problem = ""
         try:
-            deletion.abort(place.storage.s3, place.bucket, upload)
+            place.storage.s3.abort_upload(place.bucket, upload.key, upload.upload_id)
         except FAILURES as error:
             problem = str(error)
             logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)

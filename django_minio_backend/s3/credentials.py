@@ -12,7 +12,8 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider
 
 from ..errors import ConfigurationError
-from ..options.validators import WrongValueError, secret_text, session_token
+from ..options.endpoints import WrongValueError
+from ..options.validators import secret_text, session_token
 from ..redaction.frame_locals import LocalsForgotten, forget_locals
 from ..redaction.secret_values import HIDDEN, SecretText
 

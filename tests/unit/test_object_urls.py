@@ -148,7 +148,7 @@ def test_without_a_span_the_time_is_what_it_is() -> None:
 
 
 def test_the_span_is_at_most_half_the_expiry() -> None:
-    assert read(MINIO_URL_STABLE_FOR=timedelta(hours=1), MINIO_URL_EXPIRY_HOURS=2).stable_for == timedelta(hours=1)
+    assert read(MINIO_URL_STABLE_FOR=timedelta(hours=1), MINIO_URL_EXPIRY_HOURS=2).signing_window == timedelta(hours=1)
     with pytest.raises(ConfigurationError, match=r"MINIO_URL_STABLE_FOR is 1:00:01, more than half"):
         read(MINIO_URL_STABLE_FOR=timedelta(hours=1, seconds=1), MINIO_URL_EXPIRY_HOURS=2)
 

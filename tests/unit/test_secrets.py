@@ -24,7 +24,7 @@ from django_minio_backend.aliases import minio_storages
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.object_urls.signing import effective_expiry
-from django_minio_backend.options.resolution import hidden_options
+from django_minio_backend.options.hiding import hidden_options
 from django_minio_backend.redaction.secret_values import hidden
 from django_minio_backend.s3.credentials import QuietProvider
 from tests.support.fixed_responses import responding
