@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from .quoting import quoted_parameter, quoted_path
@@ -21,6 +21,8 @@ from .quoting import quoted_parameter, quoted_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from hashlib import _Hash as Hash
+
+    from minio.credentials.credentials import Credentials
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 PREPARED_SECONDS = 256  # about 2 KiB each
@@ -30,26 +32,6 @@ _PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RF
 
 Pair = tuple[str, str]
 """Name and value of a parameter, percent-encoded."""
-
-
-class Credentials(Protocol):
-    """What the SDK's credential providers retrieve."""
-
-    @property
-    def access_key(self) -> str:
-        """Public part of the key pair."""
-
-    @property
-    def secret_key(self) -> str:
-        """Secret part of the key pair."""
-
-    @property
-    def session_token(self) -> str | None:
-        """Token of temporary credentials."""
-
-    @property
-    def expiration(self) -> datetime | None:
-        """When temporary credentials expire."""
 
 
 @lru_cache(maxsize=64)

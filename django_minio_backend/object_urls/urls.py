@@ -21,9 +21,10 @@ from .signing import Presigner, effective_expiry, signed_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from minio.credentials.credentials import Credentials
+
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
-    from .signing import Credentials
 
 logger = get_logger(__name__)
 

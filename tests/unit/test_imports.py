@@ -25,7 +25,7 @@ redaction transport options
 s3
 files object_urls
 direct_uploads health buckets
-identity base save_attempt storage dates
+identity base save_attempt storage
 staticfiles aliases orphans
 checks apps management
 models utils __init__
@@ -192,6 +192,25 @@ def test_neither_the_sdk_nor_urllib3_is_imported_before_a_client_is_used(script:
         check=False,
     )
     assert (told.stdout, told.returncode) == ("[]\n", 0), told.stderr
+
+
+NOT_AT_START = (
+    *("files.content", "files.file", "files.reader", "files.upload", "files.writer", "object_urls", "direct_uploads"),
+    *("buckets", "health", "identity", "s3", "transport.pool"),
+)
+
+
+def test_django_starts_without_the_modules_of_requests_and_signatures() -> None:
+    script = f"{SET_UP}\nimport sys; print(*(name for name in {NOT_AT_START} if '{PACKAGE}.' + name in sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT.parent,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.stdout, run.returncode) == ("\n", 0), run.stderr
 
 
 def test_the_package_is_imported_without_configured_settings() -> None:
