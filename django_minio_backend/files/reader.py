@@ -204,7 +204,7 @@ class ObjectReader(io.RawIOBase):
         """
         if response.status == 206:  # noqa: PLR2004 - Partial Content
             start, end, size = content_range(response) or (-1, -1, -1)
-        else:  # the whole object: right if no more was asked for
+        else:  # the whole object, which is fine if all of it was requested
             start, end = 0, size_of(response)
             size = end
         if start == first and end <= first + length and response.length_remaining == end - start:

@@ -40,7 +40,7 @@ link.href = style;
 link.onload = async () => {
     const fonts = await document.fonts.load("16px Shipped");
     const module = await import(script);
-    done([fonts.length, fonts[0] && fonts[0].status, module.told]);
+    done([fonts.length, fonts[0] && fonts[0].status, module.text]);
 };
 link.onerror = () => done(["no style sheet"]);
 document.head.append(link);
@@ -57,7 +57,7 @@ def site(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iter
         {
             "extra/fonts/shipped.ttf": font.font_bytes,
             "extra/style.css": b'@font-face { font-family: "Shipped"; src: url("fonts/shipped.ttf"); }' + b"\n" * 200,
-            "extra/main.js": b'import { part } from "./part.mjs";\nexport const told = `all of ${part}`;' + b"\n" * 200,
+            "extra/main.js": b'import { part } from "./part.mjs";\nexport const text = `all of ${part}`;' + b"\n" * 200,
             "extra/part.mjs": b'export const part = "it";',
         },
     )
@@ -78,7 +78,7 @@ def site(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iter
         delete_buckets(site)
 
 
-def address(site: Site, name: str) -> str:
+def url_of(site: Site, name: str) -> str:
     """Where a template says that a file is."""
     template = "from django.templatetags.static import static; print(static({name!r}))"
     return site.manage("shell", "--command", template.format(name=name)).splitlines()[-1]
@@ -111,7 +111,7 @@ def test_the_admin_is_styled_and_nothing_is_missing(site: Site, chrome: Chrome, 
 
 def test_fonts_and_modules_load_from_the_server(site: Site, chrome: Chrome) -> None:
     chrome.get(f"{site.address}admin/")
-    style, script = address(site, "extra/style.css"), address(site, "extra/main.js")
+    style, script = url_of(site, "extra/style.css"), url_of(site, "extra/main.js")
     assert site.server.endpoint in style
     assert ".css" in style
     assert not style.endswith("/style.css")

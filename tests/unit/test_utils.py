@@ -79,9 +79,9 @@ def test_the_version_is_one() -> None:
 def test_errors_of_names_are_those_of_python() -> None:
     assert issubclass(ObjectExistsError, FileExistsError)
     assert issubclass(ObjectChangedError, OSError)
-    taken = ObjectExistsError("photos", "photo.png")
-    assert (taken.errno, taken.filename) == (errno.EEXIST, "photo.png")
-    assert "exists already in bucket 'photos': 'photo.png'" in str(taken)
+    error = ObjectExistsError("photos", "photo.png")
+    assert (error.errno, error.filename) == (errno.EEXIST, "photo.png")
+    assert "exists already in bucket 'photos': 'photo.png'" in str(error)
     assert "'photo.png' in bucket 'photos' changed" in str(ObjectChangedError("photos", "photo.png"))
 
 
