@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from hashlib import md5
 from typing import TYPE_CHECKING
@@ -16,11 +19,14 @@ from django.core.management.base import OutputWrapper
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_minio_backend import models
 from django_minio_backend.management.progress import Progress
 from django_minio_backend.s3.listing import Stored
 from django_minio_backend.staticfiles import fingerprint, gzipped
 from django_minio_backend.staticfiles.fingerprint import SOURCE_MD5_HEADER, Fingerprint
+from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
 from django_minio_backend.staticfiles.name_tree import NameTree
+from tests.unit.test_imports import ROOT, SET_UP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,6 +136,24 @@ def test_folders_are_there_while_something_is_in_them(names: list[str], data: st
         subfolders, files = folders.content(path)
         assert sorted(files) == sorted(name for name in below if "/" not in name)
         assert sorted(subfolders) == sorted({name.partition("/")[0] for name in below if "/" in name})
+
+
+def test_only_the_storage_is_imported_when_django_starts() -> None:
+    script = f"{SET_UP}\nimport sys; print(*sorted(name for name in sys.modules if '.staticfiles.' in name), sep='\\n')"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT.parent, env=environment, capture_output=True, text=True, check=True
+    )
+    imported = [name for name in done.stdout.split() if name.startswith("django_minio_backend.")]
+    assert imported == [f"django_minio_backend.staticfiles.{name}" for name in ("current_run", "storage")]
+    assert "django.contrib.staticfiles.storage" not in done.stdout.split()
+
+
+def test_the_manifest_storage_is_imported_at_its_first_use() -> None:
+    assert models.MinioManifestStaticStorage is MinioManifestStaticStorage
+    assert all(hasattr(models, name) for name in models.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'MinioManifestStorage'"):
+        models.MinioManifestStorage  # noqa: B018 - the attribute is what is tried
 
 
 class Terminal(io.StringIO):
