@@ -79,8 +79,16 @@ class MinioBackendStatic(MinioBackend):
         is_gzip = gzipped.is_gzip(cast("ObjectReader", reader.raw).encoding) and reader.peek(2)[:2] == gzipped.MAGIC
         return cast("BufferedReader", gzipped.Decompressed(reader)) if is_gzip else reader
 
-    def _store(self, name: str, content: Any) -> str:
-        return current_run(self).store(name, content, super()._store)
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """Store a file under its name, and replace what exists; return the name."""
+        return current_run(self).save(name, content, max_length, super().save)
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The name, as a save replaces what exists."""
+        return name if max_length is None else super().get_available_name(name, max_length)
+
+    def _save(self, name: str, content: Any) -> str:
+        return current_run(self).store(name, content, super()._save)
 
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> upload.Target:
         target = super()._target(name, condition=condition, content=content)
@@ -144,9 +152,17 @@ class MinioBackendStatic(MinioBackend):
         """This storage, even if it is called through ``staticfiles_storage``, Django's lazy object around it."""
         return self
 
+    def upload_target(self, name: str, content: object) -> upload.Target:
+        """Where a file is stored, with its headers."""
+        return self._target(name, condition=False, content=content)
+
     def prepared_upload(self, name: str, content: Any) -> tuple[Any, upload.Target]:
-        """The content of a file as it is sent, and where it goes with its headers."""
-        return self._encoded(name, content, self._target(name, condition=False, content=content))
+        """The content of a file, compressed if its headers allow, and where it is stored."""
+        return self._encoded(name, content, self.upload_target(name, content))
+
+    def save_without_attempts(self, name: str, content: Any, max_length: int | None) -> str:
+        """Save a file by the methods that subclasses override, without what other storages need to change its name."""
+        return self._save(self.get_available_name(name, max_length), content)
 
     def ensure_bucket(self) -> None:
         """Create the bucket with its policy if it does not exist."""
