@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Run:
     """What a static storage does with its files. This base class is the null object: all of it on the server, at once.
 
-    Each method is given the storage's own one, which does so.
+    Each method gets the storage's method that does so.
     """
 
     storage: object = None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class MinioBackendStatic(MinioBackend):
-    """Stores static files in MINIO_STATIC_FILES_BUCKET, which is always public; a save replaces what is there.
+    """Stores static files in MINIO_STATIC_FILES_BUCKET, which is always public; a save replaces an existing file.
 
     Args:
         bucket_name: the bucket, instead of MINIO_STATIC_FILES_BUCKET.
@@ -80,11 +80,11 @@ class MinioBackendStatic(MinioBackend):
         return cast("BufferedReader", gzipped.Decompressed(reader)) if is_gzip else reader
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        """Store a file under its name, and replace what exists; return the name."""
+        """Store a file under its name, replacing an existing file, and return the name."""
         return current_run(self).save(name, content, max_length, super().save)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The name, as a save replaces what exists."""
+        """The name: a save replaces an existing file."""
         return name if max_length is None else super().get_available_name(name, max_length)
 
     def _save(self, name: str, content: Any) -> str:
