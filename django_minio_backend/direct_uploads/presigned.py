@@ -16,8 +16,8 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
 from ..files import keys
+from ..limits import MAX_PART_SIZE
 from ..object_urls.signing import ALGORITHM, Moment, Presigner, life_of
-from ..options.validators import MAX_PART_SIZE
 from ..transport import headers
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ import re
 
 from django.core.exceptions import SuspiciousFileOperation
 
+from ..limits import MAX_KEY_BYTES
 from ..transport import headers
-
-MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 # What browsers have to be told right: they refuse modules, styles and WebAssembly of another type, and what mimetypes
 # says depends on the machine's own tables. Source: https://www.iana.org/assignments/media-types/

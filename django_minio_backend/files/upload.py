@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ConditionNotSupportedError, ObjectExistsError
+from ..limits import MAX_PARTS, MIN_PART_SIZE
 from ..options.fields import MEBIBYTE
-from ..options.validators import MIN_PART_SIZE
 from ..redaction.escaping import get_logger
 from . import checksums
 
@@ -31,7 +31,6 @@ logger = get_logger(__name__)
 SINGLE_PUT = 32 * MEBIBYTE  # the most that one request carries: it is in memory as a whole
 PART = 8 * MEBIBYTE
 UNSIZED_PART = 8 * MEBIBYTE  # the first parts of a stream of unknown length; later ones grow
-MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 WRITE_TOKEN = "x-amz-meta-write-token"  # noqa: S105 - the name of a header
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ..options.validators import MAX_EXPIRY
+from ..limits import MAX_EXPIRY
 from ..redaction.escaping import get_logger
 from . import response_headers
 from .cache import GONE, Pause, UrlCache

@@ -10,16 +10,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
+from ..limits import MAX_EXPIRY, MAX_PART_SIZE, MIN_PART_SIZE
 from ..transport import headers
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
 
-MIN_PART_SIZE = (
-    5 * 1024**2
-)  # S3: every part but the last, https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-MAX_PART_SIZE = 5 * 1024**3
-MAX_EXPIRY = timedelta(days=7)  # signature V4, X-Amz-Expires
 CHECKSUMS = ("CRC32", "SHA1", "SHA256")
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?")

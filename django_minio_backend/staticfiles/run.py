@@ -11,7 +11,7 @@ from ..files import keys as names
 from ..files import upload
 from ..files.content import Source
 from ..health.explanations import explained_in_sentence
-from ..options.validators import MIN_PART_SIZE
+from ..limits import KEYS_PER_DELETION, MIN_PART_SIZE
 from ..s3 import deletion, listing
 from . import fingerprint, upload_queue
 from .current_run import open_collection
@@ -280,8 +280,8 @@ class Collection:
             return
         try:
             failed: dict[str, str] = {}
-            for start in range(0, len(keys), deletion.BATCH):
-                some = keys[start : start + deletion.BATCH]
+            for start in range(0, len(keys), KEYS_PER_DELETION):
+                some = keys[start : start + KEYS_PER_DELETION]
                 failed |= deletion.delete_objects(self.storage.s3, self.storage.bucket, some).failed
         except FAILURES as error:
             raise CollectingError(
