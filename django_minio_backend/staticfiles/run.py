@@ -11,7 +11,7 @@ from ..errors import CollectingError
 from ..files import keys as names
 from ..files.content import ContentReader, plan_parts
 from ..health.explanations import explain_in_sentence
-from ..options.validators import MIN_PART_SIZE
+from ..limits import KEYS_PER_DELETION, MIN_PART_SIZE
 from ..s3 import deletion, listing
 from ..s3.errors import FAILURES, is_missing_bucket
 from .current_run import Run, open_run
@@ -252,8 +252,8 @@ class CollectstaticRun(Run):
             return
         failed: dict[str, str] = {}
         with self._reported(f"Files in {self._bucket} could not be deleted", "s3:DeleteObject"):
-            for start in range(0, len(keys), deletion.BATCH):
-                batch = keys[start : start + deletion.BATCH]
+            for start in range(0, len(keys), KEYS_PER_DELETION):
+                batch = keys[start : start + KEYS_PER_DELETION]
                 failed |= deletion.delete_objects(self.storage.s3, self.storage.bucket, batch).failed
         if failed:
             reasons = "; ".join(f"'{key}': {reason}" for key, reason in list(failed.items())[:5])
