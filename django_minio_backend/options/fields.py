@@ -112,6 +112,12 @@ class StorageOptions:
     location: str = _option(
         "MINIO_LOCATION", values.location, "", "key prefix inside the bucket; names are relative to it"
     )
+    uploads_prefix: str = _option(
+        "MINIO_UPLOADS_PREFIX",
+        values.uploads_prefix,
+        ".uploads/",
+        "key prefix in the bucket, whatever MINIO_LOCATION is, where direct uploads wait for their form to be saved",
+    )
     url_expiry: timedelta = _option(
         "MINIO_URL_EXPIRY_HOURS",
         values.url_expiry,

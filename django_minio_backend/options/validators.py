@@ -165,6 +165,14 @@ def location(value: object) -> str:
     return prefix
 
 
+def uploads_prefix(value: object) -> str:
+    """A key prefix that is not empty, with a slash at its end."""
+    prefix = location(value)
+    if not prefix:
+        raise WrongValueError("a key prefix such as '.uploads/', and not empty")
+    return f"{prefix}/"
+
+
 def url_expiry(value: object) -> timedelta:
     """A timedelta, or a number of hours, of more than 0 and at most 7 days."""
     wanted = "a timedelta (or a number of hours) of at least 1 second and at most 7 days"
