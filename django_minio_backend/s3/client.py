@@ -10,6 +10,7 @@ import json
 import os
 import weakref
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import urllib3
@@ -36,6 +37,7 @@ from .errors import (
     was_repeated,
 )
 from .response_headers import check_head, cut_short, etag_of, http_date
+from .responses import XmlAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -179,6 +181,64 @@ class S3Client:
             if etag := etag_of(response):
                 return etag
         raise cut_short(bucket, key)
+
+    def copy_part(
+        self, bucket: str, upload: tuple[str, str], number: int, source: tuple[str, str, str], span: range, **ssec: str
+    ) -> str:
+        """Make a part of bytes that the server has (UploadPartCopy) and return its ETag.
+
+        Args:
+            bucket: of the upload.
+            upload: key and upload id.
+            number: of the part, from 1.
+            source: bucket, key and ETag of an object: if it has another ETag by now, nothing is copied.
+            span: the bytes.
+            ssec: headers of the target's encryption with a customer's key.
+
+        Raises:
+            ObjectNotFound: the source does not exist.
+            ObjectChangedError: the source has another ETag.
+        """
+        key, upload_id = upload
+        headers = {
+            **ssec,
+            "x-amz-copy-source": quote(f"/{source[0]}/{source[1]}"),
+            "x-amz-copy-source-if-match": f'"{source[2]}"',
+            "x-amz-copy-source-range": f"bytes={span.start}-{span.stop - 1}",
+        }
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        try:
+            with not_found_as_such(source[0], source[1]):
+                response = self._execute("PUT", bucket, key, headers=headers, query_params=query)
+        except (S3Error, InvalidResponseError) as error:
+            if status_of(error) == HTTP_PRECONDITION_FAILED:
+                raise ObjectChangedError(source[0], source[1]) from error
+            raise
+        if b"<Error" in response.data[:512]:  # S3 may find an error after it has sent status 200
+            raise S3Error.fromxml(response)
+        return _text_of(response, "ETag", bucket, key).strip('"')
+
+    def list_parts(self, bucket: str, key: str, upload_id: str) -> list[dict[str, Any]]:
+        """Number, size and ETag (in quotes) of every part of an unfinished upload, in order (ListParts)."""
+        parts: list[dict[str, Any]] = []
+        marker = ""
+        while True:
+            query = {"uploadId": upload_id, **({"part-number-marker": marker} if marker else {})}
+            page = XmlAnswer(self.request("GET", bucket, query, key=key), "ListPartsResult", bucket)
+            parts += [
+                {
+                    "number": int(page.text("PartNumber", entry)),
+                    "size": page.size_of(entry),
+                    "etag": f'"{page.text("ETag", entry).strip(chr(34))}"',
+                }
+                for entry in page.all("Part")
+            ]
+            following = page.text("NextPartNumberMarker")
+            if not page.is_truncated:
+                return parts
+            if not following.isdecimal() or int(following) <= int(marker or 0):
+                raise urllib3.exceptions.ProtocolError(f"A listing of parts in bucket '{bucket}' does not go on.")
+            marker = following
 
     def complete_upload(
         self,
