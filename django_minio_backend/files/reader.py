@@ -34,7 +34,8 @@ BROKEN = (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, urllib3
 class ObjectReader(io.RawIOBase):
     """Reads one object; nothing is requested before ``start`` or the first read.
 
-    The first answer's ETag goes with every further request as If-Match, so bytes of two versions never mix.
+    The first answer's ETag goes with every further request as If-Match, so bytes of two versions never mix. Where ETag
+    and size are known already, ``pinned`` has them, and the first request is of that version as well.
 
     Attributes:
         encoding: the object's Content-Encoding, empty if it has none or no answer has come yet; it is not decoded here.
@@ -45,7 +46,14 @@ class ObjectReader(io.RawIOBase):
         BadResponseError: by any, if the server sends other bytes than those asked for.
     """
 
-    def __init__(self, client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        key: str,
+        ssec: SseCustomerKey | None = None,
+        pinned: tuple[str, int] | None = None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._key = key
@@ -57,6 +65,9 @@ class ObjectReader(io.RawIOBase):
         self._etag: str | None = None
         self._stream: _Stream | None = None
         self._window = FIRST_WINDOW
+        if pinned is not None:
+            self._etag, self._size = pinned
+            self._window //= GROWTH  # the first request grows it
         self._tail = b""
 
     def start(self) -> None:
