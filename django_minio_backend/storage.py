@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from functools import partial
 from io import BufferedReader
@@ -103,6 +104,9 @@ class MinioBackend(AddressedStorage, BucketStorage):
         unconditional = self.replace_existing or saving.overwrite
         condition = False if unconditional else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
+        if hasattr(content, "stored") and (copied := self._copied_within_server(content, target)):
+            self._note_saved(target.key, copied)
+            return name
         source = saving.source_of(content, replayable=bool(condition) or self.options.bucket_check_on_save)
         try:
             etag = upload.store(self.s3, target, source, self.options)
@@ -289,11 +293,18 @@ class MinioBackend(AddressedStorage, BucketStorage):
         Raises:
             FileNotFoundError: nothing has been uploaded.
         """
-        from .direct_uploads import presigned
+        from .direct_uploads import presigned, transfer
 
         name = keys.clean(name)  # with a slash at its end it would be a folder's, and the upload stay
         accepted = presigned.another_random_name(name)
-        self._note_saved(self.key(accepted), self.s3.copy(self.bucket, self.key(name), self.key(accepted)))
+        uploaded = self.stat(name)
+        source = transfer.StoredObject(
+            self.s3, self.bucket, self.key(name), str(uploaded.etag), int(uploaded.size or 0), self.ssec
+        )
+        target = self._target(accepted, condition=False)  # nobody knows the name
+        agreed = {"Content-Type": uploaded.content_type} if uploaded.content_type else {}
+        etag = transfer.copy(source, dataclasses.replace(target, headers=headers.merged(target.headers, agreed)))
+        self._note_saved(target.key, etag)
         self.delete(name)
         return accepted
 
@@ -358,6 +369,18 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
         given = {} if content_type is None else {"Content-Type": presigned.checked_type(content_type)}
         return headers.merged(target.headers, given)
+
+    def _copied_within_server(self, content: Any, target: upload.Target) -> str | None:
+        """ETag of the object that a direct upload's staged object has become; None where its bytes must be read."""
+        from .direct_uploads import transfer, uploaded_object
+
+        source = uploaded_object.copy_source(content, self)
+        if source is None:
+            return None
+        etag = transfer.copy(source, target)
+        saved = transfer.StoredObject(self.s3, target.bucket, target.key, etag, source.size, target.ssec)
+        content.saved_as(saved)
+        return etag
 
     def _reader(self, key: str) -> BufferedReader:
         from .files.reader import ObjectReader  # here, as it imports urllib3, which takes long when Django starts
