@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import AppConfig
 
@@ -59,6 +59,10 @@ class DjangoMinioBackendConfig(AppConfig):
             BucketsNotReadyError: a bucket cannot be checked or corrected, or its server is not there.
         """
         from django.core.files.storage import storages
+        from django.core.signals import request_finished, request_started
+
+        request_started.connect(_note_request, dispatch_uid="django_minio_backend.note_request")
+        request_finished.connect(_forget_request, dispatch_uid="django_minio_backend.forget_request")
 
         from . import checks  # noqa: F401 - registers them
         from .aliases import check_settings
@@ -68,6 +72,19 @@ class DjangoMinioBackendConfig(AppConfig):
             from .buckets.initialize import initialize
 
             initialize([cast("MinioBackend", storages[alias]) for alias in asked])
+
+
+def _note_request(**request: Any) -> None:
+    """Remember for whom forms are rendered; imported here, as Django's start does without."""
+    from .direct_uploads import grants
+
+    grants.note_request(**request)
+
+
+def _forget_request(**request: Any) -> None:
+    from .direct_uploads import grants
+
+    grants.forget_request(**request)
 
 
 def _is_a_start(argv: list[str]) -> bool:
