@@ -11,11 +11,11 @@ from .widgets import DirectUploadInput, is_ours
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import BaseModelAdmin
-    from django.db.models import Field, Model
+    from django.db.models import Field
     from django.forms import Field as FormField
     from django.http import HttpRequest
 
-    Base = BaseModelAdmin[Model]
+    Base = BaseModelAdmin[Any]
 else:
     Base = object
 
