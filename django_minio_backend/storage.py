@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from minio.datatypes import Object
 
     from .direct_uploads.presigned import PresignedUpload
+    from .files.content import Source
 
 
 class MinioBackend(AddressedStorage, BucketStorage):
@@ -104,12 +105,19 @@ class MinioBackend(AddressedStorage, BucketStorage):
         unconditional = self.replace_existing or saving.overwrite
         condition = False if unconditional else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
-        if hasattr(content, "stored") and (copied := self._copied_within_server(content, target)):
-            self._note_saved(target.key, copied)
-            return name
-        source = saving.source_of(content, replayable=bool(condition) or self.options.bucket_check_on_save)
+        etag = self._copied(content, target)
+        if etag is None:
+            source = saving.source_of(content, replayable=bool(condition) or self.options.bucket_check_on_save)
+            etag = self._uploaded(source, target)
+        self._note_saved(target.key, etag)
+        if hasattr(content, "saved_as"):
+            content.saved_as(self.s3, target, etag)
+        return name
+
+    def _uploaded(self, source: Source, target: upload.Target) -> str:
+        """ETag of the object that the content has become."""
         try:
-            etag = upload.store(self.s3, target, source, self.options)
+            return upload.store(self.s3, target, source, self.options)
         except FileExistsError:
             raise
         except self._failures as error:
@@ -117,9 +125,16 @@ class MinioBackend(AddressedStorage, BucketStorage):
                 raise
             self._ensure_bucket()
             source.rewind()
-            etag = upload.store(self.s3, target, source, self.options)
-        self._note_saved(target.key, etag)
-        return name
+            return upload.store(self.s3, target, source, self.options)
+
+    def _copied(self, content: Any, target: upload.Target) -> str | None:
+        """ETag of the object that a direct upload has become by a copy within the server; None for other content."""
+        if not hasattr(content, "saved_as"):
+            return None
+        from .direct_uploads import transfer, uploaded_object
+
+        source = uploaded_object.copy_source(content, self)
+        return None if source is None else transfer.copy(source, target)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Whether save() may try this name: not too long, and not known to be taken."""
@@ -369,18 +384,6 @@ class MinioBackend(AddressedStorage, BucketStorage):
 
         given = {} if content_type is None else {"Content-Type": presigned.checked_type(content_type)}
         return headers.merged(target.headers, given)
-
-    def _copied_within_server(self, content: Any, target: upload.Target) -> str | None:
-        """ETag of the object that a direct upload's staged object has become; None where its bytes must be read."""
-        from .direct_uploads import transfer, uploaded_object
-
-        source = uploaded_object.copy_source(content, self)
-        if source is None:
-            return None
-        etag = transfer.copy(source, target)
-        saved = transfer.StoredObject(self.s3, target.bucket, target.key, etag, source.size, target.ssec)
-        content.saved_as(saved)
-        return etag
 
     def _reader(self, key: str) -> BufferedReader:
         from .files.reader import ObjectReader  # here, as it imports urllib3, which takes long when Django starts

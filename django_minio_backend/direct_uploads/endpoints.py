@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import wraps
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from django.core.cache import cache
 from django.http import HttpResponse, JsonResponse
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -22,9 +25,12 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
+    from ..options.fields import StorageOptions
+
     View = Callable[[HttpRequest], HttpResponse]
     Handler = Callable[[HttpRequest, dict[str, Any]], dict[str, Any]]
 
+HOUR, DAY = 3600, 24 * 3600  # seconds
 MAX_BODY = 64 * 1024  # bytes of a request: a grant, a token and 100 numbers
 
 logger = get_logger(__name__)
@@ -58,7 +64,10 @@ def begin(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     grant = Grant.load(body.get("grant"), grants.GRANT_AGE)
     requester = grant.check_requester(grants.requesters_of(request))
     file = staging.checked_file(grant, body.get("name"), body.get("type"), body.get("size"))
-    _token, response = staging.begin(grant.storage.resolve(), grant, requester, file)
+    storage = grant.storage.resolve()
+    _check_limits(storage.options, requester)
+    token, response = staging.begin(storage, grant, requester, file)
+    cache.add(_cache_key("one", token.key), 1, DAY)
     return response
 
 
@@ -81,6 +90,7 @@ def complete(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """Complete an upload, for a receipt: {grant, upload}."""
     grant, token = _grant_and_token(request, body)
     receipt = staging.complete(grant.storage.resolve(), grant, token)
+    _close(token)
     return {"receipt": receipt.sign(), "name": receipt.name, "size": receipt.size, "type": receipt.type}
 
 
@@ -89,7 +99,50 @@ def abort(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """Abort an upload and remove what was uploaded: {grant, upload}."""
     grant, token = _grant_and_token(request, body)
     staging.abort(grant.storage.resolve(), token)
+    _close(token)
     return {}
+
+
+def _check_limits(options: StorageOptions, requester: str) -> None:
+    """Count an upload that is to begin, in Django's default cache.
+
+    An upload is open until it is completed or aborted. One that is abandoned counts for a day at the most, as the
+    whole count ends a day after it has begun.
+
+    Raises:
+        Rejected: the user or session has begun too many.
+    """
+    per_hour, opened = _cache_key("per-hour", requester), _cache_key("open", requester)
+    if options.uploads_per_hour and _increased(per_hour, HOUR) > options.uploads_per_hour:
+        raise Rejected(429, "rate", _("You have uploaded many files in a short time. Try again later."))
+    if options.uploads_open and _increased(opened, DAY) > options.uploads_open:
+        _decrease(opened)
+        message = _("Too many uploads are in progress. Finish or cancel some of them first.")
+        raise Rejected(429, "open", message)
+
+
+def _close(token: UploadToken) -> None:
+    """Count an upload as open no more; once, however often it is completed and aborted."""
+    if cache.delete(_cache_key("one", token.key)):
+        _decrease(_cache_key("open", token.requester))
+
+
+def _increased(key: str, seconds: int) -> int:
+    if cache.add(key, 1, seconds):
+        return 1
+    try:
+        return cache.incr(key)
+    except ValueError:  # it has ended in between; or a cache that keeps nothing
+        return 1
+
+
+def _decrease(key: str) -> None:
+    with suppress(ValueError):
+        cache.decr(key)
+
+
+def _cache_key(kind: str, text: str) -> str:
+    return f"django_minio_backend.uploads.{kind}.{sha256(text.encode()).hexdigest()}"
 
 
 def _grant_and_token(request: HttpRequest, body: dict[str, Any]) -> tuple[Grant, UploadToken]:

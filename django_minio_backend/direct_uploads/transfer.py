@@ -10,7 +10,7 @@ from ..options.fields import MEBIBYTE
 from ..redaction.escaping import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from minio.sse import SseCustomerKey
 
@@ -55,11 +55,17 @@ def copy(source: StoredObject, target: Target) -> str:
         with Upload(source.client, target) as upload:
             upload.send(b"")
             return upload.finish()
-    size = max(COPY_PART, -(-source.size // MAX_PARTS))
     with CopyUpload(source, target) as upload:
-        for start in range(0, source.size, size):
-            upload.send_span(range(start, min(start + size, source.size)))
+        for span in spans(source.size):
+            upload.send_span(span)
         return upload.finish()
+
+
+def spans(size: int) -> Iterator[range]:
+    """The bytes of each part, at most 10,000 of them."""
+    part = max(COPY_PART, -(-size // MAX_PARTS))
+    for start in range(0, size, part):
+        yield range(start, min(start + part, size))
 
 
 def remove(source: StoredObject) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
+    from ..files.upload import Target
+    from ..s3.client import S3Client
     from .grants import UploadStorage
 
 
@@ -38,12 +40,13 @@ class UploadedObject(UploadedFile):  # type: ignore[type-arg]  # Django's classe
         self.is_staged = True
         super().__init__(self._reader(), name, content_type, stored.size)
 
-    def saved_as(self, stored: StoredObject) -> None:
+    def saved_as(self, client: S3Client, target: Target, etag: str) -> None:
         """Read from now on the object that a save has made; the staged one is removed."""
         self.close()
         if self.is_staged:
             transfer.remove(self.stored)
-        self.stored, self.is_staged = stored, False
+        size = self.stored.size
+        self.stored, self.is_staged = StoredObject(client, target.bucket, target.key, etag, size, target.ssec), False
         self.file = self._reader()
 
     def open(self, mode: str | None = None) -> UploadedObject:  # type: ignore[override]  # as Django's files have it

@@ -30,6 +30,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NEVER_IN_A_URL = frozenset(" \"'<>\\^`{|}")
 
 
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+"""RFC 6454, 6.2; browsers send it in lower case."""
+
+
 class WrongValueError(ValueError):
     """A value that an option cannot take; the message tells what it must be.
 
@@ -222,6 +226,24 @@ def count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise WrongValueError("a whole number above 0")
     return value
+
+
+def limit(value: object) -> int:
+    """A number of at least 0, which stands for no limit."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise WrongValueError("a number of at least 0, which stands for no limit")
+    return value
+
+
+def origins(value: object) -> tuple[str, ...]:
+    """Origins of web pages, as browsers send them: scheme, host, and port where it is not the scheme's own."""
+    wanted = "a list of origins such as ['https://www.example.com']"
+    if isinstance(value, str) or not isinstance(value, (list, tuple)):
+        raise WrongValueError(wanted)
+    for origin in value:
+        if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
+            raise WrongValueError(f"{wanted}, each of scheme and host alone, in lower case and without a slash behind")
+    return tuple(dict.fromkeys(value))
 
 
 def policy_hooks(value: object) -> tuple[tuple[str, dict[str, Any]], ...]:
