@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.signals import request_started
 from django.db import connection
 from pytest_django.live_server_helper import LiveServer
@@ -14,8 +15,11 @@ from tests import settings as site_settings
 from tests.support.chromium import browser, missing_programs
 from tools.demo_site import Site, delete_buckets, prepared, served
 
+MIB = 1024**2
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
     from pytest_django import Settings
     from selenium.webdriver import Chrome
@@ -119,3 +123,37 @@ def use_film_settings(settings: Settings, proxy: Proxy) -> None:
         *site_settings.MIDDLEWARE,
     ]
     settings.ROOT_URLCONF = "tests.site.films.urls"
+
+
+@pytest.fixture(scope="session")
+def npm() -> Path:
+    """The folder of npm packages."""
+    folder = Path(__file__).parent.parent / "npm" / "node_modules"
+    if not folder.is_dir():
+        pytest.skip("not installed: the npm packages (make npm)")
+    return folder
+
+
+@pytest.fixture
+def make_file(tmp_path: Path) -> Callable[..., Path]:
+    """Write a file of random bytes; beyond the first and the last MiB it is sparse."""
+
+    def make(name: str = "Ferien in Zürich.mp4", size: int = 3 * MIB) -> Path:
+        path = tmp_path / name
+        with path.open("wb") as file:
+            file.write(os.urandom(min(size, MIB)))
+            file.truncate(size)
+            if size > 2 * MIB:
+                file.seek(size - MIB)
+                file.write(os.urandom(MIB))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def staff(chrome: Chrome, films: Films, client: Any) -> None:
+    """The browser is logged in as an administrator."""
+    client.force_login(get_user_model().objects.create_superuser("admin"))
+    chrome.get(f"{films.url}/done/")
+    chrome.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})

@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from django.contrib.auth import get_user_model
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -59,31 +58,6 @@ const target = document.querySelector(selector);
 for (const type of ["dragenter", "dragover", "drop"])
     target.dispatchEvent(new DragEvent(type, {dataTransfer: data, bubbles: true, cancelable: true}));
 """
-
-
-@pytest.fixture
-def make_file(tmp_path: Path) -> Callable[..., Path]:
-    """Write a file of random bytes; beyond the first and the last MiB it is sparse."""
-
-    def make(name: str = "Ferien in Zürich.mp4", size: int = 3 * MIB) -> Path:
-        path = tmp_path / name
-        with path.open("wb") as file:
-            file.write(os.urandom(min(size, MIB)))
-            file.truncate(size)
-            if size > 2 * MIB:
-                file.seek(size - MIB)
-                file.write(os.urandom(MIB))
-        return path
-
-    return make
-
-
-@pytest.fixture
-def staff(chrome: Chrome, films: Films, client: Any) -> None:
-    """The browser is logged in as an administrator."""
-    client.force_login(get_user_model().objects.create_superuser("admin"))
-    chrome.get(f"{films.url}/done/")
-    chrome.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
 
 
 def by_id(chrome: Chrome, name: str) -> WebElement:
