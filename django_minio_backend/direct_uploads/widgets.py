@@ -159,6 +159,8 @@ class DirectUploadInput(ClearableFileInput):
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
         """The files of the form: those that it carries, and those that its receipts stand for."""
         receipts = _receipts(data.get(name + RECEIPT_SUFFIX))
+        if not self.allow_multiple_selected:
+            receipts = receipts[-1:]
         if receipts and is_ours(self.storage_for(name)):
             uploads = [self._received(receipt, name) for receipt in receipts]
             self._kept = [upload for upload in uploads if not isinstance(upload, RefusedUpload)]
@@ -254,9 +256,10 @@ def _receipts(posted: object) -> list[str]:
         return []
     try:
         receipts = json.loads(posted)
-    except ValueError:
+    except (ValueError, RecursionError):
         receipts = [posted]
-    return [receipt for receipt in receipts if isinstance(receipt, str)] if isinstance(receipts, list) else []
+    texts = [receipt for receipt in receipts if isinstance(receipt, str)] if isinstance(receipts, list) else []
+    return list(dict.fromkeys(texts))  # each of them once
 
 
 def _subclasses(kind: type[BaseForm]) -> Iterator[Any]:
