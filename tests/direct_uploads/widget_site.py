@@ -53,10 +53,11 @@ FORMS: dict[str, Any] = {"document": DocumentForm, "required": RequiredForm, "ch
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """GET shows the form; POST saves it, or shows it with its errors."""
     if request.method == "GET":
-        return JsonResponse({"html": str(FORMS[name](prefix=request.GET.get("prefix"))), "csrf": get_token(request)})
+        form = FORMS[name](prefix=request.GET.get("prefix"))
+        return JsonResponse({"html": form.as_div(), "csrf": get_token(request)})
     form = FORMS[name](request.POST, request.FILES)
     if not form.is_valid():
-        return JsonResponse({"errors": form.errors, "html": str(form)}, status=422)
+        return JsonResponse({"errors": form.errors, "html": form.as_div()}, status=422)
     if hasattr(form, "save"):
         form.save()
     return JsonResponse({"saved": {field: str(value) for field, value in form.cleaned_data.items()}})

@@ -30,45 +30,39 @@ class UploadError extends Error {
   }
 }
 
-/** Lets only so many tasks run at the same time. */
-class Slots {
-  /** @param {number} free */
-  constructor(free) {
-    this.free = free;
-    /** @type {(() => void)[]} */
-    this.waiting = [];
-  }
-
-  /** @template T @param {() => Promise<T>} task */
-  async run(task) {
-    if (this.free > 0) this.free -= 1;
-    else await new Promise((resolve) => this.waiting.push(() => resolve(undefined)));
+/** Let only so many tasks run at the same time.
+ * @param {number} free */
+function limit(free) {
+  /** @type {((_: unknown) => void)[]} */
+  const queue = [];
+  return async (/** @type {() => Promise<any>} */ task) => {
+    if (free > 0) free -= 1;
+    else await new Promise((resolve) => queue.push(resolve));
     try {
       return await task();
     } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.free += 1;
+      const next = queue.shift();
+      if (next) next(null);
+      else free += 1;
     }
-  }
+  };
 }
 
-const puts = new Slots(PUTS_AT_ONCE);
-const files = new Slots(FILES_AT_ONCE);
+const inPutSlot = limit(PUTS_AT_ONCE);
+const inFileSlot = limit(FILES_AT_ONCE);
 
-/** Wait for an event, or for milliseconds; both end early when the signal is aborted.
- * @param {AbortSignal} signal @param {number} milliseconds @param {string} [event] of the window */
-function wait(signal, milliseconds, event = "online") {
+/** Wait for milliseconds, or until the browser is online again or the signal is aborted.
+ * @param {AbortSignal} signal @param {number} milliseconds @returns {Promise<void>} */
+function wait(signal, milliseconds) {
   return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      window.removeEventListener(event, done);
-      signal.removeEventListener("abort", done);
-      resolve(undefined);
+    const done = new AbortController();
+    const end = () => {
+      done.abort(); // removes the listeners
+      resolve();
     };
-    const timer = setTimeout(done, milliseconds);
-    window.addEventListener(event, done);
-    signal.addEventListener("abort", done);
+    setTimeout(end, milliseconds);
+    window.addEventListener("online", end, { signal: done.signal });
+    signal.addEventListener("abort", end, { signal: done.signal });
   });
 }
 
@@ -110,8 +104,10 @@ function put(target, body, signal, onBytes) {
     request.onloadend = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
+      const error = new UploadError(request.status);
+      error.temporary ||= request.status === 400; // S3's RequestTimeout and IncompleteBody
       if (request.status >= 200 && request.status < 300) resolve();
-      else reject(new UploadError(request.status));
+      else reject(error);
     };
     signal.addEventListener("abort", stop);
     request.open("PUT", target.url);
@@ -120,31 +116,20 @@ function put(target, body, signal, onBytes) {
   });
 }
 
-/** The browser's own storage, which may be full or switched off. */
-const memory = {
-  /** @param {string} key @returns {Multipart | null} */
-  read(key) {
-    try {
-      const entry = JSON.parse(localStorage.getItem(key) ?? "null");
-      if (entry && entry.until > Date.now()) return entry.upload;
-      localStorage.removeItem(key);
-    } catch {} // what cannot be read is not continued
-    return null;
-  },
-  /** @param {string} key @param {Multipart} upload */
-  write(key, upload) {
-    try {
-      Object.keys(localStorage).filter((other) => other.startsWith(PREFIX)).forEach(memory.read); // removes the expired
-      localStorage.setItem(key, JSON.stringify({ upload, until: Date.now() + upload.expires_in * 1000 }));
-    } catch {} // after a reload this upload starts anew
-  },
-  /** @param {string} key */
-  forget(key) {
-    try {
-      localStorage.removeItem(key);
-    } catch {}
-  },
-};
+/** What this browser remembers of an upload that a reload interrupts. Its storage may be full or switched off.
+ * @param {string} key @param {Multipart | null} [upload] to remember; null: forget it @returns {Multipart | null} */
+function remembered(key, upload) {
+  try {
+    for (const other of Object.keys(localStorage).filter((name) => name.startsWith(PREFIX))) {
+      if (JSON.parse(localStorage[other]).until < Date.now()) localStorage.removeItem(other);
+    }
+    if (upload) localStorage[key] = JSON.stringify({ upload, until: Date.now() + upload.expires_in * 1000 });
+    if (upload === null) localStorage.removeItem(key);
+    return JSON.parse(localStorage[key] ?? "null")?.upload ?? null;
+  } catch {
+    return null; // after a reload the upload starts anew
+  }
+}
 
 /** One file on its way. It can be run again after a failure, and goes on where it was. */
 class Upload {
@@ -169,43 +154,41 @@ class Upload {
     this.signing = null;
   }
 
-  /** Upload the file. @returns {Promise<Result>} */
-  async run() {
-    this.controller = new AbortController();
-    return await files.run(() => this.locked());
+  /** Upload the file. Of two tabs with the same file, only the first remembers the upload and continues it.
+   * @returns {Promise<Result>} */
+  run() {
+    const { signal } = (this.controller = new AbortController());
+    return inFileSlot(() => {
+      signal.throwIfAborted();
+      if (!navigator.locks) return this.transfer(true); // pages without TLS
+      return navigator.locks.request(this.key, { ifAvailable: true }, (lock) => this.transfer(lock !== null));
+    });
   }
 
   /** Stop, and let the server drop what it has. */
   cancel() {
     this.cancelled = true;
     this.controller.abort();
-    memory.forget(this.key);
+    remembered(this.key, null);
     if (this.started) this.element.post("abort", { upload: this.started.upload }).catch(() => {});
-  }
-
-  /** Of two tabs with the same file, only the first may continue an upload. @returns {Promise<Result>} */
-  async locked() {
-    this.controller.signal.throwIfAborted();
-    if (!navigator.locks) return await this.transfer(true); // pages without TLS
-    return await navigator.locks.request(this.key, { ifAvailable: true }, (lock) => this.transfer(lock !== null));
   }
 
   /** @param {boolean} isOnly whether this page alone uploads the file @returns {Promise<Result>} */
   async transfer(isOnly) {
     const { name, type, size } = this.file;
-    this.started ??= isOnly ? memory.read(this.key) : null;
+    this.started ??= isOnly ? remembered(this.key) : null;
     if (this.started && !(await this.continues())) this.started = null;
     if (!this.started) {
       /** @type {Multipart | Single} */
       const started = await this.ask("begin", { name, type, size });
       this.started = started;
       this.sent.clear();
-      if (started.multipart && isOnly) memory.write(this.key, started);
+      if (started.multipart && isOnly) remembered(this.key, started);
     }
     if (this.started.multipart) await this.sendParts(this.started);
     else await this.sendWhole(this.started);
     const result = await this.ask("complete", { upload: this.started.upload });
-    memory.forget(this.key);
+    remembered(this.key, null);
     return result;
   }
 
@@ -222,7 +205,7 @@ class Upload {
       return true;
     } catch (error) {
       if (!(error instanceof UploadError) || error.temporary) throw error;
-      memory.forget(this.key);
+      remembered(this.key, null);
       return false;
     }
   }
@@ -292,7 +275,7 @@ class Upload {
   /** @param {number} number @param {Target} target @param {Blob} body */
   async put(number, target, body) {
     const { signal } = this.controller;
-    await puts.run(async () => {
+    await inPutSlot(async () => {
       signal.throwIfAborted();
       await put(target, body, signal, (bytes) => this.report(number, bytes));
     });
