@@ -33,7 +33,9 @@ class BucketStorage(ConfiguredStorage):
         """Let anyone download this bucket's objects; their names cannot be listed."""
         from .buckets import plan
 
-        self.set_bucket_policy(self.bucket, plan.public_policy(self.bucket))
+        static = self.bucket in self.static_buckets
+        staging_prefix = "" if static else self.options.uploads_prefix
+        plan.ensure(self.s3, plan.WantedBucket(self.bucket, public=True, staging_prefix=staging_prefix))
 
     @property
     def static_buckets(self) -> list[str]:
@@ -53,6 +55,7 @@ class BucketStorage(ConfiguredStorage):
                 public=name in public,
                 hook=hooks.get(name),
                 published_elsewhere=isinstance(address, str) or name in (address or {}),
+                staging_prefix="" if name in self.static_buckets else self.options.uploads_prefix,
             )
             for name in dict.fromkeys(wanted)
         ]

@@ -207,7 +207,8 @@ class MinioBackend(AddressedStorage, BucketStorage):
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; none where there is no such folder.
 
-        Names that lead elsewhere are left out: other programs may have stored ``..`` or a backslash in a key.
+        Names that lead elsewhere are left out: other programs may have stored ``..`` or a backslash in a key. So are
+        direct uploads that wait for their form to be saved.
 
         Raises:
             urllib3.exceptions.ProtocolError: the server lists what nobody has asked for, or without an end.
@@ -218,7 +219,7 @@ class MinioBackend(AddressedStorage, BucketStorage):
         folders, found = [], []
         for key in listing.directly_below(self.s3, self.bucket, prefix):
             name = key[len(prefix) :]
-            if not keys.is_clean(name.removesuffix("/")):
+            if not keys.is_clean(name.removesuffix("/")) or key == self.options.uploads_prefix:
                 continue
             if name.endswith("/"):
                 folders.append(name[:-1])

@@ -13,6 +13,7 @@ from ..orphans.references import file_fields
 from ..redaction.escaping import escape_control_characters
 from ..storage import MinioBackend
 from . import conditional_writes as trials
+from . import cors
 from . import plan as buckets
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def _one_server(
         f"The ACL of {', '.join(names)} at {storage.server_url} could not be read, so it may let everyone in: {reason}"
         for reason, names in unread.items()
     ]
+    _report_cors(sharing, there, outcome, change=change)
     if change and try_conditional_writes and there:
         _tell_of_conditional_writes(sharing, there, outcome)
     return outcome
@@ -161,6 +163,37 @@ def _tell_of_acl(storage: MinioBackend, plan: BucketPlan, outcome: _Outcome, unr
     if plan.acl_error is not None:
         reason = explained(plan.acl_error, storage.options, needed="s3:GetBucketAcl")
         unread.setdefault(reason, []).append(f"'{name}'")
+
+
+def _report_cors(sharing: Sequence[MinioBackend], there: Sequence[str], outcome: _Outcome, *, change: bool) -> None:
+    """Let the pages of MINIO_CORS_ORIGINS upload to their storages' buckets, or report which are not let."""
+    from ..s3.errors import FAILURES
+
+    origins: dict[str, list[str]] = {}
+    for storage in sharing:
+        if storage.bucket in there and storage.bucket not in storage.static_buckets:
+            origins.setdefault(storage.bucket, []).extend(storage.options.cors_origins)
+    client, server = sharing[0].s3, sharing[0].server_url
+    for bucket, wanted in ((bucket, list(dict.fromkeys(wanted))) for bucket, wanted in origins.items() if wanted):
+        try:
+            missing = cors.missing_origins(client, bucket, wanted)
+            if missing and change:
+                cors.allow(client, bucket, wanted)
+            elif missing:  # MinIO without a setting allows every origin, and only a change shows that it has no rules
+                url = f"{client.address(bucket)}/x"
+                missing = [one for one in missing if cors.preflight_problem(client.http, url, one)]
+        except cors.CorsNotSupportedError:
+            outcome.remarks.append(
+                f"The server at {server} has no CORS rules for single buckets. On MinIO, set the server's "
+                f"MINIO_API_CORS_ALLOW_ORIGIN to {','.join(wanted)}, or leave it unset, which allows every origin."
+            )
+        except FAILURES as error:
+            reason = explained(error, sharing[0].options, needed="s3:GetBucketCORS and s3:PutBucketCORS")
+            outcome.failures.append(f"The CORS rule of bucket '{bucket}' at {server}: {reason}")
+        else:
+            if missing:
+                state = "set" if change else "is not set"
+                outcome.changes.append(f"Bucket '{bucket}' at {server}: CORS rule {state} ({', '.join(missing)})")
 
 
 def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence[str], outcome: _Outcome) -> None:

@@ -28,12 +28,14 @@ class WantedBucket:
         public: anyone may download its objects; a private bucket lets nobody in without a signature.
         hook: a policy of MINIO_POLICY_HOOKS, which wins over both.
         published_elsewhere: MINIO_PUBLIC_BASE_URL gives its address, so that a server without policies is no problem.
+        staging_prefix: of direct uploads, which are not public even in a public bucket; empty if there are none.
     """
 
     name: str
     public: bool
     hook: Policy | None = None
     published_elsewhere: bool = False
+    staging_prefix: str = ""
 
     @property
     def needs_policy(self) -> bool:
@@ -96,19 +98,32 @@ class BucketPlan:
         return "; ".join(parts)
 
 
-def public_policy(bucket: str) -> Policy:
-    """The policy of a public bucket: anyone may get an object, and nothing else; names cannot be listed."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": ["*"]},
-                "Action": ["s3:GetObject"],
-                "Resource": [f"arn:aws:s3:::{bucket}/*"],
-            }
-        ],
-    }
+def public_policy(bucket: str, staging_prefix: str = "") -> Policy:
+    """The policy of a public bucket: anyone may get an object, and nothing else; names cannot be listed.
+
+    Objects below ``staging_prefix`` are left out.
+    """
+    objects = f"arn:aws:s3:::{bucket}/"
+    resource = {"NotResource": [f"{objects}{staging_prefix}*"]} if staging_prefix else {"Resource": [f"{objects}*"]}
+    return _policy(_get_object("Allow", **resource))
+
+
+def _public_policy_with_denial(bucket: str, staging_prefix: str) -> Policy:
+    """The same for a server without NotResource, such as Versity: a denial for requests without a signature."""
+    objects = f"arn:aws:s3:::{bucket}/"
+    unsigned = {"Null": {"aws:userid": "true"}}
+    return _policy(
+        _get_object("Allow", Resource=[f"{objects}*"]),
+        _get_object("Deny", Resource=[f"{objects}{staging_prefix}*"], Condition=unsigned),
+    )
+
+
+def _policy(*statements: Policy) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _get_object(effect: str, **more: Any) -> Policy:
+    return {"Effect": effect, "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"], **more}
 
 
 def plan(client: S3Client, wanted: WantedBucket) -> BucketPlan:
@@ -143,7 +158,7 @@ def carry_out(client: S3Client, what: BucketPlan) -> BucketPlan:
         client.make_bucket(what.wanted.name)
     if what.sets_policy:
         try:
-            client.set_bucket_policy(what.wanted.name, what.policy)
+            _set_policy(client, what)
         except PoliciesNotSupportedError:
             if what.wanted.needs_policy:
                 raise
@@ -151,6 +166,20 @@ def carry_out(client: S3Client, what: BucketPlan) -> BucketPlan:
     if what.closes_acl:
         client.set_private_acl(what.wanted.name)
     return what
+
+
+def _set_policy(client: S3Client, what: BucketPlan) -> None:
+    """Set the policy; that of a public bucket in the words that the server knows."""
+    from ..s3.errors import FAILURES
+
+    wanted = what.wanted
+    try:
+        client.set_bucket_policy(wanted.name, what.policy)
+    except FAILURES as error:
+        is_refused = getattr(error, "code", None) == "MalformedPolicy"
+        if not is_refused or not wanted.staging_prefix or wanted.hook is not None or not wanted.public:
+            raise
+        client.set_bucket_policy(wanted.name, _public_policy_with_denial(wanted.name, wanted.staging_prefix))
 
 
 def with_acl(client: S3Client, what: BucketPlan) -> BucketPlan:
@@ -193,7 +222,11 @@ def wanted_policy(wanted: WantedBucket, current: Policy | None) -> Policy | None
     if wanted.hook is not None:
         return wanted.hook
     if wanted.public:
-        return public_policy(wanted.name)
+        if wanted.staging_prefix and same_policy(
+            current, _public_policy_with_denial(wanted.name, wanted.staging_prefix)
+        ):
+            return current
+        return public_policy(wanted.name, wanted.staging_prefix)
     if current is None:
         return None
     kept = [closed for statement in _list(current.get("Statement")) if (closed := _closed_to_everyone(statement))]

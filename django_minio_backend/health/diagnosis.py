@@ -10,7 +10,9 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..buckets import cors
 from ..errors import ConfigurationError
+from ..object_urls import urls
 from .deadline import started, within
 from .explanations import Cause, cause_of, explained
 from .status import server_status
@@ -77,7 +79,7 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
     findings += _account(quick, options, until)
     if not findings[-1].is_right:
         return findings
-    return [*findings, *_buckets(quick, options, buckets, until)]
+    return [*findings, *_buckets(quick, options, buckets, until), *_preflights(quick, options, storage.bucket, until)]
 
 
 def _account(client: S3Client, options: StorageOptions, until: float) -> list[Finding]:
@@ -146,6 +148,27 @@ def _buckets(client: S3Client, options: StorageOptions, buckets: Sequence[str], 
             findings.append(future.result(max(until - time.monotonic(), 0)))
         except TimeoutError:
             findings.append(Finding(f"bucket '{name}'", None, f"no answer within {DEADLINE:.0f} seconds"))
+    return findings
+
+
+def _preflights(client: S3Client, options: StorageOptions, bucket: str, until: float) -> list[Finding]:
+    """Ask as browsers do whether the pages of MINIO_CORS_ORIGINS may upload to the bucket."""
+    from ..s3.errors import FAILURES
+
+    if not options.cors_origins:
+        return []
+    url = f"{urls.bucket_address(options, bucket)}/{options.uploads_prefix}health-check"
+    works = [partial(cors.preflight_problem, client.http, url, origin) for origin in options.cors_origins]
+    findings = []
+    for origin, future in zip(options.cors_origins, started(works, workers=WORKERS), strict=True):
+        subject = f"uploads from {origin} to bucket '{bucket}'"
+        try:
+            problem = future.result(max(until - time.monotonic(), 0))
+        except (TimeoutError, *FAILURES) as error:
+            findings.append(Finding(subject, None, f"could not be tried: {explained(error, options) or error}"))
+            continue
+        advice = "allow the origin by initialize_buckets, or on MinIO by MINIO_API_CORS_ALLOW_ORIGIN"
+        findings.append(_wrong(subject, f"{problem}; {advice}") if problem else _right(subject, "allowed"))
     return findings
 
 

@@ -115,7 +115,7 @@ class StorageOptions:
     uploads_prefix: str = _option(
         "MINIO_UPLOADS_PREFIX",
         values.uploads_prefix,
-        ".uploads/",
+        ".direct-uploads/",
         "key prefix in the bucket, whatever MINIO_LOCATION is, where direct uploads wait for their form to be saved",
     )
     uploads_open: int = _option(

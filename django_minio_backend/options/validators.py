@@ -173,7 +173,7 @@ def uploads_prefix(value: object) -> str:
     """A key prefix that is not empty, with a slash at its end."""
     prefix = location(value)
     if not prefix:
-        raise WrongValueError("a key prefix such as '.uploads/', and not empty")
+        raise WrongValueError("a key prefix such as '.direct-uploads/', and not empty")
     return f"{prefix}/"
 
 

@@ -73,6 +73,11 @@ class Place:
         return list({(one.options.location, one.__class__.key): one for one in reversed(every)}.values())
 
     @property
+    def staging_prefixes(self) -> tuple[str, ...]:
+        """Where direct uploads wait for their forms to be saved."""
+        return tuple({one.options.uploads_prefix for one in self.storages})
+
+    @property
     def target(self) -> Target:
         """What rows that choose are asked for."""
         return Target(self.storage, self.storages)
@@ -190,7 +195,13 @@ def _add_named(
 
 
 def _below(storages: Iterable[MinioBackend], wanted: Sequence[str]) -> list[str]:
-    owned = _outermost(f"{one.options.location}/".lstrip("/") for one in storages)
+    storages = list(storages)
+    owned = _outermost(
+        [
+            *(f"{one.options.location}/".lstrip("/") for one in storages),
+            *(one.options.uploads_prefix for one in storages),
+        ]
+    )
     if not wanted:
         return owned
     return _outermost(max(mine, other, key=len) for mine in owned for other in wanted if _overlap(mine, other))

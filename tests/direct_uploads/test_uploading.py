@@ -17,7 +17,7 @@ def stored(storage: MinioBackend, name: str) -> bytes:
 
 
 def staged(storage: MinioBackend) -> list[str]:
-    objects = storage.client.list_objects(bucket_name=storage.bucket, prefix=".uploads/", recursive=True)
+    objects = storage.client.list_objects(bucket_name=storage.bucket, prefix=".direct-uploads/", recursive=True)
     return [str(found.object_name) for found in objects]
 
 
