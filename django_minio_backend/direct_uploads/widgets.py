@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
 from django.core.files.storage import default_storage
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 RECEIPT_SUFFIX = "-receipt"
 ENDPOINTS = "django_minio_backend.direct_uploads.endpoints"
-
-
-class Limits(TypedDict):
-    """What a grant and its receipt have in common."""
-
-    max_size: int
-    accept: Sequence[str]
-    purpose: str
 
 
 class ModuleScript:
@@ -116,11 +108,12 @@ class DirectUploadInput(ClearableFileInput):
         self.storage = storage
         self._copy_of: DirectUploadInput | None = None
         self._kept: list[UploadedObject] = []
+        self._declared: dict[str, tuple[type[BaseForm] | None, str]] = {}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copied: Self = super().__deepcopy__(memo)
         copied._copy_of = self
-        copied._kept = []
+        copied._kept, copied._declared = [], {}
         return copied
 
     # Rendering
@@ -193,8 +186,10 @@ class DirectUploadInput(ClearableFileInput):
             return accept_receipt(receipt, storage=self.storage_for(name), **self._limits(name), request=self.request)
         except grants.Rejected as rejected:
             return RefusedUpload(rejected.message)
+        except grants.NoDirectUploadError:
+            return RefusedUpload(_("This file was uploaded for another form. Upload it again."))
 
-    def _limits(self, name: str) -> Limits:
+    def _limits(self, name: str) -> dict[str, Any]:
         from .staging import MAX_SIZE
 
         return {
@@ -235,6 +230,11 @@ class DirectUploadInput(ClearableFileInput):
         Django gives a widget neither its form nor its field. But each form copies its widgets from those of its class,
         so the class is the one that has the widget that this one is a copy of.
         """
+        if name not in self._declared:
+            self._declared[name] = self._search_forms(name)
+        return self._declared[name]
+
+    def _search_forms(self, name: str) -> tuple[type[BaseForm] | None, str]:
         widget: DirectUploadInput | None = self
         while widget is not None:
             for form in _subclasses(BaseForm):

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.files.storage import InMemoryStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.forms import ClearableFileInput, formset_factory, modelform_factory
@@ -16,13 +16,13 @@ from django.test import RequestFactory
 
 from django_minio_backend.direct_uploads.grants import Grant
 from django_minio_backend.direct_uploads.widgets import DirectUploadInput
+from django_minio_backend.models import MinioBackend
 from tests.app.models import Document
 from tests.direct_uploads.widget_site import DocumentForm, PlainForm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from django_minio_backend.models import MinioBackend
     from tests.direct_uploads.conftest import Browser
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("site")]
@@ -191,6 +191,17 @@ def test_a_receipt_of_another_field_is_an_error_of_the_field(browser: Browser) -
     sent = FormPage(browser, "document").send(title="A", **{"plain-receipt": receipt})
     assert sent["errors"] == {"plain": ["This file was uploaded for another form. Upload it again."]}
     assert receipt not in sent["html"]
+
+
+def test_a_receipt_for_a_storage_without_alias_is_refused(browser: Browser, minio_options: dict[str, Any]) -> None:
+    page = FormPage(browser, "document")
+    page.open("plain")
+    receipt = browser.upload(b"content", "a.txt", "text/plain")
+    widget = DirectUploadInput(storage=MinioBackend(**minio_options))  # of a call, not of STORAGES
+    widget.request = browser.client.get("/forms/document/").wsgi_request
+    refused = widget.value_from_datadict({"file-receipt": receipt}, {}, "file")
+    with pytest.raises(ValidationError):
+        refused.name  # noqa: B018 - reading it is what a form field does
 
 
 def test_a_receipt_of_another_session_is_an_error_of_the_field(browser: Browser, http: Any) -> None:
