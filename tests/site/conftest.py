@@ -61,11 +61,13 @@ class Films:
         url: where the site is.
         proxy: between the browser and the S3 server.
         requests: of the site, as the method and the path.
+        bodies: bytes of each request's body.
     """
 
     url: str
     proxy: Proxy
     requests: list[str]
+    bodies: list[int]
 
     def count(self, endpoint: str) -> int:
         """How often an endpoint has been called."""
@@ -81,9 +83,11 @@ def films(
 ) -> Iterator[Films]:
     """A site with CSRF protection and a strict Content-Security-Policy, with its tables, served by a thread."""
     requests: list[str] = []
+    bodies: list[int] = []
 
     def note(*, environ: dict[str, str], **_: object) -> None:
         requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+        bodies.append(int(environ.get("CONTENT_LENGTH") or 0))
 
     use_film_settings(settings, proxy)
     from tests.site.films.models import TABLES
@@ -94,7 +98,7 @@ def films(
     connection.inc_thread_sharing()  # for good: the browser's connections outlive the server
     live = LiveServer("127.0.0.1")
     request_started.connect(note)
-    yield Films(live.url, proxy, requests)
+    yield Films(live.url, proxy, requests, bodies)
     request_started.disconnect(note)
     live.stop()
     with connection.schema_editor() as editor:

@@ -372,6 +372,7 @@ def test_a_connection_cut_at_random_loses_nothing(chrome: Chrome, films: Films, 
     save(chrome)
     assert same(film().file, file)
     assert films.count("complete") == 1
+    assert sum(films.bodies) < 100 * 1024
 
 
 def test_an_upload_goes_on_when_the_browser_is_online_again(
