@@ -152,10 +152,8 @@ def _grant_and_token(request: HttpRequest, body: dict[str, Any]) -> tuple[Grant,
         Rejected: they are not the requester's.
     """
     grant = Grant.load(body.get("grant"))
-    requesters = grants.requesters_of(request)
-    grant.check_requester(requesters)
     token = UploadToken.load(body.get("upload"))
-    if token.grant != grant.digest or token.requester not in requesters:
+    if token.grant != grant.digest or token.requester not in grants.requesters_of(request):
         raise grants.not_yours()
     return grant, token
 

@@ -183,7 +183,13 @@ class S3Client:
         raise cut_short(bucket, key)
 
     def copy_part(
-        self, bucket: str, upload: tuple[str, str], number: int, source: tuple[str, str, str], span: range, **ssec: str
+        self,
+        bucket: str,
+        upload: tuple[str, str],
+        number: int,
+        source: tuple[str, str, str],
+        span: range | None,
+        **ssec: str,
     ) -> str:
         """Make a part of bytes that the server has (UploadPartCopy) and return its ETag.
 
@@ -192,7 +198,7 @@ class S3Client:
             upload: key and upload id.
             number: of the part, from 1.
             source: bucket, key and ETag of an object: if it has another ETag by now, nothing is copied.
-            span: the bytes.
+            span: the bytes; None for all. S3 copies ranges only of objects of more than 5 MiB.
             ssec: headers of the target's encryption with a customer's key.
 
         Raises:
@@ -204,8 +210,9 @@ class S3Client:
             **ssec,
             "x-amz-copy-source": quote(f"/{source[0]}/{source[1]}"),
             "x-amz-copy-source-if-match": f'"{source[2]}"',
-            "x-amz-copy-source-range": f"bytes={span.start}-{span.stop - 1}",
         }
+        if span is not None:
+            headers["x-amz-copy-source-range"] = f"bytes={span.start}-{span.stop - 1}"
         query = {"partNumber": str(number), "uploadId": upload_id}
         try:
             with not_found_as_such(source[0], source[1]):
