@@ -14,7 +14,6 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import urllib3
-from minio.commonconfig import CopySource
 from minio.datatypes import Object
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
@@ -287,11 +286,6 @@ class S3Client:
             self._execute("DELETE", bucket, key, query_params={"uploadId": upload_id})
         except FAILURES as error:
             logger.warning("An unfinished multipart upload of '%s' stays in bucket '%s': %s", key, bucket, error)
-
-    def copy(self, bucket: str, key: str, to: str) -> str:
-        """Copy an object of at most 5 GiB with its headers, within the server (CopyObject); return the copy's ETag."""
-        with not_found_as_such(bucket, key):
-            return self.sdk.copy_object(bucket, to, CopySource(bucket, key)).etag or ""
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object (DeleteObject); one that is not there is no error."""
