@@ -76,15 +76,15 @@ class DjangoMinioBackendConfig(AppConfig):
 
 def _note_request(**request: Any) -> None:
     """Remember for whom forms are rendered; imported here, as Django's start does without."""
-    from .direct_uploads import grants
+    from .direct_uploads import requesters
 
-    grants.note_request(**request)
+    requesters.note_request(**request)
 
 
 def _forget_request(**request: Any) -> None:
-    from .direct_uploads import grants
+    from .direct_uploads import requesters
 
-    grants.forget_request(**request)
+    requesters.forget_request(**request)
 
 
 def _is_a_start(argv: list[str]) -> bool:

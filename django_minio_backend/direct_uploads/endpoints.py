@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 from ..redaction.escaping import get_logger
 from . import grants, staging
 from .grants import Grant, Rejected, UploadToken
+from .requesters import requesters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ def endpoint(handler: Handler) -> View:
 def begin(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
     """Begin an upload of a file: {grant, name, type, size}."""
     grant = Grant.load(body.get("grant"), grants.GRANT_AGE)
-    requester = grant.check_requester(grants.requesters_of(request))
+    requester = grant.check_requester(requesters_of(request))
     file = staging.checked_file(grant, body.get("name"), body.get("type"), body.get("size"))
     storage = grant.storage.resolve()
     _check_limits(storage.options, requester)
@@ -152,10 +153,8 @@ def _grant_and_token(request: HttpRequest, body: dict[str, Any]) -> tuple[Grant,
         Rejected: they are not the requester's.
     """
     grant = Grant.load(body.get("grant"))
-    requesters = grants.requesters_of(request)
-    grant.check_requester(requesters)
     token = UploadToken.load(body.get("upload"))
-    if token.grant != grant.digest or token.requester not in requesters:
+    if token.grant != grant.digest or token.requester not in requesters_of(request):
         raise grants.not_yours()
     return grant, token
 

@@ -1,27 +1,21 @@
-"""Signed texts that a browser carries between requests: the grant, the upload token and the receipt; and for whom."""
+"""Signed texts that a browser carries between requests: the grant, the upload token and the receipt."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
-from weakref import WeakKeyDictionary
 
-from asgiref.sync import SyncToAsync
-from django.conf import settings
 from django.core import signing
 from django.core.files.storage import storages
-from django.http import parse_cookie
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from ..options.fields import StorageOptions
+from .requesters import SALT, current_requesters, is_serving, requesters_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from django.http import HttpRequest
 
@@ -29,7 +23,6 @@ if TYPE_CHECKING:
 
 GRANT_AGE = 24 * 3600  # seconds after which a rendered form begins no new upload
 UPLOAD_AGE = 7 * 24 * 3600  # seconds in which an upload that has begun can go on, and its receipt be saved
-SALT = "django_minio_backend.direct_uploads"
 
 
 class Rejected(Exception):  # noqa: N818 - a response, which may be the normal course of things
@@ -70,77 +63,6 @@ class UploadStorage(Protocol):
     @property
     def s3_external(self) -> S3Client:
         """The client that signs URLs."""
-
-
-# Who uploads
-
-
-_environ: ContextVar[Mapping[str, Any] | None] = ContextVar("request_environ", default=None)
-_scopes: WeakKeyDictionary[object, Mapping[str, Any]] = WeakKeyDictionary()
-
-
-def note_request(
-    environ: Mapping[str, Any] | None = None, scope: Mapping[str, Any] | None = None, **_kwargs: object
-) -> None:
-    """Remember the request that this thread or task serves (receiver of Django's ``request_started``).
-
-    A widget is given neither when it is rendered nor when it reads a form. Under ASGI a receiver runs in a copy of the
-    request's context, so a variable would be lost; the handler's ThreadSensitiveContext is the request's own.
-    """
-    _environ.set(environ)
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    if scope is not None and context is not None:
-        _scopes[context] = scope
-
-
-def forget_request(**_kwargs: object) -> None:
-    """Forget it (receiver of ``request_finished``)."""
-    _environ.set(None)
-
-
-def current_requesters() -> list[str]:
-    """Identities of whoever sent the current request, the most specific first; none without a request.
-
-    The user whom the session names, else the session and the browser's CSRF cookie.
-    """
-    environ = _environ.get()
-    if environ is not None:
-        return _requesters_of(parse_cookie(environ.get("HTTP_COOKIE", "")), environ.get("CSRF_COOKIE"))
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    scope = _scopes.get(context) if context is not None else None
-    if scope is None:
-        return []
-    cookies = [value.decode("latin1") for name, value in scope.get("headers", ()) if name == b"cookie"]
-    return _requesters_of(parse_cookie("; ".join(cookies)), None)
-
-
-def requesters_of(request: HttpRequest) -> list[str]:
-    """The same of a request that has passed Django's middleware."""
-    user = getattr(request, "user", None)
-    if user is not None and user.is_authenticated:
-        return [f"user:{user.pk}"]
-    session = getattr(request, "session", None)
-    csrf = request.META.get("CSRF_COOKIE") or request.COOKIES.get(settings.CSRF_COOKIE_NAME)
-    return _anonymous(getattr(session, "session_key", None), csrf)
-
-
-def _requesters_of(cookies: Mapping[str, str], csrf: str | None) -> list[str]:
-    key = cookies.get(settings.SESSION_COOKIE_NAME)
-    if key:
-        session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-        user = session.get("_auth_user_id")
-        if user is not None:
-            return [f"user:{user}"]
-        key = session.session_key
-    return _anonymous(key, csrf or cookies.get(settings.CSRF_COOKIE_NAME))
-
-
-def _anonymous(session_key: str | None, csrf: str | None) -> list[str]:
-    identities = [("session", session_key), ("browser", csrf)]
-    return [f"{kind}:{salted_hmac(SALT, value).hexdigest()}" for kind, value in identities if value]
-
-
-# What they may upload, have begun, and have uploaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,12 +276,6 @@ def issue_grant(
         requester=next(iter(requesters), ""),
         purpose=purpose,
     ).sign()
-
-
-def is_serving() -> bool:
-    """Whether Django serves a request in this thread or task."""
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    return _environ.get() is not None or (context is not None and context in _scopes)
 
 
 def not_yours() -> Rejected:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..files.upload import Upload, _Parts
 from ..options.fields import MEBIBYTE
+from ..options.validators import MIN_PART_SIZE
 from ..redaction.escaping import get_logger
 
 if TYPE_CHECKING:
@@ -51,13 +52,30 @@ def copy(source: StoredObject, target: Target) -> str:
         ObjectExistsError: the target's condition does not hold.
         ObjectNotFound, ObjectChangedError: the source was removed or replaced.
     """
+    from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, status_of
+
     if not source.size:
-        with Upload(source.client, target) as upload:
-            upload.send(b"")
+        return _sent_again(source, target)
+    try:
+        with CopyUpload(source, target) as upload:
+            for span in spans(source.size):
+                upload.send_span(span)
             return upload.finish()
-    with CopyUpload(source, target) as upload:
-        for span in spans(source.size):
-            upload.send_span(span)
+    except FAILURES as error:
+        if source.size >= MIN_PART_SIZE or status_of(error) != HTTP_BAD_REQUEST:
+            raise
+        return _sent_again(source, target)
+
+
+def _sent_again(source: StoredObject, target: Target) -> str:
+    """Read a small object and store it anew: Garage copies no part of less than 5 MiB, and nobody an empty one."""
+    from ..files.reader import ObjectReader
+
+    pinned = (source.etag, source.size)
+    with ObjectReader(source.client, source.bucket, source.key, source.ssec, pinned) as reader:
+        content = reader.readall()
+    with Upload(source.client, target) as upload:
+        upload.send(content)
         return upload.finish()
 
 
@@ -102,7 +120,7 @@ class _CopiedParts(_Parts):
             (target.key, self._upload_id),
             number,
             (source.bucket, source.key, source.etag),
-            block,
+            None if len(block) == source.size else block,
             **self._secret_headers,
         )
         return {"PartNumber": str(number), "ETag": f'"{etag}"'}

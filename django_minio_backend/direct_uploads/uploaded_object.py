@@ -9,7 +9,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 
 from . import staging, transfer
-from .grants import Receipt, Rejected, StorageRef, current_requesters, not_yours, requesters_of
+from .grants import Receipt, Rejected, StorageRef, not_yours
+from .requesters import current_requesters, requesters_of
 from .transfer import StoredObject
 
 if TYPE_CHECKING:

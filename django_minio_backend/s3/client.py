@@ -14,7 +14,6 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import urllib3
-from minio.commonconfig import CopySource
 from minio.datatypes import Object
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
@@ -183,7 +182,13 @@ class S3Client:
         raise cut_short(bucket, key)
 
     def copy_part(
-        self, bucket: str, upload: tuple[str, str], number: int, source: tuple[str, str, str], span: range, **ssec: str
+        self,
+        bucket: str,
+        upload: tuple[str, str],
+        number: int,
+        source: tuple[str, str, str],
+        span: range | None,
+        **ssec: str,
     ) -> str:
         """Make a part of bytes that the server has (UploadPartCopy) and return its ETag.
 
@@ -192,7 +197,7 @@ class S3Client:
             upload: key and upload id.
             number: of the part, from 1.
             source: bucket, key and ETag of an object: if it has another ETag by now, nothing is copied.
-            span: the bytes.
+            span: the bytes; None for all. S3 copies ranges only of objects of more than 5 MiB.
             ssec: headers of the target's encryption with a customer's key.
 
         Raises:
@@ -204,8 +209,9 @@ class S3Client:
             **ssec,
             "x-amz-copy-source": quote(f"/{source[0]}/{source[1]}"),
             "x-amz-copy-source-if-match": f'"{source[2]}"',
-            "x-amz-copy-source-range": f"bytes={span.start}-{span.stop - 1}",
         }
+        if span is not None:
+            headers["x-amz-copy-source-range"] = f"bytes={span.start}-{span.stop - 1}"
         query = {"partNumber": str(number), "uploadId": upload_id}
         try:
             with not_found_as_such(source[0], source[1]):
@@ -280,11 +286,6 @@ class S3Client:
             self._execute("DELETE", bucket, key, query_params={"uploadId": upload_id})
         except FAILURES as error:
             logger.warning("An unfinished multipart upload of '%s' stays in bucket '%s': %s", key, bucket, error)
-
-    def copy(self, bucket: str, key: str, to: str) -> str:
-        """Copy an object of at most 5 GiB with its headers, within the server (CopyObject); return the copy's ETag."""
-        with not_found_as_such(bucket, key):
-            return self.sdk.copy_object(bucket, to, CopySource(bucket, key)).etag or ""
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object (DeleteObject); one that is not there is no error."""

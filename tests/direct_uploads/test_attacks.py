@@ -24,6 +24,7 @@ from django_minio_backend.direct_uploads.grants import (
     SignedText,
     issue_grant,
 )
+from django_minio_backend.direct_uploads.requesters import SALT
 from django_minio_backend.direct_uploads.uploaded_object import accept_receipt
 from tests.direct_uploads.conftest import MIB, Browser
 from tests.support.settings import entry, storages_set
@@ -51,7 +52,7 @@ def signed_before(seconds: int, text: SignedText) -> str:
         def timestamp(self) -> str:
             return signing.b62_encode(int(time.time()) - seconds)
 
-    return Earlier(salt=f"{grants.SALT}.{text.kind}").sign_object(dataclasses.asdict(text))
+    return Earlier(salt=f"{SALT}.{text.kind}").sign_object(dataclasses.asdict(text))
 
 
 def log_in(browser: Browser, name: str) -> None:
@@ -173,7 +174,7 @@ class TestReceipts:
 
     def test_made_by_somebody_else(self, browser: Browser) -> None:
         receipt = Receipt.load(browser.upload(b"content"))
-        forged = signing.dumps({**vars(receipt), "key": "a.bin"}, key="guessed", salt=f"{grants.SALT}.receipt")
+        forged = signing.dumps({**vars(receipt), "key": "a.bin"}, key="guessed", salt=f"{SALT}.receipt")
         for text in (forged, signing.dumps({"key": "a"}), browser.grant, "", "x" * 10_000, None):
             assert browser.save(text or "")["error"] == "signature"
 

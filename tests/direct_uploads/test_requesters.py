@@ -11,7 +11,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
 from django.test import Client
 
-from django_minio_backend.direct_uploads import grants
+from django_minio_backend.direct_uploads import requesters
 from django_minio_backend.direct_uploads.grants import Grant
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def test_under_asgi_each_of_several_requests_has_its_own() -> None:
         return await asyncio.gather(*(form_of(f"csrftoken={secret}") for secret in SECRETS))
 
     made = asyncio.run(all_forms())
-    assert [grant.requester for grant in made] == [grants._anonymous(None, secret)[0] for secret in SECRETS]
-    assert not grants.is_serving()
+    assert [grant.requester for grant in made] == [requesters._anonymous(None, secret)[0] for secret in SECRETS]
+    assert not requesters.is_serving()
 
 
 def test_under_wsgi_it_is_forgotten_after_the_request(browser: Browser) -> None:
     assert Grant.load(browser.grant).requester.startswith("browser:")
-    assert not grants.is_serving()
-    assert grants.current_requesters() == []
+    assert not requesters.is_serving()
+    assert requesters.current_requesters() == []
 
 
 def test_a_user_is_known_by_the_session(browser: Browser, admin_user: Any) -> None:
@@ -68,4 +68,4 @@ def test_a_session_that_does_not_exist_is_nobodys(browser: Browser) -> None:
 def test_the_first_visit_has_the_csrf_cookie_that_it_gets() -> None:
     client = Client(enforce_csrf_checks=True)
     grant = Grant.load(client.get("/form/").json()["grant"])
-    assert grant.requester in grants._anonymous(None, client.cookies["csrftoken"].value)
+    assert grant.requester in requesters._anonymous(None, client.cookies["csrftoken"].value)

@@ -110,7 +110,12 @@ def test_a_staged_object_that_was_replaced_is_not_read(storage: MinioBackend) ->
 # Saving within the server
 
 
-@pytest.mark.parametrize("size", [0, 1, 5 * MIB, 17 * MIB], ids=["empty", "a-byte", "a-part", "more"])
+# Garage, which has no conditions either, copies no part of less than 5 MiB: such objects are read and sent again.
+@pytest.mark.parametrize(
+    "size",
+    [0, pytest.param(1, marks=pytest.mark.needs("conditions")), 5 * MIB, 17 * MIB],
+    ids=["empty", "a-byte", "a-part", "more"],
+)
 def test_no_byte_passes_through_django(storage: MinioBackend, size: int) -> None:
     content = os.urandom(size)
     file = staged(storage, content)
@@ -231,9 +236,9 @@ def test_a_copy_into_another_bucket_of_the_server(
     storage.client.make_bucket(bucket_name=other)
     target = MinioBackend(**{**minio_options, "MINIO_DEFAULT_BUCKET": other, "MINIO_PRIVATE_BUCKETS": [other]})
     with requests_made() as made:
-        target.save("a.bin", staged(storage, b"content"))
+        target.save("a.bin", staged(storage, bytes(5 * MIB)))
     assert "GET" not in made
-    assert content_of(target, "a.bin") == b"content"
+    assert content_of(target, "a.bin") == bytes(5 * MIB)
 
 
 # Saving elsewhere
