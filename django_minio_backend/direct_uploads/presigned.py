@@ -147,7 +147,7 @@ def presign(options: StorageOptions, target: UploadTarget, name: str, rules: Upl
     """
     target = replace(target, headers=_object_headers(options, target, rules))
     credentials = client_for(options, external=True).credentials()
-    return (_put if rules.method == "PUT" else _form)(options, credentials, target, name, rules)
+    return (put if rules.method == "PUT" else _form)(options, credentials, target, name, rules)
 
 
 def _object_headers(options: StorageOptions, target: UploadTarget, rules: UploadRules) -> dict[str, str]:
@@ -237,7 +237,7 @@ def _form(
     )
 
 
-def _put(
+def put(
     options: StorageOptions, credentials: Credentials, target: UploadTarget, name: str, rules: UploadRules
 ) -> PresignedUpload:
     """Return a PUT request, which the server refuses once the object exists."""

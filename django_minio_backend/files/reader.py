@@ -58,7 +58,14 @@ class ObjectReader(io.RawIOBase):
         BadResponseError: at any request, if the server sends other bytes than requested.
     """
 
-    def __init__(self, client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        key: str,
+        ssec: SseCustomerKey | None = None,
+        pinned: tuple[str, int] | None = None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._key = key
@@ -70,6 +77,9 @@ class ObjectReader(io.RawIOBase):
         self._etag: str | None = None
         self._stream: _Stream | None = None
         self._window = FIRST_WINDOW
+        if pinned is not None:
+            self._etag, self._size = pinned
+            self._window //= GROWTH  # the first request grows it
         self._tail = b""
 
     def start(self) -> None:

@@ -126,6 +126,32 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     location: str = _option(
         "MINIO_LOCATION", values.location, "", "key prefix inside the bucket; names are relative to it"
     )
+    uploads_prefix: str = _option(
+        "MINIO_UPLOADS_PREFIX",
+        values.uploads_prefix,
+        ".direct-uploads/",
+        "key prefix in the bucket, whatever MINIO_LOCATION is, where direct uploads wait for their form to be saved",
+    )
+    uploads_open: int = _option(
+        "MINIO_UPLOADS_OPEN",
+        values.limit,
+        100,
+        "how many direct uploads of one user or session may be open at once; 0 for any number",
+        unit="uploads",
+    )
+    uploads_per_hour: int = _option(
+        "MINIO_UPLOADS_PER_HOUR",
+        values.limit,
+        1_000,
+        "how many direct uploads one user or session may begin in an hour; 0 for any number",
+        unit="uploads",
+    )
+    cors_origins: tuple[str, ...] = _option(
+        "MINIO_CORS_ORIGINS",
+        values.origins,
+        (),
+        "origins of the pages that upload straight to the buckets, such as ['https://www.example.com']",
+    )
     url_expiry: timedelta = _option(
         "MINIO_URL_EXPIRY_HOURS",
         values.url_expiry,

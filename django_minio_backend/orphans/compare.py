@@ -37,7 +37,8 @@ class Rules:
         prefixes: only keys that start with one of these are looked at; all if there are none.
         exclude: objects whose keys match one of these patterns (``fnmatch``: a star also stands for slashes) stay.
         force: clean also where every table with a FileField is empty.
-        unfinished_age: abort multipart uploads that were begun longer ago; None leaves all alone.
+        unfinished_age: abort multipart uploads that were begun longer ago; None leaves all alone but direct uploads.
+        staging_age: the same for direct uploads, and for objects that wait in the staging prefix for their form.
         workers: how many parts of a bucket are listed at once.
     """
 
@@ -46,6 +47,7 @@ class Rules:
     exclude: Sequence[str] = ()
     force: bool = False
     unfinished_age: dt.timedelta | None = None
+    staging_age: dt.timedelta = dt.timedelta(days=1)
     workers: int = 1
 
     @cached_property
@@ -135,6 +137,7 @@ class _Comparing:
         self._place, self._difference, self._tally = findings.place, findings.difference, findings.tally
         self._prefixes = findings.place.listed_prefixes(rules.prefixes)
         self._cleaned = tuple(findings.place.prefixes(rules.prefixes))
+        self._staging = findings.place.staging_prefixes
         self._looks_only = self._cleaned != tuple(self._prefixes)  # at some of what is listed
         self._lock = threading.Lock()
 
@@ -172,22 +175,33 @@ class _Comparing:
                 self._add_page(page)
 
     def list_uploads(self) -> None:
-        """List the unfinished uploads that are to be aborted."""
-        age = self._rules.unfinished_age
-        if age is None or not self._cleaned:
+        """List the unfinished uploads that are to be aborted.
+
+        Those of the staging prefix are always looked for. Where only they are, an account that may not list uploads
+        does not end the run.
+        """
+        from ..s3.errors import FAILURES, status_of
+
+        if not self._cleaned:
             return
-        for page in listing.list_unfinished_uploads(self._place.storage.s3, self._place.bucket):
-            self._findings.uploads += [
-                upload
-                for upload in page.uploads
-                if upload.key.startswith(self._cleaned)
-                and not self._rules.excludes(upload.key)
-                and not _is_young(upload.initiated, page.served_at, age)
-            ]
+        try:
+            for page in listing.list_unfinished_uploads(self._place.storage.s3, self._place.bucket):
+                self._findings.uploads += [one for one in page.uploads if self._is_abandoned(one, page.served_at)]
+        except FAILURES as error:
+            if self._rules.unfinished_age is not None or status_of(error) is None:
+                raise
+
+    def _is_abandoned(self, upload: listing.UnfinishedUpload, now: dt.datetime) -> bool:
+        """Whether an unfinished upload is to be aborted."""
+        rules = self._rules
+        age = rules.staging_age if upload.key.startswith(self._staging) else rules.unfinished_age
+        if age is None or not upload.key.startswith(self._cleaned) or rules.excludes(upload.key):
+            return False
+        return not _is_young(upload.initiated, now, age)
 
     def _add_page(self, page: listing.ListingPage) -> None:
         rules = self._rules
-        young = {one.key for one in page.objects if _is_young(one.modified, page.served_at, rules.min_age)}
+        young = {one.key for one in page.objects if _is_young(one.modified, page.served_at, self._min_age(one.key))}
         excluded = {one.key for one in page.objects if rules.excludes(one.key)}
         stay = young | excluded
         if self._looks_only:
@@ -197,6 +211,9 @@ class _Comparing:
             first = self._findings.listed_at
             self._findings.listed_at = min(first, page.served_at) if first else page.served_at
         self._count(objects=len(page.objects), young=len(young), excluded=len(excluded - young))
+
+    def _min_age(self, key: str) -> dt.timedelta:
+        return self._rules.staging_age if key.startswith(self._staging) else self._rules.min_age
 
     def _count(self, **more: int) -> None:
         with self._lock:

@@ -73,6 +73,11 @@ class Place:
         return list({(one.options.location, one.__class__.key): one for one in reversed(every)}.values())
 
     @property
+    def staging_prefixes(self) -> tuple[str, ...]:
+        """Prefixes of direct uploads whose forms have not been saved."""
+        return tuple({storage.options.uploads_prefix for storage in self.storages})
+
+    @property
     def target(self) -> Target:
         """What rows that choose are asked for."""
         return Target(self.storage, self.storages)
@@ -190,7 +195,9 @@ def _add_named(
 
 
 def _below(storages: Iterable[MinioBackend], wanted: Sequence[str]) -> list[str]:
-    owned = _outermost(one.options.key_prefix for one in storages)
+    storages = list(storages)
+    prefixes = [prefix for one in storages for prefix in (one.options.key_prefix, one.options.uploads_prefix)]
+    owned = _outermost(prefixes)
     if not wanted:
         return owned
     return _outermost(max(mine, other, key=len) for mine in owned for other in wanted if _overlap(mine, other))

@@ -12,7 +12,6 @@ import weakref
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
-from minio.commonconfig import CopySource
 from minio.datatypes import Object
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
@@ -211,23 +210,25 @@ class S3Client:
             if error.code != "NoSuchUpload":
                 raise
 
-    def copy(self, bucket: str, key: str, to: str) -> str:
-        """Copy an object of at most 5 GiB with its headers, within the server (CopyObject); return the copy's ETag."""
-        with not_found_as_such(bucket, key):
-            return self.sdk.copy_object(bucket, to, CopySource(bucket, key)).etag or ""
-
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object (DeleteObject); one that is not there is no error."""
         self.sdk.remove_object(bucket, key)
 
     def request(
-        self, method: str, bucket: str, query: Mapping[str, str], *, key: str | None = None, body: bytes | None = None
+        self,
+        method: str,
+        bucket: str,
+        query: Mapping[str, str],
+        *,
+        key: str | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> BaseHTTPResponse:
         """Send any request about a bucket and return its answer, read to the end; for what has no method here."""
-        headers: dict[str, Any] = {}
+        sent: dict[str, Any] = dict(headers or {})
         if body:
-            headers = {"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)}
-        return self._execute(method, bucket, key, body=body, headers=headers, query_params=dict(query))
+            sent.update({"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)})
+        return self._execute(method, bucket, key, body=body, headers=sent, query_params=dict(query))
 
     def make_bucket(self, bucket: str) -> None:
         """Make a bucket (CreateBucket); one that another process of the same owner has just made is no error."""

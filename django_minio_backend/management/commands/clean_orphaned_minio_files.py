@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from django_minio_backend.orphans.compare import Findings
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
+DEFAULT_AGE = dt.timedelta(hours=1)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
 
 
@@ -48,10 +49,8 @@ class Command(EscapedOutput):
         parser.add_argument(
             "--fail-on-missing", action="store_true", help="--check-missing, and exit with 1 if there are any"
         )
-        hour = dt.timedelta(hours=1)
-        parser.add_argument(
-            "--min-age", type=_age, default=hour, metavar="AGE", help="leave younger objects alone (default: 1h)"
-        )
+        text = "leave younger objects alone (default: 1h, and 1d for direct uploads that wait for their form)"
+        parser.add_argument("--min-age", type=_age, default=DEFAULT_AGE, metavar="AGE", help=text)
         text = "clean this bucket only, also if no FileField uses it; may be repeated"
         parser.add_argument("--bucket", action="append", default=[], metavar="NAME", help=text)
         text = "look only at keys that start with this; may be repeated"
@@ -80,6 +79,7 @@ class Command(EscapedOutput):
             exclude=options["exclude"],
             force=options["force"],
             unfinished_age=options["unfinished_uploads"],
+            staging_age=Rules.staging_age if options["min_age"] is DEFAULT_AGE else options["min_age"],
             workers=options["workers"],
         )
         report = Report(self, options["dry_run"], options["verbosity"], options["as_json"])

@@ -108,7 +108,7 @@ def test_orphans_are_deleted_a_batch_at_a_time(run: Run, put: Put, keys: Keys, m
     with requests_made() as made:
         told = run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
-    assert sorted(made) == ["GET", "GET", "POST", "POST", "POST"]
+    assert sorted(made) == [*["GET"] * 4, "POST", "POST", "POST"]  # objects and unfinished uploads of two buckets
     assert told.count("Deleted ") == 5
 
 
@@ -116,5 +116,5 @@ def test_a_thousand_orphans_cost_one_list_and_one_delete_request_each(run: Run, 
     put(site.PRIVATE_BUCKET, *(f"orphan-{number}" for number in range(60)))
     with requests_made() as made:
         run(COMMAND, *NOW)
-    assert sorted(made) == ["GET", "GET", "POST"]
+    assert sorted(made) == [*["GET"] * 4, "POST"]  # objects and unfinished uploads of two buckets
     assert keys(site.PRIVATE_BUCKET) == [KEPT]

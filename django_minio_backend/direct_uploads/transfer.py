@@ -1,0 +1,156 @@
+"""An object becomes another one within the server: no byte passes through Django, and no object is replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ..errors import ObjectChangedError
+from ..files.reader import ObjectReader
+from ..files.upload import Upload, _Parts
+from ..limits import MAX_PARTS, MIN_PART_SIZE
+from ..options.fields import MEBIBYTE
+from ..redaction.escaping import get_logger
+from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, HTTP_PRECONDITION_FAILED, not_found_as_such, status_of
+from ..s3.responses import XmlResponse
+from ..transport.headers import merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from minio.datatypes import Object
+    from minio.sse import SseCustomerKey
+
+    from ..files.upload import UploadTarget
+    from ..s3.client import S3Client
+
+COPY_PART = 512 * MEBIBYTE  # S3 allows 5 GiB, but a server is silent while it copies, and READ_TIMEOUT is a minute
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object that is to be copied, and no other that takes its place.
+
+    Attributes:
+        client: of its server.
+        size: in bytes.
+        ssec: the customer's key that reading it needs.
+    """
+
+    client: S3Client
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    ssec: SseCustomerKey | None = None
+
+
+def copy(source: StoredObject, target: UploadTarget) -> str:
+    """Copy an object to another key of the same server and return its ETag.
+
+    By a multipart upload whose parts are copies: its completion carries the condition, which MinIO and Versity ignore
+    for CopyObject, and parts have no limit of 5 GiB for the whole. An empty object has no part that could be copied.
+
+    Raises:
+        ObjectExistsError: the target's condition does not hold.
+        ObjectNotFound, ObjectChangedError: the source was removed or replaced.
+    """
+    if not source.size:
+        return _sent_again(source, target)
+    try:
+        with CopyUpload(source, target) as upload:
+            for span in spans(source.size):
+                upload.send_span(span)
+            return upload.finish()
+    except FAILURES as error:
+        if source.size >= MIN_PART_SIZE or status_of(error) != HTTP_BAD_REQUEST:
+            raise
+        return _sent_again(source, target)
+
+
+def accept(client: S3Client, uploaded: Object, target: UploadTarget) -> str:
+    """Copy an upload that a form or PUT has made, with the type that was agreed, and return the copy's ETag."""
+    bucket, key = str(uploaded.bucket_name), str(uploaded.object_name)
+    source = StoredObject(client, bucket, key, str(uploaded.etag), int(uploaded.size or 0), target.ssec)
+    agreed = {"Content-Type": uploaded.content_type} if uploaded.content_type else {}
+    return copy(source, replace(target, headers=merged(target.headers, agreed)))
+
+
+def _sent_again(source: StoredObject, target: UploadTarget) -> str:
+    """Read a small object and store it anew: Garage copies no part of less than 5 MiB, and nobody an empty one."""
+    pinned = (source.etag, source.size)
+    with ObjectReader(source.client, source.bucket, source.key, source.ssec, pinned) as reader:
+        content = reader.readall()
+    with Upload(source.client, target) as upload:
+        upload.send(content)
+        return upload.finish()
+
+
+def spans(size: int) -> Iterator[range]:
+    """The bytes of each part, at most 10,000 of them."""
+    part = max(COPY_PART, -(-size // MAX_PARTS))
+    for start in range(0, size, part):
+        yield range(start, min(start + part, size))
+
+
+def remove(source: StoredObject) -> None:
+    """Delete a copied object. A failure is logged: the copy is there, and what stays is cleaned later."""
+    try:
+        source.client.delete(source.bucket, source.key)
+    except FAILURES as error:
+        logger.warning("The staged object '%s' stays in bucket '%s': %s", source.key, source.bucket, error)
+
+
+class CopyUpload(Upload):
+    """An upload whose parts are copies of another object's bytes."""
+
+    def __init__(self, source: StoredObject, target: UploadTarget) -> None:
+        super().__init__(source.client, target, source.size)
+        self._parts = _CopiedParts(source, target, self._headers(token=True))
+
+    def send_span(self, span: range) -> None:
+        """Copy these bytes as the next part."""
+        self._send_part(span)  # type: ignore[arg-type]  # of a part only its length counts above
+
+
+class _CopiedParts(_Parts):
+    def __init__(self, source: StoredObject, target: UploadTarget, headers: Mapping[str, str]) -> None:
+        super().__init__(source.client, target, headers)
+        self._source = source
+
+    def _put(self, number: int, block: Any) -> dict[str, str]:
+        source, target = self._source, self._target
+        span = None if len(block) == source.size else block  # S3 copies ranges only of objects of more than 5 MiB
+        query = {"partNumber": str(number), "uploadId": self._upload_id}
+        etag = copy_part(source, target, query, span, self._secret_headers)
+        return {"PartNumber": str(number), "ETag": f'"{etag}"'}
+
+
+def copy_part(
+    source: StoredObject, target: UploadTarget, query: Mapping[str, str], span: range | None, secret: Mapping[str, str]
+) -> str:
+    """Copy bytes of the source, or all of them, as a part of an upload (UploadPartCopy) and return its ETag.
+
+    Raises:
+        ObjectNotFound: the source does not exist.
+        ObjectChangedError: it has another ETag.
+    """
+    headers = {
+        **secret,
+        "x-amz-copy-source": quote(f"/{source.bucket}/{source.key}"),
+        "x-amz-copy-source-if-match": f'"{source.etag}"',
+    }
+    if span is not None:
+        headers["x-amz-copy-source-range"] = f"bytes={span.start}-{span.stop - 1}"
+    try:
+        with not_found_as_such(source.bucket, source.key):
+            response = source.client.request("PUT", target.bucket, query, key=target.key, headers=headers)
+    except FAILURES as error:
+        if status_of(error) == HTTP_PRECONDITION_FAILED:
+            raise ObjectChangedError(source.bucket, source.key) from error
+        raise
+    # S3 may fail after it has sent status 200, with an <Error>.
+    return XmlResponse(response, "CopyPartResult", target.bucket).required("ETag").strip('"')
