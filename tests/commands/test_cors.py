@@ -52,7 +52,7 @@ class TestRulesOfBuckets:
                 run("initialize_buckets", "--check")
         assert f"CORS rule set ({PAGE}, {OTHER})" in run("initialize_buckets")
         assert "CORS" not in run("initialize_buckets")
-        assert run("initialize_buckets", "--check").endswith("All buckets are as they should be.\n")
+        assert run("initialize_buckets", "--check").endswith("All buckets match the settings.\n")
         for origin in (PAGE, OTHER):
             assert preflight(http, server, site.bucket, origin) == ""
 
@@ -80,9 +80,9 @@ class TestRulesOfBuckets:
 @pytest.mark.needs("minio-health")
 @pytest.mark.usefixtures("site")
 def test_minio_has_one_setting_for_all_buckets(run: Run) -> None:
-    told = run("initialize_buckets")
-    assert f"MINIO_API_CORS_ALLOW_ORIGIN to {PAGE},{OTHER}" in told
-    assert "All buckets are as they should be" in run("initialize_buckets", "--check")
+    output = run("initialize_buckets")
+    assert f"MINIO_API_CORS_ALLOW_ORIGIN to {PAGE},{OTHER}" in output
+    assert "All buckets match the settings" in run("initialize_buckets", "--check")
 
 
 @pytest.mark.usefixtures("site")
@@ -98,10 +98,10 @@ def test_deep_sends_a_preflight(run: Run, server: Server) -> None:
         with pytest.raises(CommandError, match=f"uploads from {PAGE} to bucket"):
             run("is_minio_available", "--deep")
     run("initialize_buckets")
-    told = run("is_minio_available", "--deep")
+    output = run("is_minio_available", "--deep")
     for origin in (PAGE, OTHER):
-        assert f"uploads from {origin} to bucket" in told
-    assert told.count(": allowed") == 2
+        assert f"uploads from {origin} to bucket" in output
+    assert output.count(": allowed") == 2
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,9 @@ class TestCleaning:
     def clean(self, storage: MinioBackend, **options: Any) -> str:
         output = io.StringIO()
         call_command(
-            "clean_orphaned_minio_files", bucket=[storage.bucket], interactive=False, force=True, stdout=told, **options
+            "clean_orphaned_minio_files", bucket=[storage.bucket], interactive=False, force=True, stdout=output, **options
         )
-        return told.getvalue()
+        return output.getvalue()
 
     def test_what_is_older_than_the_age_is_removed(self, storage: MinioBackend) -> None:
         put(storage, ".direct-uploads/x")
