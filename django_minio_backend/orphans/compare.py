@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import fnmatch
 import re
-import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -17,7 +16,6 @@ from ..errors import CleaningError
 from ..health.explanations import explained_in_sentence
 from ..s3 import deletion
 from .key_store import PROTECTS, Referred
-from .parallel_listing import list_in_parallel
 from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
@@ -38,7 +36,6 @@ class Rules:
         exclude: objects whose keys match one of these patterns (``fnmatch``: a star also stands for slashes) stay.
         force: clean also where every table with a FileField is empty.
         unfinished_age: abort multipart uploads that were begun longer ago; None leaves all alone.
-        workers: how many parts of a bucket are listed at once.
     """
 
     min_age: dt.timedelta = dt.timedelta(hours=1)
@@ -46,7 +43,6 @@ class Rules:
     exclude: Sequence[str] = ()
     force: bool = False
     unfinished_age: dt.timedelta | None = None
-    workers: int = 1
 
     @cached_property
     def _excluded(self) -> re.Pattern[str] | None:
@@ -136,7 +132,6 @@ class _Comparing:
         self._prefixes = findings.place.listed_prefixes(rules.prefixes)
         self._cleaned = tuple(findings.place.prefixes(rules.prefixes))
         self._looks_only = self._cleaned != tuple(self._prefixes)  # at some of what is listed
-        self._lock = threading.Lock()
 
     def read_references(self) -> None:
         """Read every row of every field, and what other apps name."""
@@ -162,11 +157,8 @@ class _Comparing:
         self._difference.add_references(one for one in references if one.key.startswith(below))
 
     def list_objects(self) -> None:
-        """List everything below the prefixes: page after page, or in parts at once."""
+        """List everything below the prefixes, page after page."""
         client, bucket = self._place.storage.s3, self._place.bucket
-        if self._rules.workers > 1:
-            list_in_parallel(client, bucket, self._prefixes, self._add_page, workers=self._rules.workers)
-            return
         for prefix in self._prefixes:
             for page in deletion.pages(client, bucket, prefix):
                 self._add_page(page)
@@ -193,16 +185,14 @@ class _Comparing:
         if self._looks_only:
             stay |= {one.key for one in page.objects if not one.key.startswith(self._cleaned)}
         self._difference.add_objects((one.key, one.size, one.key not in stay) for one in page.objects)
-        with self._lock:
-            first = self._findings.listed_at
-            self._findings.listed_at = min(first, page.served_at) if first else page.served_at
+        first = self._findings.listed_at
+        self._findings.listed_at = min(first, page.served_at) if first else page.served_at
         self._count(objects=len(page.objects), young=len(young), excluded=len(excluded - young))
 
     def _count(self, **more: int) -> None:
-        with self._lock:
-            for name, number in more.items():
-                setattr(self._tally, name, getattr(self._tally, name) + number)
-            self._watch(self._place, self._tally)
+        for name, number in more.items():
+            setattr(self._tally, name, getattr(self._tally, name) + number)
+        self._watch(self._place, self._tally)
 
 
 def _referred(field: ReferringField, source: int, rows: Iterable[tuple[Any, str]]) -> Iterator[Referred]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,14 +57,13 @@ class Difference:
     """Add references, index them, add objects, compare; then ask for what is on one side only.
 
     The tables lie in a temporary file that SQLite makes where SQLITE_TMPDIR or TMPDIR says and that has no name, so
-    that a killed process leaves nothing behind. Methods may be called from several threads.
+    that a killed process leaves nothing behind.
 
     Raises:
         CleaningError: from every method, if the file cannot be written or read.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         with self._using() as database:
             database.executescript(
                 f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;"
@@ -125,8 +123,7 @@ class Difference:
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
         try:
-            with self._lock:
-                yield self._connected()
+            yield self._connected()
         except sqlite3.Error as error:
             raise CleaningError(
                 f"The temporary file that objects and references are compared in failed: {error}. It needs some "
@@ -135,5 +132,5 @@ class Difference:
 
     def _connected(self) -> sqlite3.Connection:
         if not hasattr(self, "_database"):
-            self._database = sqlite3.connect("", check_same_thread=False)
+            self._database = sqlite3.connect("")
         return self._database

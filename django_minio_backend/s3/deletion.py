@@ -81,16 +81,6 @@ def pages(client: S3Client, bucket: str, prefix: str = "") -> Iterator[Page]:
         yield Page(answer.served_at, objects)
 
 
-def children(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
-    """Keys below ``prefix``, those in a folder taken together as the folder; None if they are more than one page has.
-
-    Raises:
-        urllib3.exceptions.ProtocolError: the answer is no page of that listing.
-    """
-    page = listing.page_below(client, bucket, prefix, {"delimiter": "/"})
-    return None if page.answer.is_truncated else page.keys
-
-
 def unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
     """List the unfinished multipart uploads of a whole bucket (ListMultipartUploads).
 

@@ -87,7 +87,6 @@ def main() -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="measure only what has TEXT in its title")
     parser.add_argument("--objects", type=int, default=cleaning.OBJECTS, help=cleaning.OBJECTS_HELP)
     parser.add_argument("--stored", action="store_true", help=cleaning.STORED_HELP)
-    parser.add_argument("--workers", type=int, default=1, help=cleaning.WORKERS_HELP)
     arguments = parser.parse_args()
     if arguments.scenario:
         print(json.dumps(measure_here(arguments.scenario).__dict__))  # noqa: T201 - read by the parent process
@@ -100,7 +99,7 @@ def main() -> int:
         if arguments.only in static_files.TITLE:
             worst |= static_files.compare(server, arguments.rounds)
     if arguments.only in cleaning.TITLE:
-        worst |= not cleaning.run(arguments.objects, workers=arguments.workers, stored=arguments.stored)
+        worst |= not cleaning.run(arguments.objects, stored=arguments.stored)
     return worst
 
 

@@ -60,8 +60,6 @@ class Command(EscapedOutput):
         parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
         text = "also abort multipart uploads that were begun longer ago and not completed"
         parser.add_argument("--unfinished-uploads", type=_age, default=None, metavar="AGE", help=text)
-        text = "list this many parts of a bucket at once (default: 1)"
-        parser.add_argument("--workers", type=_workers, default=1, metavar="N", help=text)
         parser.add_argument(
             "--force", action="store_true", help="clean also where the tables of all FileFields are empty"
         )
@@ -80,7 +78,6 @@ class Command(EscapedOutput):
             exclude=options["exclude"],
             force=options["force"],
             unfinished_age=options["unfinished_uploads"],
-            workers=options["workers"],
         )
         report = Report(self, options["dry_run"], options["verbosity"], options["as_json"])
         try:
@@ -175,7 +172,6 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
         if "" in checked[name]:  # as an unset variable of a script gives it; an empty prefix would be the whole bucket
             raise CommandError(f"--{name} is empty. Nothing was deleted.")
     try:
-        checked["workers"] = _workers(str(options["workers"]))
         for name in ("min_age", "unfinished_uploads"):
             given = options[name]
             is_read = isinstance(given, dt.timedelta) or (given is None and name == "unfinished_uploads")
@@ -193,9 +189,3 @@ def _age(text: str) -> dt.timedelta:
         return dt.timedelta(**{_UNITS[match[2]]: float(match[1])})
     except OverflowError as error:
         raise ArgumentTypeError(f"'{text}' is longer than there is time") from error
-
-
-def _workers(text: str) -> int:
-    if not (text.isdecimal() and 0 < int(text) <= 64):  # noqa: PLR2004 - connections that the pool keeps
-        raise ArgumentTypeError(f"'{text}' is no number from 1 to 64")
-    return int(text)

@@ -55,19 +55,16 @@ def test_names_of_every_kind_are_known_again(run: Run, put: Put, keys: Keys) -> 
     assert keys(site.PRIVATE_BUCKET) == sorted([*names, KEPT])
 
 
-@pytest.mark.parametrize("workers", ["1", "4"])
-def test_empty_folders_of_consoles_go_and_what_is_in_them_stays(
-    run: Run, sdk: Minio, put: Put, keys: Keys, workers: str
-) -> None:
+def test_empty_folders_of_consoles_go_and_what_is_in_them_stays(run: Run, sdk: Minio, put: Put, keys: Keys) -> None:
     Document.objects.create(private="used/referred.txt")
     put(site.PRIVATE_BUCKET, "used/referred.txt", "used/orphan.txt")
     for key in ("used/", "used/deeper/", "empty/", "empty/deeper/"):
         sdk.put_object(bucket_name=site.PRIVATE_BUCKET, object_name=key, data=io.BytesIO(), length=0)
-    run(COMMAND, *NOW, "--exclude", "*/", "--workers", workers)
+    run(COMMAND, *NOW, "--exclude", "*/")
     assert "used/deeper/" in keys(site.PRIVATE_BUCKET)
-    run(COMMAND, *NOW, "--workers", workers)
+    run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "used/referred.txt"]
-    assert "0 orphaned objects deleted" in run(COMMAND, *NOW, "--workers", workers)
+    assert "0 orphaned objects deleted" in run(COMMAND, *NOW)
 
 
 def test_the_folder_of_a_location_goes_like_any_other(

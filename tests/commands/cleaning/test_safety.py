@@ -505,9 +505,8 @@ def test_a_listing_that_breaks_off_deletes_nothing(
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan-1.txt", "orphan-2.txt"]
 
 
-@pytest.mark.parametrize("workers", ["1", "3"])
 def test_a_server_that_fails_in_the_middle_of_a_listing_deletes_nothing(
-    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server, workers: str
+    run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
     monkeypatch.setattr(listing, "PAGE", 2)
     names = [f"{number:02}.txt" for number in range(30)]
@@ -519,7 +518,7 @@ def test_a_server_that_fails_in_the_middle_of_a_listing_deletes_nothing(
             monkeypatch.setattr(Document._meta.get_field(name), "storage", storage)
         rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if "continuation-token" in asked.query else None
         with pytest.raises(CommandError, match=r"cannot be listed: .*AccessDenied.*Nothing was deleted"):
-            run(COMMAND, "--workers", workers, *NOW)
+            run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [*names, KEPT]
 
 
@@ -619,12 +618,12 @@ def test_one_name_from_code_is_not_as_many_as_it_has_letters(put: Put, keys: Key
 def test_an_age_from_code_is_read(put: Put, keys: Keys, age: object) -> None:
     put(site.PRIVATE_BUCKET, "young.txt")
     told = io.StringIO()
-    call_command(COMMAND, min_age=age, unfinished_uploads=age, workers="2", stdout=told)
+    call_command(COMMAND, min_age=age, unfinished_uploads=age, stdout=told)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "young.txt"]
     assert "2 objects are too young" in told.getvalue()
 
 
-@pytest.mark.parametrize("options", [{"min_age": None}, {"min_age": "soon"}, {"workers": 0}])
+@pytest.mark.parametrize("options", [{"min_age": None}, {"min_age": "soon"}])
 def test_an_option_from_code_that_cannot_be_is_refused(put: Put, keys: Keys, options: dict[str, Any]) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
     with pytest.raises(CommandError):
