@@ -111,7 +111,7 @@ def measure(count: int, arguments: list[str]) -> dict[str, float]:
     begin, cpu = time.perf_counter(), time.process_time()
     call_command(TITLE, "--json", *arguments, stdout=output)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    (bucket,) = output.summary["places"]
+    (bucket,) = output.summary["buckets"]
     assert (bucket["objects"], bucket["rows"]) == (count, count), bucket
     assert bucket["deleted"] == bucket["missing"] == count // EVERY, bucket
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -42,19 +42,19 @@ def six_thousand(sdk: Minio) -> list[str]:
 @pytest.mark.needs("signatures")  # a stand-in takes minutes for as many objects
 def test_six_thousand_objects_cost_six_lists_and_one_deletion(run: Run, keys: Keys, six_thousand: list[str]) -> None:
     bucket = ("--bucket", site.PRIVATE_BUCKET)
-    told = ""
+    output = ""
     for arguments in ([], ["--check-missing"]):
         with requests_made() as made:
-            told = run(COMMAND, "--dry-run", *bucket, *NOW, *arguments)
+            output = run(COMMAND, "--dry-run", *bucket, *NOW, *arguments)
         assert made == ["GET"] * 6
-        assert told.count("Would delete ") == ORPHANS
-    would = {line.partition(f"{site.PRIVATE_BUCKET}/")[2] for line in told.splitlines() if line.startswith("Would ")}
+        assert output.count("Would delete ") == ORPHANS
+    would = {line.partition(f"{site.PRIVATE_BUCKET}/")[2] for line in output.splitlines() if line.startswith("Would ")}
     Document.objects.create(private="missing.txt")
     with requests_made() as made:
-        told = run(COMMAND, "--check-missing", *bucket, *NOW)
+        output = run(COMMAND, "--check-missing", *bucket, *NOW)
     assert made == [*["GET"] * 6, "POST"]
-    assert "private: missing.txt" in told
-    gone = {line.partition(f"{site.PRIVATE_BUCKET}/")[2] for line in told.splitlines() if line.startswith("Deleted ")}
+    assert "private: missing.txt" in output
+    gone = {line.partition(f"{site.PRIVATE_BUCKET}/")[2] for line in output.splitlines() if line.startswith("Deleted ")}
     assert gone == would == set(six_thousand)
     there = keys(site.PRIVATE_BUCKET)
     assert len(there) == ROWS + 1
