@@ -1,4 +1,4 @@
-"""Which storages in STORAGES are ours (by class, so that subclasses count), checked and taken together."""
+"""Finds the MinIO storages of STORAGES by their class, subclasses included, and checks their settings together."""
 
 from __future__ import annotations
 
@@ -11,65 +11,56 @@ from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
 from .errors import ConfigurationError, PrivatePublicMixedError
-from .object_urls.urls import base_url
 from .options.fields import OPTION_NAMES
-from .options.resolution import (
-    class_options_of,
-    hidden_options,
-    in_known_case,
-    minio_aliases,
-    options_of_entry,
-    settings_of_version_3,
-    without_values,
-)
+from .options.hiding import hidden_options, without_values
+from .options.names import in_known_case
+from .options.resolution import class_options_of, minio_aliases, options_of_entry, settings_of_version_3
 from .options.subclassing import has_own_init
 from .staticfiles.storage import MinioBackendStatic
 from .storage import MinioBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from .buckets.plan import WantedBucket
     from .options.fields import StorageOptions
-    from .s3.client import S3Client
 
 
 def check_settings() -> dict[str, StorageOptions]:
-    """Check the options of all MinIO storages in STORAGES, by alias; no request is sent.
+    """Check the options of all MinIO storages in STORAGES and return them by alias; no request is sent.
 
-    A storage is made only where its class has an ``__init__`` of its own, which alone knows what the options become.
+    A storage is made only if its class has its own ``__init__``, since only that shows what the options will be.
 
     Raises:
         ConfigurationError: with every problem of every alias.
-        PrivatePublicMixedError: buckets both private and public are all that is wrong.
+        PrivatePublicMixedError: the only problem is that buckets are both private and public.
     """
     problems: list[str] = []
     mixed: list[str] = []
-    found: dict[str, StorageOptions] = {}
+    by_alias: dict[str, StorageOptions] = {}
     media: dict[str, StorageOptions] = {}
     for alias, backend in _our_aliases(problems).items():
         try:
-            found[alias] = _options_of(alias, backend)
+            by_alias[alias] = _options_of(alias, backend)
         except PrivatePublicMixedError as error:
             mixed += error.problems
         except ConfigurationError as error:
             problems += error.problems
         else:
             if not issubclass(backend, MinioBackendStatic):  # whose bucket is public whatever the lists say
-                media[alias] = found[alias]
+                media[alias] = by_alias[alias]
     mixed += _mixed_across(media)
     if problems:
         raise ConfigurationError(*dict.fromkeys([*problems, *mixed]))
     if mixed:
         raise PrivatePublicMixedError(*dict.fromkeys(mixed))
-    return found
+    return by_alias
 
 
 def _options_of(alias: str, backend: type[MinioBackend]) -> StorageOptions:
     """The options that ``storages[alias]`` has.
 
     Raises:
-        ConfigurationError: they are wrong.
+        ConfigurationError: one is wrong.
     """
     options = settings.STORAGES[alias].get("OPTIONS") or {}
     if not isinstance(options, Mapping):
@@ -77,12 +68,12 @@ def _options_of(alias: str, backend: type[MinioBackend]) -> StorageOptions:
             f"STORAGES['{alias}']: OPTIONS is a {type(options).__name__}, but must be a dictionary."
         )
     if has_own_init(backend):
-        return _made(alias, backend).options
+        return _make(alias, backend).options
     options = hidden_options(options)
     of_class = class_options_of(backend)
-    says_where = "storage_name" in options or of_class.storage_name or of_class.names_a_server
-    has_unknown = any(name not in OPTION_NAMES for name in in_known_case(options))  # each has an error of its own
-    if not (says_where or has_unknown or alias in minio_aliases()):
+    names_a_server = "storage_name" in options or of_class.storage_name or of_class.names_a_server
+    has_unknown = any(name not in OPTION_NAMES for name in in_known_case(options))  # each gets its own error
+    if not (names_a_server or has_unknown or alias in minio_aliases()):
         hint = f" {settings_of_version_3()}" if settings_of_version_3() else ""
         raise ConfigurationError(
             f"STORAGES['{alias}'] has no MINIO_* option in its OPTIONS, so no server is configured.{hint}"
@@ -90,8 +81,8 @@ def _options_of(alias: str, backend: type[MinioBackend]) -> StorageOptions:
     return options_of_entry(options, alias, backend)
 
 
-def _made(alias: str, backend: type[MinioBackend]) -> MinioBackend:
-    """``storages[alias]``, of a class whose ``__init__`` is the user's.
+def _make(alias: str, backend: type[MinioBackend]) -> MinioBackend:
+    """Make ``storages[alias]``, whose class has an ``__init__`` of the user.
 
     Raises:
         ConfigurationError: it cannot be made.
@@ -106,7 +97,7 @@ def _made(alias: str, backend: type[MinioBackend]) -> MinioBackend:
             for problem in error.problems
         ]
         raise kind(*problems) from error
-    except Exception as error:  # whatever a user's code raises, beside what is wrong with other aliases
+    except Exception as error:  # whatever the user's code raises; other aliases are checked as well
         text = without_values(str(error), settings.STORAGES[alias].get("OPTIONS") or {})
         raise ConfigurationError(
             f"{start}: {backend.__name__} cannot be made of these OPTIONS: {type(error).__name__}: {text}"
@@ -114,7 +105,7 @@ def _made(alias: str, backend: type[MinioBackend]) -> MinioBackend:
 
 
 def minio_storages() -> dict[str, MinioBackend]:
-    """The MinIO storages of STORAGES by alias; their settings are right.
+    """The MinIO storages of STORAGES by alias; their settings are valid.
 
     Raises:
         ConfigurationError: as ``check_settings``.
@@ -122,31 +113,9 @@ def minio_storages() -> dict[str, MinioBackend]:
     return {alias: cast("MinioBackend", storages[alias]) for alias in check_settings()}
 
 
-def wanted_by_account(
-    found: Iterable[MinioBackend],
-) -> list[tuple[MinioBackend, list[WantedBucket]]]:
-    """Buckets of these storages, each once for a server and account, with a storage to reach them by.
-
-    A policy hook wins over public, and public over private: a static bucket that another alias lists is public.
-    That counts for every alias of the server, whatever its account and whether it is one of these storages.
-    """
-    found = list(found)
-    settled: dict[tuple[str, str], WantedBucket] = {}
-    for storage in (*found, *minio_storages().values()):
-        for bucket in storage.wanted_buckets():
-            known = settled.setdefault((storage.server_url, bucket.name), bucket)
-            if (bucket.hook is not None, bucket.public) > (known.hook is not None, known.public):
-                settled[storage.server_url, bucket.name] = bucket
-    by_account: dict[S3Client, tuple[MinioBackend, dict[str, WantedBucket]]] = {}
-    for storage in found:
-        _, wanted = by_account.setdefault(storage.s3, (storage, {}))
-        wanted |= {bucket.name: settled[storage.server_url, bucket.name] for bucket in storage.wanted_buckets()}
-    return [(storage, list(wanted.values())) for storage, wanted in by_account.values()]
-
-
 def _our_aliases(problems: list[str]) -> dict[str, type[MinioBackend]]:
-    """Classes of the aliases that are ours; one that cannot be imported is a problem if it has MINIO_* options."""
-    ours = {}
+    """The classes of MinIO storages by alias; one that cannot be imported is a problem if it has MINIO_* options."""
+    classes = {}
     entries: Mapping[str, Any] = settings.STORAGES
     for alias, entry in entries.items():
         if not isinstance(entry, Mapping):
@@ -163,19 +132,19 @@ def _our_aliases(problems: list[str]) -> dict[str, type[MinioBackend]]:
                     problems.append(f"STORAGES['{alias}']: BACKEND cannot be imported: {error}.")
                 continue
         if inspect.isclass(backend) and issubclass(backend, MinioBackend):
-            ours[alias] = backend
-    return ours
+            classes[alias] = backend
+    return classes
 
 
-def _mixed_across(found: dict[str, StorageOptions]) -> Sequence[str]:
-    """Buckets that one alias calls public and another one of the same server private."""
+def _mixed_across(by_alias: Mapping[str, StorageOptions]) -> Sequence[str]:
+    """A problem for each bucket that one alias calls public and another one of the same server private."""
     public = {
-        (base_url(options), bucket): alias for alias, options in found.items() for bucket in options.public_buckets
+        (options.base_url(), bucket): alias for alias, options in by_alias.items() for bucket in options.public_buckets
     }
     return [
-        f"Bucket '{bucket}' of {base_url(options)} is public in STORAGES['{public[base_url(options), bucket]}'] "
+        f"Bucket '{bucket}' of {options.base_url()} is public in STORAGES['{public[options.base_url(), bucket]}'] "
         f"but private in STORAGES['{alias}']; declare it alike in both."
-        for alias, options in found.items()
+        for alias, options in by_alias.items()
         for bucket in options.all_private_buckets
-        if (base_url(options), bucket) in public
+        if (options.base_url(), bucket) in public
     ]

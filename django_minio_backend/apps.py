@@ -1,21 +1,19 @@
-"""What happens when Django starts: the settings are checked, and the buckets where that is asked for."""
+"""The app: checks the settings when Django starts, and the buckets if a storage asks for it."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 
 from .errors import BucketsNotReadyError, ConfigurationError
-from .options.resolution import hide_secrets_of_settings
+from .options.hiding import hide_secrets_of_settings
 
 if TYPE_CHECKING:
     from types import ModuleType, TracebackType
-
-    from .storage import MinioBackend
 
 NOT_A_START = frozenset(
     {
@@ -40,9 +38,9 @@ class DjangoMinioBackendConfig(AppConfig):
     verbose_name = "MinIO storage"
 
     def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
-        """Prepare for mistakes in the settings, before models make storages of them.
+        """Prepare for invalid settings, before models make storages of them.
 
-        Reports show no secret of theirs, and under manage.py mistakes are printed without a traceback.
+        Their secrets are hidden from reports, and under manage.py their errors are printed without a traceback.
         """
         super().__init__(app_name, app_module)
         hide_secrets_of_settings()
@@ -52,32 +50,31 @@ class DjangoMinioBackendConfig(AppConfig):
     def ready(self) -> None:
         """Check every MinIO storage in STORAGES, and its buckets where MINIO_CONSISTENCY_CHECK_ON_START is True.
 
-        What is only unwise is left to the system checks, which are registered here.
+        The system checks, which warn of valid but unwise settings, are registered here.
 
         Raises:
             ConfigurationError: with every problem of every alias; no request is made to find them.
-            BucketsNotReadyError: a bucket cannot be checked or corrected, or its server is not there.
+            BucketsNotReadyError: a bucket cannot be checked or corrected, or its server is not available.
         """
-        from django.core.files.storage import storages
-
         from . import checks  # noqa: F401 - registers them
-        from .aliases import check_settings
+        from .aliases import check_settings, minio_storages
 
-        asked = [alias for alias, options in check_settings().items() if options.consistency_check_on_start]
-        if asked and _is_a_start(sys.argv):
+        on_start = [alias for alias, options in check_settings().items() if options.consistency_check_on_start]
+        if on_start and _is_a_start(sys.argv):
             from .buckets.initialize import initialize
 
-            initialize([cast("MinioBackend", storages[alias]) for alias in asked])
+            storages = minio_storages()
+            initialize([storages[alias] for alias in on_start], storages.values())
 
 
 def _is_a_start(argv: list[str]) -> bool:
-    """Whether this process is to serve or work, and not only to tell something or to watch over one that does."""
+    """Whether this process serves or works, and does not only print help or reload another process."""
     command = argv[1] if len(argv) > 1 else ""
-    tells_its_commands = not command and _is_manager(argv)
-    if tells_its_commands or command in NOT_A_START or {"--help", "-h", "--version"} & set(argv[1:]):
+    lists_commands = not command and _is_manager(argv)
+    if lists_commands or command in NOT_A_START or {"--help", "-h", "--version"} & set(argv[1:]):
         return False
-    watches_over_another = command == "runserver" and "--noreload" not in argv and os.environ.get("RUN_MAIN") != "true"
-    return not watches_over_another
+    is_reloader = command == "runserver" and "--noreload" not in argv and os.environ.get("RUN_MAIN") != "true"
+    return not is_reloader
 
 
 def _is_manager(argv: list[str]) -> bool:
@@ -87,7 +84,7 @@ def _is_manager(argv: list[str]) -> bool:
 
 
 def _print_problems(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print what ends the process: of mistakes in the settings and of buckets their text alone."""
+    """Print the error that ends the process; only the message if settings or buckets are the reason."""
     if isinstance(error, (ConfigurationError, BucketsNotReadyError)):
         sys.stderr.write(f"{error}\n")
     else:

@@ -212,7 +212,7 @@ def url_cache_outlives_urls(**_: Any) -> Iterator[CheckMessage]:
 @register(TAG)
 def misspelt_setting(**_: Any) -> Iterator[CheckMessage]:
     """minio.W008: a setting outside of STORAGES is almost one that is read there."""
-    read_there = [name for name, spec in FIELDS.items() if spec.metadata["top_level"]]
+    read_there = [name for name, option in FIELDS.items() if option.top_level]
     for name in dir(settings):
         if not name.startswith("MINIO_") or name in OPTION_NAMES:
             continue

@@ -18,7 +18,7 @@ def get_setting(name: str, default: Any = None) -> Any:
 
 
 def get_storages_setting(name: str, storage: str = "default", default: Any = None) -> Any:
-    """Value of an option in STORAGES[storage]["OPTIONS"], or ``default`` where it is not set.
+    """Value of an option in ``STORAGES[storage]["OPTIONS"]``, or ``default`` where it is not set.
 
     Raises:
         ConfigurationError: there is no such storage in STORAGES.

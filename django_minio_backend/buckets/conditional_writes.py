@@ -1,4 +1,4 @@
-"""Probes whether a server honours conditional writes: one that ignores them says nothing."""
+"""Probes whether a server honours conditional writes, since one that ignores them reports no error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..s3.client import S3Client
 
-NAMES = 16  # MinIO with two server pools refuses about half of the second writes: all 16 once in 65,000 probes
+NAMES = 16  # MinIO with two server pools rejects about half of the second writes: all 16 once in 65,000 probes
 
 
 class ConditionalWrites(Enum):
@@ -27,11 +27,11 @@ class ConditionalWrites(Enum):
     REJECTED = "rejects"
 
 
-def conditional_writes(client: S3Client, buckets: Iterable[str], location: str) -> ConditionalWrites | None:
-    """Store empty objects under 16 random names twice, on the condition that there is none, and delete them.
+def probe(client: S3Client, buckets: Iterable[str], location: str) -> ConditionalWrites | None:
+    """Upload empty objects with 16 random names twice, each only if it does not exist, and delete them.
 
-    Of 16 names, since MinIO with several server pools may look for an existing object in another pool than the one
-    that has it. Buckets with versions, and so those with object lock, are skipped: what is stored there stays.
+    MinIO with several server pools may look for an existing object in a pool that does not have it, so one name is not
+    enough. Buckets with versions, and so those with object lock, are skipped, since objects would remain there.
 
     Args:
         client: client of the server.
@@ -39,7 +39,7 @@ def conditional_writes(client: S3Client, buckets: Iterable[str], location: str) 
         location: key prefix that the account may write to.
 
     Returns:
-        What the server does; None if no bucket is without versions.
+        What the server does; None if every bucket has versions.
 
     Raises:
         Exception: one of ``s3.FAILURES``: the probe failed, or its objects could not be deleted.
@@ -72,23 +72,32 @@ def _store_twice(client: S3Client, bucket: str, key: str) -> ConditionalWrites:
 
 
 _COLLISIONS = "two processes that save one name at once can replace each other's objects"
-ADVICE = {
+ADVICE: dict[tuple[ConditionalWrites, bool | str], str] = {
     (ConditionalWrites.HONOURED, "auto"): 'True saves a request with each save, "auto" is as safe',
     (ConditionalWrites.HONOURED, True): "True is right",
     (ConditionalWrites.HONOURED, False): f'set True or "auto", or {_COLLISIONS}',
     (ConditionalWrites.UNRELIABLE, "auto"): f'"auto" is right, but {_COLLISIONS}',
-    (ConditionalWrites.UNRELIABLE, True): 'set "auto": with True some saves replace what is there',
+    (ConditionalWrites.UNRELIABLE, True): 'set "auto": with True some saves replace existing objects',
     (ConditionalWrites.UNRELIABLE, False): f"False is right, but {_COLLISIONS}",
     (ConditionalWrites.IGNORED, "auto"): f'"auto" is right, but {_COLLISIONS}',
-    (ConditionalWrites.IGNORED, True): 'set "auto": with True a save replaces what is there',
+    (ConditionalWrites.IGNORED, True): 'set "auto": with True a save replaces an existing object',
     (ConditionalWrites.IGNORED, False): f"False is right, but {_COLLISIONS}",
     (ConditionalWrites.REJECTED, "auto"): f'"auto" is right, but {_COLLISIONS}',
     (ConditionalWrites.REJECTED, True): 'set "auto": with True every save fails',
     (ConditionalWrites.REJECTED, False): f"False is right, but {_COLLISIONS}",
 }
-"""What to say of a value of MINIO_CONDITIONAL_WRITES, once the server is known."""
+"""Advice by what the server does and by the value of MINIO_CONDITIONAL_WRITES."""
 
 
-def is_dangerous(found: ConditionalWrites, setting: object) -> bool:
+def describe(result: ConditionalWrites, setting: bool | str, endpoint: str, labels: Iterable[str]) -> str:  # noqa: FBT001
+    """One line on what the server does, and on the storages with this value of MINIO_CONDITIONAL_WRITES."""
+    example = " (MinIO with several server pools does so)" if result is ConditionalWrites.UNRELIABLE else ""
+    return (
+        f"The server at {endpoint} {result.value} conditional writes{example}. "
+        f"MINIO_CONDITIONAL_WRITES of {', '.join(labels)} is {setting!r}: {ADVICE[result, setting]}."
+    )
+
+
+def is_dangerous(result: ConditionalWrites, setting: object) -> bool:
     """Whether saves fail or replace objects with this value of MINIO_CONDITIONAL_WRITES."""
-    return found is not ConditionalWrites.HONOURED and setting is True
+    return result is not ConditionalWrites.HONOURED and setting is True

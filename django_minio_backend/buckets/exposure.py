@@ -1,4 +1,4 @@
-"""What opens a bucket to everyone: conditions of its policy that keep nobody out, and grants of its ACL."""
+"""Finds what opens a bucket to everyone: conditions of its policy that restrict nobody, and grants of its ACL."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..s3.client import S3Client
 
-# Condition keys, in lower case, that are the same for all or that everyone chooses: they tell nobody from anybody.
+# Condition keys, in lower case, that have the same value for everyone or that everyone can choose.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html and
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
 _OF_ANYBODY = frozenset(
     {"aws:currenttime", "aws:epochtime", "aws:securetransport", "s3:delimiter", "s3:max-keys", "s3:prefix"}
 )
 _SENT_BY_CHOICE = frozenset({"aws:referer", "aws:useragent"})  # anybody can send one, or none
-# What these say is the server's to tell: which objects are meant, or which of the cloud's own services ask.
+# Only the server knows these: which objects are meant, or which of the cloud's own services sends the request.
 _OF_THE_SERVER = (
     *("s3:existingobjecttag", "s3:objectlock", "s3:resource", "aws:resource", "aws:requestedregion"),
     *("aws:viaawsservice", "aws:principalisawsservice"),
@@ -25,7 +25,7 @@ _OF_THE_SERVER = (
 
 @dataclass(frozen=True)
 class Acl:
-    """Whom a bucket's ACL lets in.
+    """The grants of a bucket's ACL.
 
     Attributes:
         everyone: grants to all people or to all accounts, such as "all-users: READ".
@@ -45,7 +45,7 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
         minio.error.MinioException, urllib3.exceptions.HTTPError: it cannot be read.
     """
     from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
-    from ..s3.responses import XmlAnswer
+    from ..s3.responses import XmlResponse
 
     try:
         response = client.request("GET", bucket, {"acl": ""})
@@ -53,28 +53,26 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
         if status_of(error) in (HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED):
             return None
         raise
-    answer = XmlAnswer(response, "AccessControlPolicy", bucket)
-    owner = next((answer.text("ID", element) for element in answer.all("Owner")), "")
+    acl = XmlResponse(response, "AccessControlPolicy", bucket)
+    owner = next((acl.text("ID", element) for element in acl.all("Owner")), "")
     everyone, others = [], False
-    for grants in answer.all("AccessControlList"):
-        for grant in grants.iterfind(f"{answer.namespace}Grant"):
-            grantee = grant.find(f"{answer.namespace}Grantee")
+    for grants in acl.all("AccessControlList"):
+        for grant in grants.iterfind(f"{acl.namespace}Grant"):
+            grantee = grant.find(f"{acl.namespace}Grantee")
             # Versity names the group all-users by an ID, others by a URI that ends with AllUsers.
-            names = (
-                [answer.text(kind, grantee) for kind in ("URI", "ID", "EmailAddress")] if grantee is not None else []
-            )
+            names = [acl.text(kind, grantee) for kind in ("URI", "ID", "EmailAddress")] if grantee is not None else []
             name = "".join(names).rpartition("/")[2]
             if name.replace("-", "").lower() in ("allusers", "authenticatedusers"):
-                everyone.append(f"{name}: {answer.text('Permission', grant)}")
+                everyone.append(f"{name}: {acl.text('Permission', grant)}")
             else:
                 others = others or name not in ("", owner)
     return Acl(tuple(everyone), others)
 
 
 def restricts(condition: object) -> bool:
-    """Whether a statement's Condition keeps anybody out; all of its parts have to hold at once.
+    """Whether a statement's Condition restricts who may do what it allows; all of its parts must hold at once.
 
-    What is not known here is taken for a restriction: a statement is never taken for an open one by mistake.
+    An unknown part counts as a restriction, so that no restricted statement is ever removed.
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
     """
     return not isinstance(condition, dict) or any(
@@ -85,25 +83,25 @@ def restricts(condition: object) -> bool:
 
 
 def _is_met_by_everyone(operator: str, key: str, values: list[object]) -> bool:
-    """Whether one part of a condition surely keeps nobody out."""
+    """Whether one part of a condition certainly restricts nobody."""
     quantifier, _, name = operator.lower().rpartition(":")
     if not key or quantifier or key.startswith(_OF_THE_SERVER):
         return False
     if key in _OF_ANYBODY:
         return True
     if key == "aws:sourceip":  # every request has one
-        return name.removesuffix("ifexists") in _addresses_met(values)
-    # A request without a signature has none of these keys, and meets what is optional and what denies.
+        return name.removesuffix("ifexists") in _operators_of_everyone(values)
+    # An anonymous request has none of these keys, and so meets conditions with IfExists or Not.
     if name.endswith("ifexists") or "not" in name:
         return True
-    wanted = [str(value).lower() for value in values]
+    expected = [str(value).lower() for value in values]
     if name == "null":
-        return wanted == ["true"] or (key in _SENT_BY_CHOICE and wanted == ["false"])
-    return name == "stringlike" and key in _SENT_BY_CHOICE and any(set(value) == {"*"} for value in wanted)
+        return expected == ["true"] or (key in _SENT_BY_CHOICE and expected == ["false"])
+    return name == "stringlike" and key in _SENT_BY_CHOICE and any(set(value) == {"*"} for value in expected)
 
 
-def _addresses_met(values: list[object]) -> tuple[str, ...]:
-    """The operators that all addresses meet, or all but some: NotIpAddress, unless everybody is named."""
+def _operators_of_everyone(values: list[object]) -> tuple[str, ...]:
+    """The operator that almost every address meets: IpAddress if the networks are all there are, else NotIpAddress."""
     try:
         networks = [ipaddress.ip_network(str(value), strict=False) for value in values]
     except ValueError:

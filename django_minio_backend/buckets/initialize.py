@@ -1,37 +1,52 @@
-"""Brings the buckets of storages into being: the work of initialize_buckets and of the check on start."""
+"""Initializes the buckets of storages: the work of initialize_buckets and of the check on start."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from ..aliases import wanted_by_account
 from ..errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
-from ..health.explanations import explained
-from ..orphans.references import file_fields
+from ..health.explanations import explain
+from ..health.status import server_status
 from ..redaction.escaping import escape_control_characters
-from ..storage import MinioBackend
-from . import conditional_writes as trials
-from . import plan as buckets
+from . import conditional_writes
+from .plan import BucketPlan, apply_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .plan import BucketPlan, WantedBucket
+    from ..options.fields import StorageOptions
+    from ..s3.client import S3Client
+    from .plan import BucketSpec
 
-SERVERS = 16  # looked at in parallel
+SERVERS = 16  # in parallel
 NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:DeleteBucketPolicy and s3:PutBucketAcl"
+PROBE_NEEDED = "s3:GetBucketVersioning, s3:PutObject and s3:DeleteObject"
+
+
+class StorageWithBuckets(Protocol):
+    """What this module uses of a MinioBackend, which is in a room above this one."""
+
+    options: StorageOptions
+
+    @property
+    def bucket(self) -> str: ...  # noqa: D102 - as MinioBackend documents them
+
+    @property
+    def s3(self) -> S3Client: ...  # noqa: D102
+
+    def bucket_specs(self) -> list[BucketSpec]: ...  # noqa: D102
 
 
 @dataclass
-class _Outcome:
-    """What came of one server.
+class _ServerReport:
+    """Lines on one server.
 
     Attributes:
-        changes: a line for each bucket that was changed, or is to be.
-        remarks: lines about what is neither a change nor a failure.
-        failures: lines about what could not be done.
+        changes: for each bucket that was changed, or is to be.
+        remarks: neither a change nor a failure.
+        failures: what could not be done.
     """
 
     changes: list[str] = field(default_factory=list)
@@ -40,71 +55,80 @@ class _Outcome:
 
 
 def initialize(
-    found: Iterable[MinioBackend],
-    tell: Callable[[str], None] = lambda _: None,
+    storages: Iterable[StorageWithBuckets],
+    others: Iterable[StorageWithBuckets] = (),
+    report: Callable[[str], None] = lambda _: None,
     *,
-    change: bool = True,
-    try_conditional_writes: bool = False,
+    dry_run: bool = False,
+    probe: bool = False,
     failures: Sequence[str] = (),
 ) -> bool:
-    """Make every bucket of these storages what its settings say: servers and buckets in parallel.
+    """Create the buckets of these storages and set their policies: servers and buckets in parallel.
 
     Args:
-        found: the storages.
-        tell: takes one line for each bucket that was (or, without ``change``, is to be) changed, and one for
-            what a server makes of conditional writes.
-        change: False to look only.
-        try_conditional_writes: find out whether the servers honour them, by an object that is removed again.
-
-        failures: what could not be done before; told with the others in the end.
+        storages: the storages.
+        others: all in STORAGES, whose settings for the same buckets count as well.
+        report: takes a line for each bucket that was changed (or with ``dry_run`` is to be), and remarks.
+        dry_run: whether to change nothing.
+        probe: whether to probe if the servers honour conditional writes, by objects that are deleted again.
+        failures: earlier failures, to be raised together with those of this function.
 
     Returns:
-        Whether all was right already.
+        Whether there was nothing to change.
 
     Raises:
         BucketsNotReadyError: after all the others are done, with each bucket that failed and why.
     """
-    usable, failed = _with_credentials(found)
-    failures = [*failures, *failed]
+    usable, without_client = _with_clients(storages)
+    failures = [*failures, *without_client]
 
-    def work(account: tuple[MinioBackend, list[WantedBucket]]) -> _Outcome:
-        storage, wanted = account
-        sharing = [other for other in usable if other.s3 is storage.s3]
-        return _one_server(sharing, wanted, change=change, try_conditional_writes=try_conditional_writes)
+    def work(group: tuple[list[StorageWithBuckets], list[BucketSpec]]) -> _ServerReport:
+        return _initialize_server(*group, dry_run=dry_run, probe=probe and not dry_run)
 
     with ThreadPoolExecutor(max_workers=SERVERS) as pool:
-        outcomes = list(pool.map(work, wanted_by_account(usable)))
-    for outcome in outcomes:
-        for line in (*outcome.changes, *outcome.remarks):
-            tell(escape_control_characters(line))
-        failures += outcome.failures
-    if failures:  # servers have a say in them, and this error may end the start of a process: a terminal shows it
+        reports = list(pool.map(work, specs_by_client(usable, others)))
+    for server in reports:
+        for line in (*server.changes, *server.remarks):
+            report(escape_control_characters(line))
+        failures += server.failures
+    if failures:  # they quote servers, and a terminal shows this error where it ends the start of a process
         raise BucketsNotReadyError("\n".join(map(escape_control_characters, failures)))
-    return not any(outcome.changes for outcome in outcomes)
+    return not any(server.changes for server in reports)
 
 
-def storages_of_fields() -> tuple[list[MinioBackend], list[str]]:
-    """The MinIO storages of all file fields, which may name buckets in code; and why some cannot be made.
+def specs_by_client(
+    storages: Iterable[StorageWithBuckets], others: Iterable[StorageWithBuckets] = ()
+) -> list[tuple[list[StorageWithBuckets], list[BucketSpec]]]:
+    """The storages by client, that is by server and account, with the specs of their buckets, each bucket once.
 
-    No database is asked: buckets are made before tables are.
+    A policy hook wins over public, and public over private: a static bucket that another alias lists is public.
+    The specs of ``others`` count for that as well, whatever their account.
     """
-    found: list[MinioBackend] = []
-    failures: list[str] = []
-    for model, file_field in file_fields():
-        storage = file_field.storage
-        try:
-            if isinstance(storage, MinioBackend) and storage.is_of_these_settings():  # a lazy one is made here
-                found.append(storage)
-        except Exception as error:  # noqa: BLE001 - whatever the project's storage raises
-            failures.append(f"The storage of {model._meta.label}.{file_field.name} cannot be made: {error}")
-    return found, failures
+    storages = list(storages)
+    settled: dict[tuple[str, str], BucketSpec] = {}
+    for storage in (*storages, *others):
+        for spec in storage.bucket_specs():
+            known = settled.setdefault((storage.options.base_url(), spec.name), spec)
+            if (spec.hook is not None, spec.public) > (known.hook is not None, known.public):
+                settled[storage.options.base_url(), spec.name] = spec
+    by_client: dict[S3Client, list[StorageWithBuckets]] = {}
+    for storage in storages:
+        by_client.setdefault(storage.s3, []).append(storage)
+    return [
+        (sharing, [settled[sharing[0].options.base_url(), name] for name in _bucket_names(sharing)])
+        for sharing in by_client.values()
+    ]
 
 
-def _with_credentials(found: Iterable[MinioBackend]) -> tuple[list[MinioBackend], list[str]]:
+def _bucket_names(storages: Iterable[StorageWithBuckets]) -> list[str]:
+    return list(dict.fromkeys(spec.name for storage in storages for spec in storage.bucket_specs()))
+
+
+def _with_clients(storages: Iterable[StorageWithBuckets]) -> tuple[list[StorageWithBuckets], list[str]]:
     """The storages that have a client, and why others have none: a function that makes credentials can fail."""
-    usable: list[MinioBackend] = []
+    usable: list[StorageWithBuckets] = []
     failures: list[str] = []
-    for storage in found:
+    for storage in storages:
         try:
             storage.s3  # noqa: B018 - makes the client
             usable.append(storage)
@@ -113,85 +137,87 @@ def _with_credentials(found: Iterable[MinioBackend]) -> tuple[list[MinioBackend]
     return usable, failures
 
 
-def _one_server(
-    sharing: Sequence[MinioBackend], wanted: Sequence[WantedBucket], *, change: bool, try_conditional_writes: bool
-) -> _Outcome:
-    """Do all for the storages that share one server and account."""
-    storage, outcome = sharing[0], _Outcome()
-    status = storage.is_minio_available()
+def _initialize_server(
+    storages: Sequence[StorageWithBuckets], specs: Sequence[BucketSpec], *, dry_run: bool, probe: bool
+) -> _ServerReport:
+    """Do the work for the storages that share one client."""
+    client, options, report = storages[0].s3, storages[0].options, _ServerReport()
+    status = server_status(client, options)
     if not status:
-        outcome.failures.append(f"No server at {storage.server_url}: {status.details}")
-        return outcome
-    refused: dict[str, list[str]] = {}
-    unread: dict[str, list[str]] = {}
-    there = []
-    for name, result in buckets.plan_all(storage.s3, wanted, change=change).items():
+        report.failures.append(f"No server at {options.base_url()}: {status.details}")
+        return report
+    results = apply_all(client, specs, dry_run=dry_run)
+    _report_failures(results, options, report)
+    plans = [result for result in results.values() if isinstance(result, BucketPlan)]
+    _report_plans(plans, options, report, done=not dry_run)
+    existing = [name for name, result in results.items() if isinstance(result, (BucketPlan, PoliciesNotSupportedError))]
+    if probe and existing:
+        _probe_conditional_writes(storages, existing, report)
+    return report
+
+
+def _report_failures(
+    results: Mapping[str, BucketPlan | Exception], options: StorageOptions, report: _ServerReport
+) -> None:
+    by_reason: dict[str, list[str]] = {}
+    for name, result in results.items():
         if isinstance(result, PoliciesNotSupportedError):
-            there.append(name)
-            outcome.failures.append(f"Bucket '{name}' at {storage.server_url}: {result}")
+            report.failures.append(f"Bucket '{name}' at {options.base_url()}: {result}")
         elif isinstance(result, Exception):
-            reason = explained(result, storage.options, needed=NEEDED)
-            refused.setdefault(reason, []).append(f"'{name}'")
-        else:
-            there.append(name)
-            if not result.is_right:
-                outcome.changes.append(f"Bucket '{name}' at {storage.server_url}: {result.told(done=change)}")
-            _tell_of_acl(storage, result, outcome, unread)
-    outcome.failures += [
-        f"{'Bucket' if len(names) == 1 else 'Buckets'} {', '.join(names)} at {storage.server_url}: {reason}"
-        for reason, names in refused.items()
+            by_reason.setdefault(explain(result, options, needed=NEEDED), []).append(f"'{name}'")
+    report.failures += [
+        f"{'Bucket' if len(names) == 1 else 'Buckets'} {', '.join(names)} at {options.base_url()}: {reason}"
+        for reason, names in by_reason.items()
     ]
-    outcome.remarks += [
-        f"The ACL of {', '.join(names)} at {storage.server_url} could not be read, so it may let everyone in: {reason}"
+
+
+def _report_plans(plans: Iterable[BucketPlan], options: StorageOptions, report: _ServerReport, *, done: bool) -> None:
+    """Report differences, and each ACL that cannot be read or corrected."""
+    unread: dict[str, list[str]] = {}
+    for bucket in plans:
+        where = f"Bucket '{bucket.spec.name}' at {options.base_url()}"
+        if not bucket.in_sync:
+            report.changes.append(f"{where}: {bucket.describe(done=done)}")
+        if bucket.open_acl:
+            report.failures.append(
+                f"{where}: the bucket is private, but its ACL lets everyone in ({bucket.open_acl}). It has grants to "
+                "other accounts as well: remove this grant with the server's own tools."
+            )
+        if bucket.acl_error is not None:
+            reason = explain(bucket.acl_error, options, needed="s3:GetBucketAcl")
+            unread.setdefault(reason, []).append(f"'{bucket.spec.name}'")
+    report.remarks += [
+        f"The ACL of {', '.join(names)} at {options.base_url()} could not be read, so it may let everyone in: {reason}"
         for reason, names in unread.items()
     ]
-    if change and try_conditional_writes and there:
-        _tell_of_conditional_writes(sharing, there, outcome)
-    return outcome
 
 
-def _tell_of_acl(storage: MinioBackend, plan: BucketPlan, outcome: _Outcome, unread: dict[str, list[str]]) -> None:
-    """Note an ACL that cannot be corrected, or not even be read."""
-    name = plan.wanted.name
-    if plan.open_acl:
-        outcome.failures.append(
-            f"Bucket '{name}' at {storage.server_url}: the bucket is private, but its ACL lets everyone in "
-            f"({plan.open_acl}). It names other accounts as well: take this grant back with the server's own tools."
-        )
-    if plan.acl_error is not None:
-        reason = explained(plan.acl_error, storage.options, needed="s3:GetBucketAcl")
-        unread.setdefault(reason, []).append(f"'{name}'")
-
-
-def _tell_of_conditional_writes(sharing: Sequence[MinioBackend], there: Sequence[str], outcome: _Outcome) -> None:
-    """Find out what the server makes of conditional writes, and compare it with the settings that depend on it."""
+def _probe_conditional_writes(
+    storages: Sequence[StorageWithBuckets], existing: Sequence[str], report: _ServerReport
+) -> None:
+    """Probe the server's conditional writes, and compare the result with the settings that depend on it."""
     from ..s3.errors import FAILURES
 
-    concerned = [one for one in sharing if not one.replace_existing]
-    if not concerned:
+    dependent = [storage for storage in storages if not storage.options.replace_existing]
+    if not dependent:
         return
-    storage = next((one for one in concerned if one.bucket in there), concerned[0])
-    names = sorted(there, key=lambda name: name != storage.bucket)
+    storage = next((storage for storage in dependent if storage.bucket in existing), dependent[0])
+    endpoint = storage.options.base_url()
+    names = sorted(existing, key=lambda name: name != storage.bucket)
     try:
-        found = trials.conditional_writes(storage.s3, names, storage.options.location)
+        result = conditional_writes.probe(storage.s3, names, storage.options.location)
     except FAILURES as error:
-        outcome.remarks.append(
-            f"Conditional writes at {storage.server_url} could not be tried: "
-            f"{explained(error, storage.options, needed='s3:GetBucketVersioning, s3:PutObject and s3:DeleteObject')}"
-        )
+        reason = explain(error, storage.options, needed=PROBE_NEEDED)
+        report.remarks.append(f"Conditional writes at {endpoint} could not be probed: {reason}")
         return
-    if found is None:
-        outcome.remarks.append(f"Conditional writes at {storage.server_url} were not tried: every bucket has versions.")
+    if result is None:
+        report.remarks.append(f"Conditional writes at {endpoint} were not probed: every bucket has versions.")
         return
-    example = " (MinIO with several server pools does so)" if found is trials.ConditionalWrites.UNRELIABLE else ""
     by_setting: dict[bool | str, list[str]] = {}
-    for one in concerned:
-        named = f"'{one.options.alias}'" if one.options.alias else repr(one)
-        by_setting.setdefault(one.options.conditional_writes, []).append(named)
-    for setting, aliases in by_setting.items():
-        concerned_aliases = ", ".join(dict.fromkeys(aliases))
-        line = (
-            f"The server at {storage.server_url} {found.value} conditional writes{example}. "
-            f"MINIO_CONDITIONAL_WRITES of {concerned_aliases} is {setting!r}: {trials.ADVICE[found, setting]}."
-        )
-        (outcome.failures if trials.is_dangerous(found, setting) else outcome.remarks).append(line)
+    for storage in dependent:
+        label = f"'{storage.options.alias}'" if storage.options.alias else repr(storage)
+        by_setting.setdefault(storage.options.conditional_writes, []).append(label)
+    for setting, labels in by_setting.items():
+        line = conditional_writes.describe(result, setting, endpoint, dict.fromkeys(labels))
+        is_dangerous = conditional_writes.is_dangerous(result, setting)
+        (report.failures if is_dangerous else report.remarks).append(line)

@@ -1,33 +1,33 @@
-"""Buckets: what is, what the settings say, the difference, and its correction."""
+"""Plans what a bucket needs to match the settings, and applies the plan."""
 
 from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import PoliciesNotSupportedError
 from . import exposure
+from .policy import has_an_ineffective_condition, is_same_policy, private_policy, public_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from ..s3.client import S3Client
+    from .policy import Policy
 
-Policy = dict[str, Any]
-WORKERS = 16  # buckets looked at in parallel
-_EVERYONE = ("*", {"AWS": "*"}, {"AWS": ["*"]})
+WORKERS = 16  # buckets in parallel
 
 
 @dataclass(frozen=True)
-class WantedBucket:
-    """What one bucket should be.
+class BucketSpec:
+    """What the settings say of one bucket.
 
     Attributes:
         public: anyone may download its objects; a private bucket lets nobody in without a signature.
         hook: a policy of MINIO_POLICY_HOOKS, which wins over both.
-        published_elsewhere: MINIO_PUBLIC_BASE_URL gives its address, so that a server without policies is no problem.
+        published_elsewhere: MINIO_PUBLIC_BASE_URL has its URL, so that a server without policies is no problem.
     """
 
     name: str
@@ -37,23 +37,30 @@ class WantedBucket:
 
     @property
     def needs_policy(self) -> bool:
-        """Whether a server without policies cannot make the bucket what it should be."""
+        """Whether a server without policies cannot have this bucket."""
         return self.hook is not None or (self.public and not self.published_elsewhere)
+
+    def policy(self, current: Policy | None) -> Policy | None:
+        """The policy that the bucket should have instead of its current one; None for none."""
+        if self.hook is not None:
+            return self.hook
+        return public_policy(self.name) if self.public else private_policy(current)
 
 
 @dataclass(frozen=True)
 class BucketPlan:
-    """What one bucket is, what it should be, and so what is to be done; making a plan changes nothing.
+    """The state of one bucket and what is to be changed; making a plan changes nothing.
 
     Attributes:
-        exists: whether the bucket is there.
+        spec: what the settings say.
+        exists: whether the bucket exists.
         current: the policy that it has; None for none.
         policy: the policy that it should have; None for none.
-        acl: of a private bucket, where the server has ACLs and was asked.
+        acl: of a private bucket, where the server has ACLs.
         acl_error: why the ACL of a private bucket could not be read.
     """
 
-    wanted: WantedBucket
+    spec: BucketSpec
     exists: bool
     current: Policy | None
     policy: Policy | None
@@ -63,193 +70,122 @@ class BucketPlan:
     @property
     def sets_policy(self) -> bool:
         """Whether the policy differs from what it should be."""
-        return not same_policy(self.policy, self.current)
+        return not is_same_policy(self.policy, self.current)
 
     @property
     def closes_acl(self) -> bool:
-        """Whether the ACL lets everyone in, and that can be taken back without taking anything from others."""
+        """Whether the ACL lets everyone in and has no other grants, so that it can be replaced."""
         return self.acl is not None and bool(self.acl.everyone) and not self.acl.others
 
     @property
-    def is_right(self) -> bool:
+    def in_sync(self) -> bool:
         """Whether nothing is to be done."""
         return self.exists and not self.sets_policy and not self.closes_acl
 
     @property
     def open_acl(self) -> str:
-        """The ACL's grants to everyone that only its owner can take back; empty if there are none."""
+        """The ACL's grants to everyone that only its owner can remove; empty if there are none."""
         return ", ".join(self.acl.everyone) if self.acl is not None and self.acl.others else ""
 
-    def told(self, *, done: bool) -> str:
-        """The difference in words: as what was done, or as what is to be done. Empty if there is none."""
+    def describe(self, *, done: bool) -> str:
+        """The difference in words, as done or as to be done; empty if there is none."""
         parts = []
         if not self.exists:
-            parts.append("made" if done else "is missing")
+            parts.append("created" if done else "is missing")
         if self.sets_policy:
-            kind = "hook's" if self.wanted.hook is not None else "public" if self.wanted.public else "private"
-            parts.append(f"{kind} policy {'set' if done else 'is not set'} (the policy was: {_shown(self.current)})")
-            if kind == "private" and _has_an_empty_condition(self.current):
+            kind = "hook's" if self.spec.hook is not None else "public" if self.spec.public else "private"
+            current = "none" if self.current is None else json.dumps(self.current)
+            parts.append(f"{kind} policy {'set' if done else 'is not set'} (the policy was: {current})")
+            if kind == "private" and has_an_ineffective_condition(self.current):
                 parts.append(f"the policy {'let' if done else 'lets'} everyone in by a condition that everyone meets")
         if self.acl is not None and self.closes_acl:
-            words = "its ACL's grants to everyone taken back" if done else "its ACL lets everyone in"
+            words = "its ACL's grants to everyone removed" if done else "its ACL lets everyone in"
             parts.append(f"{words} ({', '.join(self.acl.everyone)})")
         return "; ".join(parts)
 
 
-def public_policy(bucket: str) -> Policy:
-    """The policy of a public bucket: anyone may get an object, and nothing else; names cannot be listed."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": ["*"]},
-                "Action": ["s3:GetObject"],
-                "Resource": [f"arn:aws:s3:::{bucket}/*"],
-            }
-        ],
-    }
-
-
-def plan(client: S3Client, wanted: WantedBucket) -> BucketPlan:
-    """Find out what a bucket is and what is to be done; by one request where it exists.
+def plan(client: S3Client, spec: BucketSpec) -> BucketPlan:
+    """Read the state of a bucket and compare it with its spec; one request if the bucket exists.
 
     Raises:
-        PoliciesNotSupportedError: the bucket is there and should be public or have a hook's policy, but the
-            server has no policies. (Every bucket of such a server is private.)
+        PoliciesNotSupportedError: the bucket exists and needs a policy, but the server has no policies. (Every
+            bucket of such a server is private.)
     """
     try:
-        exists, current = client.bucket_exists_with_policy(wanted.name)
+        exists, current = client.bucket_exists_with_policy(spec.name)
     except PoliciesNotSupportedError:
-        exists = client.sdk.bucket_exists(bucket_name=wanted.name)
-        if not wanted.needs_policy:
-            return BucketPlan(wanted, exists, None, None)
+        exists = client.sdk.bucket_exists(bucket_name=spec.name)
+        if not spec.needs_policy:
+            return BucketPlan(spec, exists, None, None)
         if exists:
             raise
         current = None
-    return BucketPlan(wanted, exists, current, wanted_policy(wanted, current))
+    return BucketPlan(spec, exists, current, spec.policy(current))
 
 
-def carry_out(client: S3Client, what: BucketPlan) -> BucketPlan:
-    """Do what a plan says, and nothing else: object lock, versioning and objects are left as they are.
+def apply(client: S3Client, bucket: BucketPlan) -> BucketPlan:
+    """Do what a plan says, and nothing else: object lock, versioning and objects stay as they are.
 
     Returns:
-        What was done: the plan, less a policy that the server cannot have and the bucket can do without.
+        What was done: the plan without a policy that the server cannot have and the bucket does not need.
 
     Raises:
-        PoliciesNotSupportedError: as ``plan``; the bucket was made before.
+        PoliciesNotSupportedError: as ``plan``; the bucket has been created.
     """
-    if not what.exists:
-        client.make_bucket(what.wanted.name)
-    if what.sets_policy:
+    name = bucket.spec.name
+    if not bucket.exists:
+        client.make_bucket(name)
+    if bucket.sets_policy:
         try:
-            client.set_bucket_policy(what.wanted.name, what.policy)
+            client.set_bucket_policy(name, bucket.policy)
         except PoliciesNotSupportedError:
-            if what.wanted.needs_policy:
+            if bucket.spec.needs_policy:
                 raise
-            what = replace(what, policy=what.current)
-    if what.closes_acl:
-        client.set_private_acl(what.wanted.name)
-    return what
+            bucket = replace(bucket, policy=bucket.current)
+    if bucket.closes_acl:
+        client.set_private_acl(name)
+    return bucket
 
 
-def with_acl(client: S3Client, what: BucketPlan) -> BucketPlan:
-    """The plan, with the ACL where that could open a private bucket: by one more request."""
-    from ..s3.errors import FAILURES
-
-    if what.wanted.public or not what.exists:
-        return what
-    try:
-        return replace(what, acl=exposure.acl_of(client, what.wanted.name))
-    except FAILURES as error:
-        return replace(what, acl_error=error)
+def ensure(client: S3Client, spec: BucketSpec) -> None:
+    """Create a bucket if it is missing, and set its policy."""
+    apply(client, plan(client, spec))
 
 
-def ensure(client: S3Client, wanted: WantedBucket) -> None:
-    """Make a bucket what it should be."""
-    carry_out(client, plan(client, wanted))
-
-
-def plan_all(
-    client: S3Client, wanted: Iterable[WantedBucket], *, change: bool = True
+def apply_all(
+    client: S3Client, specs: Iterable[BucketSpec], *, dry_run: bool = False
 ) -> dict[str, BucketPlan | Exception]:
-    """Plan for many buckets in parallel, and carry each plan out with ``change``; a failure stops no other bucket."""
+    """Plan many buckets in parallel and apply each plan; the failure of one bucket stops no other.
+
+    Args:
+        client: of the server.
+        specs: of the buckets.
+        dry_run: whether to plan only.
+
+    Returns:
+        The plan of each bucket, or its failure, by bucket name.
+    """
     from ..s3.errors import FAILURES
 
-    def attempt(bucket: WantedBucket) -> BucketPlan | Exception:
+    def attempt(spec: BucketSpec) -> BucketPlan | Exception:
         try:
-            made = with_acl(client, plan(client, bucket))
-            return carry_out(client, made) if change else made
+            bucket = _with_acl(client, plan(client, spec))
+            return bucket if dry_run else apply(client, bucket)
         except FAILURES as error:
             return error
 
-    buckets = list(wanted)
+    specs = list(specs)
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        return dict(zip((bucket.name for bucket in buckets), pool.map(attempt, buckets), strict=True))
+        return dict(zip((spec.name for spec in specs), pool.map(attempt, specs), strict=True))
 
 
-def wanted_policy(wanted: WantedBucket, current: Policy | None) -> Policy | None:
-    """The policy that a bucket should have, given the one it has; None for none."""
-    if wanted.hook is not None:
-        return wanted.hook
-    if wanted.public:
-        return public_policy(wanted.name)
-    if current is None:
-        return None
-    kept = [closed for statement in _list(current.get("Statement")) if (closed := _closed_to_everyone(statement))]
-    return {**current, "Statement": kept} if kept else None
+def _with_acl(client: S3Client, bucket: BucketPlan) -> BucketPlan:
+    """The plan with the ACL of an existing private bucket, which takes one more request."""
+    from ..s3.errors import FAILURES
 
-
-def same_policy(one: Policy | None, other: Policy | None) -> bool:
-    """Whether two policies say the same, however a server has spelled them."""
-    return _comparable(one) == _comparable(other)
-
-
-def _closed_to_everyone(statement: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The statement, less what lets everyone in without a condition that restricts; None if nothing is left of it.
-
-    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-bucket-user-policy-specifying-principal-intro.html
-    """
-    if statement.get("Effect") != "Allow" or exposure.restricts(statement.get("Condition") or {}):
-        return statement
-    if "NotPrincipal" in statement:  # everyone but some
-        return None
-    principal = statement.get("Principal")
-    if not isinstance(principal, dict):
-        return None if "*" in _list(principal) else statement
-    named = {kind: [name for name in _list(found) if name != "*"] for kind, found in principal.items()}
-    if all(len(named[kind]) == len(_list(found)) for kind, found in principal.items()):
-        return statement
-    left = {kind: found for kind, found in named.items() if found}
-    return {**statement, "Principal": left} if left else None
-
-
-def _has_an_empty_condition(policy: Policy | None) -> bool:
-    """Whether a statement lets everyone in although it has a condition."""
-    statements = _list((policy or {}).get("Statement"))
-    return any(each.get("Condition") and _closed_to_everyone(each) != each for each in statements)
-
-
-def _comparable(policy: Policy | None) -> object:
-    """Statements with every value as a sorted list, since S3 takes a string for a list of one."""
-    if policy is None:
-        return None
-    statements = [dict(statement) for statement in _list(policy.get("Statement"))]
-    for statement in statements:
-        if statement.get("Principal") in _EVERYONE:
-            statement["Principal"] = {"AWS": ["*"]}
-    return sorted(json.dumps(_plain(statement), sort_keys=True) for statement in statements)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items() if inner not in ("", None, [], {})}
-    return sorted(str(inner) for inner in value) if isinstance(value, (list, tuple)) else [str(value)]
-
-
-def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
-
-
-def _shown(policy: Policy | None) -> str:
-    return "none" if policy is None else json.dumps(policy)
+    if bucket.spec.public or not bucket.exists:
+        return bucket
+    try:
+        return replace(bucket, acl=exposure.acl_of(client, bucket.spec.name))
+    except FAILURES as error:
+        return replace(bucket, acl_error=error)

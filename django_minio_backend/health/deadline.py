@@ -1,4 +1,4 @@
-"""Work that is not waited for beyond a time, whatever it hangs on: names that do not resolve, answers that drip."""
+"""Runs functions with a timeout, whatever they hang on: name resolution, or a response that arrives byte by byte."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def started(works: Iterable[Callable[[], T]], *, workers: int) -> list[Future[T]]:
-    """Begin all works, so many at a time, in threads that nobody has to wait for; the results come in their order.
+def run_in_daemon(functions: Iterable[Callable[[], T]], *, workers: int) -> list[Future[T]]:
+    """Run functions in up to ``workers`` daemon threads, and return their futures in the order of the functions.
 
-    The threads are daemons: a process can end while one of them hangs, which an executor's threads prevent.
+    A process can end while a daemon thread hangs, which the threads of an executor prevent.
     """
-    waiting = deque((work, Future[T]()) for work in works)
+    waiting = deque((function, Future[T]()) for function in functions)
     futures = [future for _, future in waiting]
 
-    def carry_out() -> None:
+    def run() -> None:
         while waiting:
             try:
-                work, future = waiting.popleft()
-            except IndexError:  # another worker took the last one
+                function, future = waiting.popleft()
+            except IndexError:  # another thread took the last one
                 return
             try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - handed over to whoever asks for the result
+                future.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - raised again by result()
                 future.set_exception(error)
 
     for _ in range(min(workers, len(futures))):
-        Thread(target=carry_out, name="deadline", daemon=True).start()
+        Thread(target=run, name="deadline", daemon=True).start()
     return futures
 
 
-def within(seconds: float, work: Callable[[], T]) -> T:
-    """Do the work and return its result.
+def run_with_timeout(seconds: float, function: Callable[[], T]) -> T:
+    """Run a function in a daemon thread and return its result.
 
     Args:
         seconds: how long it may take.
-        work: what to do.
+        function: what to run.
 
     Raises:
-        TimeoutError: it takes longer. It goes on in its thread.
-        Exception: what the work itself raises.
+        TimeoutError: it takes longer, and continues in its thread.
+        Exception: what the function raises.
     """
-    return started([work], workers=1)[0].result(max(seconds, 0))
+    return run_in_daemon([function], workers=1)[0].result(max(seconds, 0))

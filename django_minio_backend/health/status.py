@@ -1,4 +1,4 @@
-"""Does a server answer, and if not, why."""
+"""Checks whether a server is available, and if not, why."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import BadResponseError
-from ..object_urls.urls import base_url
 from ..redaction.request_description import https_is_wanted, https_wanted, reason_of
 from ..transport.redirects import is_redirect, redirect_error
-from .deadline import within
+from .deadline import run_with_timeout
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -18,18 +17,18 @@ if TYPE_CHECKING:
     from ..s3.client import S3Client
 
 TIMEOUT = 3.0  # seconds, to connect and for each read
-DEADLINE = 4.0  # seconds for all that is asked
+DEADLINE = 4.0  # seconds for all requests
 LIVENESS_PATH = "/minio/health/live"  # https://min.io/docs/minio/linux/operations/monitoring/healthcheck-probe.html
 
 
 class MinioServerStatus:
-    """Answer to "is the server there?"; true if it is.
+    """Whether a server is available; true if it is.
 
     Attributes:
-        status: HTTP status of the answer, None where there was none.
-        data: body of the answer.
-        is_available: whether it is the answer of a live server.
-        details: what was asked and answered, in words.
+        status: HTTP status of the response; None if there was none.
+        data: body of the response; None if there was none.
+        is_available: whether the response is that of a live server.
+        details: requests and responses in words.
     """
 
     def __init__(self, response: BaseHTTPResponse | None) -> None:
@@ -39,8 +38,8 @@ class MinioServerStatus:
         self._messages: list[str] = []
 
     @classmethod
-    def of_nothing(cls, reason: str) -> MinioServerStatus:
-        """The status of a server that could not be asked, or did not answer."""
+    def unavailable(cls, reason: str) -> MinioServerStatus:
+        """The status of a server without a response."""
         status = cls(None)
         status.add_message(reason)
         return status
@@ -62,42 +61,41 @@ class MinioServerStatus:
 
 
 def server_status(client: S3Client, options: StorageOptions) -> MinioServerStatus:
-    """Ask a server whether it is alive: within seconds, without retries, and never by an exception.
+    """Check whether a server is available: within seconds, without retries, and without raising an exception.
 
-    MinIO answers at its liveness address. Any other S3 server is asked for ``/`` without a signature, and
-    its answer has to be one of S3's: a page of a web server on that port does not count.
+    MinIO has a liveness URL. Any other S3 server gets an anonymous GET of ``/`` and has to return an S3 response:
+    a page of a web server on that port does not count.
     """
-    from urllib3.exceptions import HTTPError  # here, as it takes long when Django starts
+    from urllib3.exceptions import HTTPError  # here, as its import is slow
 
     from ..certificate_errors import CertificateError, NotHttpsError
 
-    address = base_url(options, external=False)
-    asked = address + LIVENESS_PATH
+    url = options.base_url() + LIVENESS_PATH
     until = time.monotonic() + DEADLINE
     try:
-        response = _get(client, asked, until)
+        response = _get(client, url, until)
         status = MinioServerStatus(response)
         if not (status and _is_liveness(response)):
-            other = address + "/"
-            response = _get(client, other, until)
-            found = MinioServerStatus(response)
-            found.add_message(f"GET {asked} answered {status.status}.")
-            status, asked = found, other
-            status.is_available = _is_answer_of_s3(response)
+            first_message = f"GET {url} returned status {status.status}."
+            url = options.base_url() + "/"
+            response = _get(client, url, until)
+            status = MinioServerStatus(response)
+            status.add_message(first_message)
+            status.is_available = _is_s3_response(response)
     except (CertificateError, NotHttpsError, BadResponseError) as error:
-        return MinioServerStatus.of_nothing(f"GET {asked} failed: {error}")
+        return MinioServerStatus.unavailable(f"GET {url} failed: {error}")
     except (HTTPError, OSError, ValueError) as error:
-        return MinioServerStatus.of_nothing(
-            f"GET {asked} was not answered: {reason_of(error)}. Is the server running, and the endpoint right?"
+        return MinioServerStatus.unavailable(
+            f"GET {url} got no response: {reason_of(error)}. Is the server running, and the endpoint right?"
         )
     if is_redirect(response.status):
-        status.add_message(str(redirect_error("GET", asked, response, response.data)))
+        status.add_message(str(redirect_error("GET", url, response, response.data)))
         return status
     if https_is_wanted(response.status, response.data):
-        status.add_message(https_wanted(asked))
+        status.add_message(https_wanted(url))
         return status
-    kind = "an S3 server" if status else "no answer of an S3 server; is this the right port?"
-    status.add_message(f"GET {asked} answered {status.status}: {kind}")
+    kind = "an S3 server" if status else "not the response of an S3 server; is this the right port?"
+    status.add_message(f"GET {url} returned status {status.status}: {kind}")
     return status
 
 
@@ -105,18 +103,18 @@ def _get(client: S3Client, url: str, until: float) -> BaseHTTPResponse:
     from ..transport.pool import ask
 
     try:
-        return within(until - time.monotonic(), lambda: ask(client.http, url, seconds=TIMEOUT, until=until))
+        return run_with_timeout(until - time.monotonic(), lambda: ask(client.http, url, seconds=TIMEOUT, until=until))
     except TimeoutError:
-        raise TimeoutError(f"no whole answer within {DEADLINE} seconds") from None
+        raise TimeoutError(f"no complete response within {DEADLINE} seconds") from None
 
 
 def _is_liveness(response: BaseHTTPResponse) -> bool:
-    """MinIO's "I am alive" has no body and a number; a web page has neither nor."""
+    """Whether it may be MinIO's liveness response, which has no body; a web page has one and no request ID."""
     return not response.data or "x-amz-request-id" in response.headers
 
 
-def _is_answer_of_s3(response: BaseHTTPResponse) -> bool:
-    """S3 servers answer in XML and number their answers; 5xx means not ready."""
+def _is_s3_response(response: BaseHTTPResponse) -> bool:
+    """Whether an S3 server sent this: XML of S3's; 5xx means that it is not ready."""
     if response.status >= 500:  # noqa: PLR2004 - server errors
         return False
     is_xml = "xml" in response.headers.get("content-type", "") or response.data.lstrip().startswith(b"<?xml")

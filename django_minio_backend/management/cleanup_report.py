@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django_minio_backend.orphans.compare import Comparison, Missing, Stats
     from django_minio_backend.orphans.deletion import Batch
     from django_minio_backend.orphans.scope import CleanupScope
-    from django_minio_backend.s3.deletion import Unfinished
+    from django_minio_backend.s3.listing import UnfinishedUpload
 
 MAX_PROBLEMS = 1_000  # repeated in the error at the end
 
@@ -87,7 +87,7 @@ class Report:
                 event = ("would_delete", "Would delete") if self.dry_run else ("deleted", "Deleted")
                 self._done(scope, *event, orphan.key, size=orphan.size)
 
-    def upload(self, scope: CleanupScope, upload: Unfinished, problem: str = "") -> None:
+    def upload(self, scope: CleanupScope, upload: UnfinishedUpload, problem: str = "") -> None:
         """Print the result for an unfinished upload."""
         totals = self.totals[str(scope)]
         if problem:

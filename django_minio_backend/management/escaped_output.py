@@ -1,4 +1,4 @@
-"""How management commands print and fail: nothing that a server or a row has written steers a terminal."""
+"""Output and errors of management commands, with control characters from servers and rows escaped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class EscapedOutput(BaseCommand):
-    """A command that prints whole lines; only the line breaks and colours are its own."""
+    """A command that prints lines in which control characters are escaped."""
 
     def print_line(self, text: str, style: Callable[[str], str] = str) -> None:
         """Print one line, in a style of ``self.style``."""

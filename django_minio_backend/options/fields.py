@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
+from . import endpoints
 from . import validators as values
 
 if TYPE_CHECKING:
@@ -24,37 +23,55 @@ if TYPE_CHECKING:
 DEFAULT_MEDIA_FILES_BUCKET = "auto-generated-bucket-media-files"
 DEFAULT_STATIC_FILES_BUCKET = "auto-generated-bucket-static-files"
 MEBIBYTE = 1024 * 1024
-
 REQUIRED = object()
 
 
-def _option(
-    name: str,
-    parse: Callable[[Any], Any],
-    default: object,
-    meaning: str,
-    *,
-    unit: str = "",
-    top_level: bool = False,
-    secret: bool = False,
-) -> Any:
-    """Describe one option: its name in OPTIONS, how its value is read, and what it is for.
+class Option:
+    """One row of the table.
 
-    ``unit`` is that of a plain number. ``top_level`` options are also looked up in the settings module when
-    OPTIONS has none; a ``secret`` one appears in no repr and no error.
+    Attributes:
+        attribute: the attribute of StorageOptions that has the value.
+        name: the name in OPTIONS.
+        parse: checks and types a value, or raises WrongValueError.
+        default: the value where none is set.
+        meaning: what it is for, in a few words.
+        unit: of a plain number.
+        top_level: whether it is also looked up in the settings module when OPTIONS has none.
+        secret: whether it appears in no repr and no error.
     """
-    metadata = {"name": name, "parse": parse, "default": default, "meaning": meaning}
-    metadata |= {"unit": unit, "top_level": top_level, "secret": secret}
-    return dataclasses.field(metadata=metadata, repr=not secret)
+
+    def __init__(
+        self,
+        name: str,
+        parse: Callable[[Any], Any],
+        default: object,
+        meaning: str,
+        *,
+        unit: str = "",
+        top_level: bool = False,
+        secret: bool = False,
+    ) -> None:
+        self.attribute, self.name, self.parse, self.default, self.meaning = "", name, parse, default, meaning
+        self.unit, self.top_level, self.secret = unit, top_level, secret
+
+    def __set_name__(self, _: type, attribute: str) -> None:
+        self.attribute = attribute
 
 
-@dataclass(frozen=True, kw_only=True)
-class StorageOptions:
-    """Everything one storage was told, checked and typed. Fields are described by their metadata."""
+_option: Any = Option  # for type checkers: the class has the table's rows, and its instances the values
 
-    alias: str = dataclasses.field(metadata={})
 
-    endpoint: str = _option("MINIO_ENDPOINT", values.endpoint, REQUIRED, "host[:port] of the server")
+class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictionaries
+    """The checked and typed options of one storage.
+
+    Not a dataclass: creating one with so many fields takes a tenth of the time that this app adds to Django's start.
+
+    Attributes:
+        alias: the alias in STORAGES; empty for a storage that is made by a call.
+    """
+
+    alias: str
+    endpoint: str = _option("MINIO_ENDPOINT", endpoints.endpoint, REQUIRED, "host[:port] of the server")
     access_key: str | None = _option(
         "MINIO_ACCESS_KEY", values.text, None, "access key; needed unless MINIO_CREDENTIALS is set"
     )
@@ -68,7 +85,7 @@ class StorageOptions:
         "MINIO_CREDENTIALS",
         values.credentials,
         None,
-        "a minio.credentials Provider, or a dotted path to one or to a function that makes it, instead of the two keys",
+        "a minio.credentials Provider, a dotted path to one or to a function that returns it; replaces the keys",
         secret=True,
     )
     use_https: bool = _option("MINIO_USE_HTTPS", values.flag, REQUIRED, "whether the endpoint speaks https")
@@ -77,22 +94,19 @@ class StorageOptions:
         "MINIO_VIRTUAL_HOST_STYLE", values.flag, False, "address buckets as bucket.host instead of host/bucket"
     )
     external_endpoint: str | None = _option(
-        "MINIO_EXTERNAL_ENDPOINT", values.endpoint, None, "host[:port] that URLs name, where it is another one"
+        "MINIO_EXTERNAL_ENDPOINT", endpoints.endpoint, None, "host[:port] in URLs, if it differs"
     )
     external_use_https: bool | None = _option(
         "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS", values.flag, None, "whether the external endpoint speaks https"
     )
     private_buckets: tuple[str, ...] = _option(
-        "MINIO_PRIVATE_BUCKETS", values.buckets, (), "buckets that only signed URLs open"
+        "MINIO_PRIVATE_BUCKETS", values.buckets, (), "buckets whose objects need presigned URLs"
     )
     public_buckets: tuple[str, ...] = _option(
         "MINIO_PUBLIC_BUCKETS", values.buckets, (), "buckets whose objects anyone may download"
     )
     default_bucket: str = _option(
-        "MINIO_DEFAULT_BUCKET",
-        values.bucket,
-        DEFAULT_MEDIA_FILES_BUCKET,
-        "bucket of a storage made without bucket_name",
+        "MINIO_DEFAULT_BUCKET", values.bucket, DEFAULT_MEDIA_FILES_BUCKET, "bucket of a storage without bucket_name"
     )
     static_files_bucket: str | None = _option(
         "MINIO_STATIC_FILES_BUCKET",
@@ -101,13 +115,13 @@ class StorageOptions:
         f"bucket of static files, always public; {DEFAULT_STATIC_FILES_BUCKET} for a static storage without it",
     )
     static_gzip: bool = _option(
-        "MINIO_STATIC_GZIP", values.flag, False, "store static files of text types compressed, with Content-Encoding"
+        "MINIO_STATIC_GZIP", values.flag, False, "compress static files of text types, with Content-Encoding"
     )
     manifest_storage: Storage | str | None = _option(
         "manifest_storage",
         values.storage,
         None,
-        "where MinioManifestStaticStorage keeps staticfiles.json, instead of in the bucket",
+        "where MinioManifestStaticStorage keeps staticfiles.json; default: in the bucket",
     )
     location: str = _option(
         "MINIO_LOCATION", values.location, "", "key prefix inside the bucket; names are relative to it"
@@ -116,43 +130,39 @@ class StorageOptions:
         "MINIO_URL_EXPIRY_HOURS",
         values.url_expiry,
         timedelta(days=7),
-        "how long presigned URLs live",
+        "how long presigned URLs are valid",
         unit="hours",
     )
-    stable_for: timedelta | None = _option(
+    signing_window: timedelta | None = _option(
         "MINIO_URL_STABLE_FOR",
-        values.stable_span,
+        values.signing_window,
         None,
-        "how long a file keeps the same presigned URL in every process; at most half of MINIO_URL_EXPIRY_HOURS",
+        "how long every process returns the same presigned URL; at most half of MINIO_URL_EXPIRY_HOURS",
     )
     consistency_check_on_start: bool = _option(
         "MINIO_CONSISTENCY_CHECK_ON_START",
         values.flag,
         False,
-        "make and correct this storage's buckets whenever Django starts",
+        "create and correct buckets whenever Django starts",
         top_level=True,
     )
     bucket_check_on_save: bool = _option(
-        "MINIO_BUCKET_CHECK_ON_SAVE",
-        values.flag,
-        False,
-        "make a missing bucket when a save finds it missing",
-        top_level=True,
+        "MINIO_BUCKET_CHECK_ON_SAVE", values.flag, False, "create a missing bucket on save", top_level=True
     )
     policy_hooks: tuple[tuple[str, dict[str, Any]], ...] = _option(
-        "MINIO_POLICY_HOOKS", values.policy_hooks, (), "list of (bucket, policy) that initialize_buckets applies last"
+        "MINIO_POLICY_HOOKS", values.policy_hooks, (), "list of (bucket, policy) for initialize_buckets to apply last"
     )
     conditional_writes: bool | Literal["auto"] = _option(
         "MINIO_CONDITIONAL_WRITES",
         values.conditional_writes,
         "auto",
-        '"auto": ask, then write if absent; True: write if absent (If-None-Match has to work); False: ask, then write',
+        '"auto": HEAD, then conditional PUT; True: conditional PUT alone (needs If-None-Match); False: HEAD, then PUT',
     )
     multipart_upload: bool = _option(
-        "MINIO_MULTIPART_UPLOAD", values.flag, False, "use the two options below instead of this package's own choice"
+        "MINIO_MULTIPART_UPLOAD", values.flag, False, "use the two options below instead of the default sizes"
     )
     multipart_threshold: int = _option(
-        "MINIO_MULTIPART_THRESHOLD", values.size, 10 * MEBIBYTE, "size from which on files go up in parts", unit="bytes"
+        "MINIO_MULTIPART_THRESHOLD", values.size, 10 * MEBIBYTE, "size from which uploads are multipart", unit="bytes"
     )
     multipart_part_size: int = _option(
         "MINIO_MULTIPART_PART_SIZE", values.part_size, 10 * MEBIBYTE, "size of one part", unit="bytes"
@@ -164,23 +174,16 @@ class StorageOptions:
         "headers of uploads such as Cache-Control: a mapping, or a function (or dotted path to one) name -> mapping",
     )
     trust_content_type: bool = _option(
-        "MINIO_TRUST_CONTENT_TYPE",
-        values.flag,
-        False,
-        "store uploads under the type that their sender gives, HTML and scripts included, whatever the name",
+        "MINIO_TRUST_CONTENT_TYPE", values.flag, False, "keep the Content-Type of an upload's sender, even HTML"
     )
     public_base_url: str | Mapping[str, str] | None = _option(
         "MINIO_PUBLIC_BASE_URL",
         values.public_base_url,
         None,
-        "address of public buckets behind a CDN: a URL that object names are appended to, or a mapping bucket -> URL",
+        "URL of public buckets, such as a CDN's; names are appended to it; or a mapping bucket -> URL",
     )
     http_client: PoolManager | None = _option(
-        "MINIO_HTTP_CLIENT",
-        values.http_client,
-        None,
-        "a urllib3.PoolManager to use instead of the default one",
-        secret=True,
+        "MINIO_HTTP_CLIENT", values.http_client, None, "a urllib3.PoolManager instead of the default one", secret=True
     )
     url_caching_enabled: bool = _option(
         "MINIO_URL_CACHING_ENABLED", values.flag, False, "keep presigned URLs in Django's cache", top_level=True
@@ -189,12 +192,12 @@ class StorageOptions:
         "MINIO_URL_CACHE_TIMEOUT",
         values.seconds,
         None,
-        "how long a cached URL is used; 80 % of the URL expiry by default",
+        "expiry of cached URLs; by default 80 % of the URL's",
         unit="seconds",
         top_level=True,
     )
     url_cache_prefix: str = _option(
-        "MINIO_URL_CACHE_PREFIX", values.text, "minio_url_", "what the keys of cached URLs start with", top_level=True
+        "MINIO_URL_CACHE_PREFIX", values.text, "minio_url_", "prefix of cache keys of presigned URLs", top_level=True
     )
 
     bucket_name: str = _option("bucket_name", values.bucket_or_empty, "", "bucket of this storage")
@@ -213,11 +216,31 @@ class StorageOptions:
     retention: Retention | None = _option("retention", values.retention, None, "retention of every upload")
     legal_hold: bool = _option("legal_hold", values.flag, False, "put every upload under legal hold")
     num_parallel_uploads: int = _option(
-        "num_parallel_uploads", values.count, 3, "how many parts of one file are sent at the same time", unit="parts"
+        "num_parallel_uploads", values.count, 3, "parts of one file that are sent at once", unit="parts"
     )
     checksum: str | None = _option(
-        "checksum", values.checksum, None, "CRC32, SHA1 or SHA256: sent along and kept by the server"
+        "checksum", values.checksum, None, "CRC32, SHA1 or SHA256: sent with each upload and kept by the server"
     )
+
+    def __init__(self, alias: str, values: Mapping[str, Any]) -> None:
+        """Take a value for every attribute in the table."""
+        vars(self).update(values, alias=alias)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values for some attributes."""
+        return type(self)(self.alias, {**vars(self), **changes})
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"The options of a storage cannot be changed: {name}.")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StorageOptions) and vars(self) == vars(other)
+
+    def __repr__(self) -> str:
+        shown = {option.attribute: getattr(self, option.attribute) for option in FIELDS.values() if not option.secret}
+        return (
+            f"StorageOptions(alias={self.alias!r}, {', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        )
 
     def __copy__(self) -> Self:
         return self
@@ -235,6 +258,23 @@ class StorageOptions:
             "The options of a storage hold its secrets and cannot be pickled. Pickle the storage, or its alias."
         )
 
+    def base_url(self, *, external: bool = False) -> str:
+        """``scheme://host[:port]`` of the endpoint, or of the external one if there is one."""
+        endpoint, https = self.endpoint, self.use_https
+        if external and self.external_endpoint is not None:
+            endpoint, https = self.external_endpoint, bool(self.external_use_https)
+        return f"{'https' if https else 'http'}://{endpoint}"
+
+    @property
+    def key_prefix(self) -> str:
+        """What the keys of all objects start with: MINIO_LOCATION and a slash, or an empty string."""
+        return f"{self.location}/" if self.location else ""
+
+    @property
+    def label(self) -> str:
+        """The storage's name in errors and reports."""
+        return f"STORAGES['{self.alias}']" if self.alias else "A storage made by a call"
+
     @property
     def effective_cache_timeout(self) -> int:
         """Seconds that a cached URL is used."""
@@ -244,7 +284,7 @@ class StorageOptions:
 
     @property
     def buckets(self) -> frozenset[str]:
-        """Names of all buckets that the options have."""
+        """Names of all buckets in the options."""
         own = {self.bucket_name, self.default_bucket, self.static_files_bucket or ""}
         return frozenset({*own, *self.private_buckets, *self.public_buckets} - {""})
 
@@ -255,7 +295,6 @@ class StorageOptions:
         return [*self.private_buckets, self.default_bucket] if undeclared else list(self.private_buckets)
 
 
-FIELDS = {spec.metadata["name"]: spec for spec in dataclasses.fields(StorageOptions) if spec.metadata}
+FIELDS = {option.name: option for option in vars(StorageOptions).values() if isinstance(option, Option)}
 OTHER_SPELLINGS = {"user_metadata": "metadata", "http_client": "MINIO_HTTP_CLIENT"}
 OPTION_NAMES = frozenset(FIELDS) | frozenset(OTHER_SPELLINGS)
-NAMES_BY_LOWER_CASE = {name.lower(): name for name in OPTION_NAMES}

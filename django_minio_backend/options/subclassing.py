@@ -1,26 +1,24 @@
-"""What a subclass says of its options: its class attributes, and the arguments that its ``__init__`` takes."""
+"""Inspects subclasses: options among their class attributes, and the arguments of their ``__init__``."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from django.utils.module_loading import import_string
 
 from .fields import OPTION_NAMES, OTHER_SPELLINGS
-from .other_libraries import SHOWN_ATTRIBUTES, WRITE_INSTEAD
+from .names import SHOWN_ATTRIBUTES, WRITE_INSTEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _PACKAGE = __name__.partition(".")[0]
 _NOT_THE_USERS = (_PACKAGE, "django", "builtins")
-_MAY_BE_FUNCTIONS = {"MINIO_OBJECT_HEADERS": ("name",), "MINIO_CREDENTIALS": ()}  # with what they are called
+_MAY_BE_FUNCTIONS = {"MINIO_OBJECT_HEADERS": ("name",), "MINIO_CREDENTIALS": ()}  # with the arguments of their calls
 
 
-@dataclass(frozen=True)
 class ClassOptions:
     """Options that a class has as attributes.
 
@@ -28,26 +26,31 @@ class ClassOptions:
         values: by name; of several classes that set one, the first in the method resolution order counts.
         owners: the classes that set them.
         storage_name: the alias that the class names, if it does.
-        problems: sentences on attributes that cannot be meant as they stand.
+        problems: sentences on attributes that cannot be options.
     """
 
-    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    owners: Mapping[str, type] = field(default_factory=dict)
-    storage_name: str = ""
-    problems: tuple[str, ...] = ()
+    def __init__(
+        self,
+        values: Mapping[str, Any] | None = None,
+        owners: Mapping[str, type] | None = None,
+        storage_name: str = "",
+        problems: Sequence[str] = (),
+    ) -> None:
+        self.values, self.owners = values or {}, owners or {}
+        self.storage_name, self.problems = storage_name, problems
 
     @property
     def labels(self) -> dict[str, str]:
-        """What errors call each of them."""
+        """The name of each in errors."""
         return {name: f"{owner.__name__}.{name}" for name, owner in self.owners.items()}
 
     @property
     def names_a_server(self) -> bool:
-        """Whether the class brings a server of its own."""
+        """Whether the class has an endpoint."""
         return self.values.get("MINIO_ENDPOINT") is not None
 
     def of_bases(self, backend: type | None) -> dict[str, Any]:
-        """Those that this class, which the class itself may be, has or inherits."""
+        """Those that ``backend``, a base of the class or the class itself, has or inherits."""
         bases = backend.__mro__ if backend else ()
         return {name: value for name, value in self.values.items() if self.owners[name] in bases}
 
@@ -63,20 +66,20 @@ def class_options(kind: type) -> ClassOptions:
     for owner in _classes_of_users(kind):
         for name, value in vars(owner).items():
             seen.setdefault(OTHER_SPELLINGS.get(name, name), (owner, value))
-    found = {name: one for name, one in seen.items() if _is_meant_as_an_option(name, *one)}
-    problems = {name: _problem(name, value) for name, (_, value) in found.items()}
-    right = {name: one for name, one in found.items() if not problems[name]}
-    _, storage_name = right.pop("storage_name", (kind, ""))
-    return ClassOptions(
-        values={name: _plain(value) for name, (_, value) in right.items()},
-        owners={name: owner for name, (owner, _) in right.items()},
-        storage_name=storage_name,
-        problems=tuple(f"{found[name][0].__name__}.{name} {problem}." for name, problem in problems.items() if problem),
-    )
+    values, owners, problems = {}, {}, []
+    for name, (owner, value) in seen.items():
+        if not _is_meant_as_an_option(name, value):
+            continue
+        if problem := _problem(name, value):
+            problems.append(f"{owner.__name__}.{name} {problem}.")
+        else:
+            values[name], owners[name] = _plain(value), owner
+    owners.pop("storage_name", None)
+    return ClassOptions(values, owners, values.pop("storage_name", ""), problems)
 
 
 def has_own_init(kind: type) -> bool:
-    """Whether a class of the user's has an ``__init__``, so that only a call shows what the options will be."""
+    """Whether a user's class has an ``__init__``, so that only a call shows what the options will be."""
     return any("__init__" in vars(owner) for owner in _classes_of_users(kind))
 
 
@@ -100,10 +103,10 @@ def is_callable_with(kind: type, arguments: tuple[Any, ...], keywords: Mapping[s
 
 
 def names_of_arguments(kind: type, arguments: tuple[Any, ...]) -> list[str]:
-    """What the signature calls the positional arguments; an empty string for those of ``*args``."""
+    """The names of positional arguments in the class's signature; an empty string for those of ``*args``."""
     try:
         bound = inspect.signature(kind).bind_partial(*arguments).arguments
-    except TypeError:  # too many, as the call itself is about to say
+    except TypeError:  # too many, which the call itself is about to raise
         bound = {}
     parameters = inspect.signature(kind).parameters
     names = [name for name in bound if parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL]
@@ -111,7 +114,7 @@ def names_of_arguments(kind: type, arguments: tuple[Any, ...]) -> list[str]:
 
 
 def own_options(kind: type | None, options: Mapping[str, Any]) -> set[str]:
-    """Names in OPTIONS that are no options of this library, but arguments that the class's ``__init__`` takes."""
+    """Names in OPTIONS that are not options of this package, but arguments of the class's ``__init__``."""
     unknown = [name for name in options if name not in OPTION_NAMES and name != "storage_name"]
     if kind is None or not unknown or not has_own_init(kind):
         return set()
@@ -119,7 +122,7 @@ def own_options(kind: type | None, options: Mapping[str, Any]) -> set[str]:
 
 
 def backend_among(kind: type, backend: object) -> type | None:
-    """The class among ``kind`` and its bases that BACKEND of an entry names; nothing is imported to find out."""
+    """The class among ``kind`` and its bases that an entry's BACKEND names; nothing is imported."""
     for base in kind.__mro__:
         if backend is base or (isinstance(backend, str) and _names(backend, base)):
             return base
@@ -127,7 +130,7 @@ def backend_among(kind: type, backend: object) -> type | None:
 
 
 def backend_class(entry: Mapping[str, Any]) -> type | None:
-    """The class that an entry's BACKEND names, if it is one of this library or a subclass, and can be imported now."""
+    """The class that an entry's BACKEND names, if it is one of this package or a subclass and can be imported now."""
     backend = entry.get("BACKEND")
     if isinstance(backend, str):
         try:
@@ -154,8 +157,8 @@ def _package_of(kind: type) -> str:
     return kind.__module__.partition(".")[0]
 
 
-def _is_meant_as_an_option(name: str, _: type, value: object) -> bool:
-    if name in SHOWN_ATTRIBUTES:  # a method or a property is a subclass's own way to find it
+def _is_meant_as_an_option(name: str, value: object) -> bool:
+    if name in SHOWN_ATTRIBUTES:  # a subclass may override it with a method or a property
         return not _is_function(value) and not _is_computed(value)
     if name in WRITE_INSTEAD:
         return not _is_function(value)
@@ -168,7 +171,7 @@ def _is_function(value: object) -> bool:
 
 
 def _is_computed(value: object) -> bool:
-    """Whether it is a property or the like."""
+    """Whether it is a property or another descriptor."""
     return not callable(value) and not _is_function(value) and hasattr(type(value), "__get__")
 
 
@@ -177,7 +180,7 @@ def _plain(value: Any) -> Any:
 
 
 def _problem(name: str, value: Any) -> str:
-    """What is wrong with a class attribute that is meant as an option, other than its value; empty if nothing."""
+    """The problem of a class attribute that is meant as an option, other than its value; empty if there is none."""
     if name in WRITE_INSTEAD or name in SHOWN_ATTRIBUTES:
         return ""  # as in OPTIONS, the name itself is wrong
     if _is_computed(value):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import Error as AnyDatabaseError
 
 from ..errors import CleaningError
-from ..health.explanations import explained_in_sentence
-from ..s3 import deletion as s3_deletion
+from ..health.explanations import explain_in_sentence
+from ..s3 import listing
 from .key_store import KeyStore
 from .scope import renew_connections
 
@@ -100,7 +100,7 @@ class Comparison:
     stats: Stats = field(default_factory=Stats)
     orphans: int = 0
     size: int = 0
-    uploads: list[s3_deletion.Unfinished] = field(default_factory=list)
+    uploads: list[listing.UnfinishedUpload] = field(default_factory=list)
     listed_at: dt.datetime | None = None
 
     def missing(self) -> Iterator[Missing]:
@@ -150,7 +150,7 @@ def compare(scope: CleanupScope, options: CleanupOptions, watch: Watch = lambda 
             reader.list_objects()
             reader.list_uploads()
         except FAILURES as error:
-            reason = explained_in_sentence(error, scope.storage.options, needed="s3:ListBucket")
+            reason = explain_in_sentence(error, scope.storage.options, needed="s3:ListBucket")
             raise CleaningError(f"{scope} cannot be listed: {reason}. Nothing was deleted.") from error
         comparison.orphans, comparison.size = store.find_orphans()
         if comparison.orphans and not options.force:
@@ -177,7 +177,7 @@ class _Reader:
     def list_objects(self) -> None:
         """List the objects below the prefixes, page by page."""
         for prefix in self._listed:
-            for page in s3_deletion.pages(self._scope.storage.s3, self._scope.bucket, prefix):
+            for page in listing.list_pages(self._scope.storage.s3, self._scope.bucket, prefix):
                 self._add_page(page)
 
     def list_uploads(self) -> None:
@@ -185,16 +185,16 @@ class _Reader:
         age = self._options.unfinished_age
         if age is None or not self._cleaned:
             return
-        for page in s3_deletion.unfinished_uploads(self._scope.storage.s3, self._scope.bucket):
+        for page in listing.list_unfinished_uploads(self._scope.storage.s3, self._scope.bucket):
             self._comparison.uploads += [
                 upload
                 for upload in page.uploads
                 if upload.key.startswith(self._cleaned)
                 and not self._options.excludes(upload.key)
-                and not _is_young(upload.begun, page.served_at, age)
+                and not _is_young(upload.initiated, page.served_at, age)
             ]
 
-    def _add_page(self, page: s3_deletion.Page) -> None:
+    def _add_page(self, page: listing.ListingPage) -> None:
         options = self._options
         young = {item.key for item in page.objects if _is_young(item.modified, page.served_at, options.min_age)}
         excluded = {item.key for item in page.objects if options.excludes(item.key)}

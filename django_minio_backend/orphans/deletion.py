@@ -14,6 +14,7 @@ from ..s3 import deletion as s3_deletion
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..s3.listing import UnfinishedUpload
     from .compare import Comparison
     from .key_store import Orphan
     from .scope import CleanupScope
@@ -68,7 +69,7 @@ def delete_orphans(comparison: Comparison, *, dry_run: bool = False) -> Iterator
         yield Batch(outcomes, len(orphans) - len(keys), result.markers)
 
 
-def abort_uploads(comparison: Comparison) -> Iterator[tuple[s3_deletion.Unfinished, str]]:
+def abort_uploads(comparison: Comparison) -> Iterator[tuple[UnfinishedUpload, str]]:
     """Abort the unfinished uploads; return each with the reason why it still exists, empty if it was aborted."""
     from ..s3.errors import FAILURES
 
@@ -76,7 +77,7 @@ def abort_uploads(comparison: Comparison) -> Iterator[tuple[s3_deletion.Unfinish
     for upload in comparison.uploads:
         problem = ""
         try:
-            s3_deletion.abort(scope.storage.s3, scope.bucket, upload)
+            scope.storage.s3.abort_upload(scope.bucket, upload.key, upload.upload_id)
         except FAILURES as error:
             problem = str(error)
             logger.warning("An unfinished upload of %s/%s was not aborted: %s", scope, upload.key, problem)
@@ -132,7 +133,7 @@ def _delete(scope: CleanupScope, keys: Sequence[str]) -> s3_deletion.Deletion:
     from ..s3.errors import FAILURES, status_of
 
     try:
-        return s3_deletion.delete(scope.storage.s3, scope.bucket, keys)
+        return s3_deletion.delete_objects(scope.storage.s3, scope.bucket, keys)
     except FAILURES as error:
         is_refused = status_of(error) is not None
         unsure = "" if is_refused else f", and perhaps some of {len(keys)} more from {keys[0]!r} to {keys[-1]!r}"

@@ -155,7 +155,7 @@ class ReferringField(FieldInDatabase):
             CleaningError: as ``rows``, or no object can have the name of a row.
             django.db.Error: the rows cannot be read.
         """
-        prefix = key_prefix(self.storage)
+        prefix = self.storage.options.key_prefix
         for rows in self.rows():
             references = []
             for primary_key, name in rows:
@@ -176,13 +176,13 @@ class ReferringField(FieldInDatabase):
         if overrides_key(self.storage):
             rows = (row for page in self.rows() for row in page)
             return set(keys).intersection(self.key_in(self.storage, *row) for row in rows)
-        prefix = key_prefix(self.storage)
+        prefix = self.storage.options.key_prefix
         in_use = self.names_in_use(names_below(prefix, keys))
         return {key for name in in_use for key in (self.storage.key(name), prefix + name)}
 
     def name_of(self, reference: Reference) -> str:
         """Return the name in the row of a reference, which leaves it out if it follows from the key."""
-        return reference.key.removeprefix(key_prefix(self.storage)) if reference.name is None else reference.name
+        return reference.key.removeprefix(self.storage.options.key_prefix) if reference.name is None else reference.name
 
 
 def referring_fields() -> list[ReferringField]:
@@ -213,11 +213,6 @@ def file_fields() -> Iterator[tuple[type[Model], FileField]]:
 def identity(storage: MinioBackend) -> tuple[object, ...]:
     """Return what two storages share that store a name as the same object: endpoint, bucket, location, key function."""
     return storage.server_url, storage.bucket, storage.options.location, storage.__class__.key
-
-
-def key_prefix(storage: MinioBackend) -> str:
-    """Return what the keys of a storage begin with: its MINIO_LOCATION and a slash, or nothing."""
-    return f"{storage.options.location}/".lstrip("/")
 
 
 def names_below(prefix: str, keys: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from ..files import keys as names
 from ..storage import MinioBackend
 from .databases import databases_of, databases_with, tables_by_database
 from .key_store import KEEP_ONLY, Reference
-from .references import FieldInDatabase, file_fields, identity, key_prefix, minio_storage_of, overrides_key
+from .references import FieldInDatabase, file_fields, identity, minio_storage_of, overrides_key
 from .row_files import RowFiles, choosing_classes
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _possible_keys(file: RowFile, storages: Iterable[MinioBackend]) -> set[str]:
             except (SuspiciousOperation, ValueError):
                 continue  # no object can have this name
             if not names.is_clean(name):
-                keys.add(key_prefix(storage) + name)
+                keys.add(storage.options.key_prefix + name)
     return keys
 
 

@@ -20,7 +20,6 @@ from .references import (
     ROWS_PER_QUERY,
     Target,
     identity,
-    key_prefix,
     names_below,
     overrides_key,
     referring_fields,
@@ -143,7 +142,7 @@ class CleanupScope:
         target = self._target
         in_use = {key for field in fields for key in field.keys_in_use(target, keys)}
         for storage in self._signal_senders:
-            if names := names_below(key_prefix(storage), keys):
+            if names := names_below(storage.options.key_prefix, keys):
                 in_use.update(signalled_keys(storage, None if overrides_key(storage) else names))
         return in_use
 
@@ -260,7 +259,7 @@ def _chosen(choosing: Iterable[ChoosingField], static: set[str]) -> list[MinioBa
 
 
 def _common_prefixes(storages: Iterable[MinioBackend], requested: Sequence[str]) -> list[str]:
-    owned = _outermost(map(key_prefix, storages))
+    owned = _outermost(storage.options.key_prefix for storage in storages)
     if not requested:
         return owned
     pairs = ((own, other) for own in owned for other in requested if own.startswith(other) or other.startswith(own))

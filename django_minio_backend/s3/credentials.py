@@ -12,7 +12,8 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import Provider
 
 from ..errors import ConfigurationError
-from ..options.validators import WrongValueError, secret_text, session_token
+from ..options.endpoints import WrongValueError
+from ..options.validators import secret_text, session_token
 from ..redaction.frame_locals import LocalsForgotten, forget_locals
 from ..redaction.secret_values import HIDDEN, SecretText
 
@@ -126,10 +127,9 @@ def provider_for(options: StorageOptions) -> Provider:
     Raises:
         ConfigurationError: there are none, or MINIO_CREDENTIALS leads to none.
     """
-    where = f"STORAGES['{options.alias}']" if options.alias else "A storage made by a call"
     given = options.credentials
     if given is not None:
-        return QuietProvider(_provider(given, where), where)
+        return QuietProvider(_provider(given, options.label), options.label)
     if options.access_key is None or options.secret_key is None:
         raise ConfigurationError(
             f"A storage for {options.endpoint} was made without MINIO_SECRET_KEY, as migrations write one that no "

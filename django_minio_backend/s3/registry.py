@@ -64,7 +64,7 @@ class _Sdk(Minio):
                 raise
             given = request.get("bucket_name") or next(iter(args[1:2]), "")  # the SDK passes it either way
             bucket = str(error.bucket_name or given)
-            aliases = [f"STORAGES['{alias}']" for alias, options in self._users.items() if bucket in options.buckets]
+            aliases = [options.label for options in self._users.values() if bucket in options.buckets]
             used_by = f" ({', '.join(aliases)})" if aliases else ""
             scheme = "https" if self._base_url.is_https else "http"
             raise missing_bucket(error, bucket, f"{scheme}://{self._base_url.host}{used_by}") from error
@@ -207,8 +207,9 @@ def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Clien
     try:
         return S3Client(_sdk(endpoint, options, GuardedPool(http), provider, secure=secure), http)
     except ValueError as error:  # of hosts that end with amazonaws.com the SDK takes only some
-        where = f"STORAGES['{options.alias}']" if options.alias else "A storage made by a call"
-        raise ConfigurationError(f"{where}: the SDK does not take the endpoint '{endpoint}': {error}.") from error
+        raise ConfigurationError(
+            f"{options.label}: the SDK does not take the endpoint '{endpoint}': {error}."
+        ) from error
 
 
 def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Provider | None, *, secure: bool) -> _Sdk:

@@ -257,7 +257,8 @@ def make_buckets() -> Work:
 
 def sdk_make_buckets() -> Work:
     """Make as many by the SDK, with as many threads; a script that knows that none of them is there."""
-    from django_minio_backend.buckets.plan import WORKERS, public_policy
+    from django_minio_backend.buckets.plan import WORKERS
+    from django_minio_backend.buckets.policy import public_policy
 
     client, names = sdk(), _bucket_names()
 
@@ -281,7 +282,7 @@ def check_buckets() -> Work:
     initialize([site])
 
     def work() -> None:
-        assert initialize([site], change=False)
+        assert initialize([site], dry_run=True)
 
     return work
 

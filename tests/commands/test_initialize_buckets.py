@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tools.servers import Server
 
 COMMAND = "initialize_buckets"
-ALL_RIGHT = "All buckets are as they should be.\n"
+ALL_RIGHT = "All buckets match the settings.\n"
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_a_bucket_that_was_opened_behind_the_librarys_back_is_found_named_and_cl
             assert f"Bucket '{bucket}'" in found.out
             assert action in found.out
             assert other not in found.out
-            assert found.err == "manage.py initialize_buckets corrects this.\n"
+            assert found.err == "Run manage.py initialize_buckets to correct this.\n"
             assert f"Bucket '{bucket}'" in run(COMMAND)
             assert http.request(method, address).status == 403
             assert run(COMMAND, "--check") == ALL_RIGHT
@@ -302,7 +302,7 @@ def test_versions_and_object_lock_are_left_as_they_are(
         sdk.set_object_lock_config(bucket_name=bucket, config=retention)
     with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket, MINIO_PUBLIC_BUCKETS=[bucket]))):
         told = run(COMMAND)
-        assert f"Conditional writes at http://{server.endpoint} were not tried: every bucket has versions." in told
+        assert f"Conditional writes at http://{server.endpoint} were not probed: every bucket has versions." in told
         assert_nothing_changed(run(COMMAND))
     assert sdk.get_bucket_versioning(bucket_name=bucket).status == ENABLED
     if locked:
@@ -368,7 +368,7 @@ def test_a_server_that_does_not_honour_them_is_told(
 
 
 @pytest.mark.parametrize(
-    ("answer", "harm"), [(IGNORED, "a save replaces what is there"), (REJECTED, "every save fails")]
+    ("answer", "harm"), [(IGNORED, "a save replaces an existing object"), (REJECTED, "every save fails")]
 )
 def test_trust_in_a_server_that_does_not_honour_them_fails_the_command(
     run: Run, server: Server, bucket: str, answer: Response, harm: str
@@ -397,7 +397,7 @@ def test_an_account_that_may_not_store_is_told_and_nothing_fails(run: Run, serve
         rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if "write-probe" in asked.path else None
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
-            assert "could not be tried: the access key is not allowed to do this" in run(COMMAND)
+            assert "could not be probed: the access key is not allowed to do this" in run(COMMAND)
 
 
 def test_nothing_is_tried_where_every_save_replaces(run: Run, server: Server, bucket: str) -> None:
@@ -445,7 +445,7 @@ def test_a_bucket_published_by_other_means_needs_no_policy(
     with rewriting_proxy(server) as rewriter:
         rewriter.rule = without_policies
         with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
-            assert f"Bucket '{public}' at http://{rewriter.endpoint}: made\n" in run(COMMAND)
+            assert f"Bucket '{public}' at http://{rewriter.endpoint}: created\n" in run(COMMAND)
             assert_nothing_changed(run(COMMAND))
             assert run(COMMAND, "--check") == ALL_RIGHT
     assert sdk.bucket_exists(bucket_name=public)

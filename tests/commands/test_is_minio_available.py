@@ -37,7 +37,7 @@ def test_minio_is_asked_at_its_liveness_address(server: Server) -> None:
     status = MinioBackend(**options_of(server)).is_minio_available()
     assert status
     assert status.status == 200
-    assert status.details == f"GET http://{server.endpoint}/minio/health/live answered 200: an S3 server"
+    assert status.details == f"GET http://{server.endpoint}/minio/health/live returned status 200: an S3 server"
 
 
 def test_no_keys_are_needed(server: Server) -> None:
@@ -50,7 +50,7 @@ def test_a_server_that_is_down_fails_the_command(run: Run, arguments: list[str])
     started = time.monotonic()
     with (
         storages_set(default=entry(made_up(MINIO_ENDPOINT=endpoint))),
-        pytest.raises(CommandError, match=rf"'default': GET http://{endpoint}/minio/health/live was not answered"),
+        pytest.raises(CommandError, match=rf"'default': GET http://{endpoint}/minio/health/live got no response"),
     ):
         run(COMMAND, *arguments)
     assert time.monotonic() - started < 5

@@ -116,7 +116,7 @@ def test_the_buckets_of_right_settings_are_checked_made_and_checked_again(
         made = tried(INITIALIZE)
         assert (made.code, made.error) == (0, "")
         assert all(f"Bucket '{name}'" in made.told for name in names.values())
-        assert tried(CHECK) == Ended("All buckets are as they should be.\n", "", 0)
+        assert tried(CHECK) == Ended("All buckets match the settings.\n", "", 0)
 
 
 def test_everything_that_was_looked_at_is_told_where_all_is_right(server: Server, made: dict[str, str]) -> None:
@@ -159,7 +159,7 @@ def test_silenced_prints_nothing(server: Server, made: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"MINIO_SECRET_KEY": WRONG_SECRET}, "MINIO_SECRET_KEY does not fit the access key"),
+        ({"MINIO_SECRET_KEY": WRONG_SECRET}, "MINIO_SECRET_KEY does not match the access key"),
         ({"MINIO_ACCESS_KEY": "GK0123456789abcdef01234567"}, "correct MINIO_ACCESS_KEY"),
     ],
     ids=["secret", "access key"],
@@ -237,7 +237,7 @@ def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str
         deep, check = tried(DEEP), tried(CHECK)
     assert (deep.code, check.code) == (1, 1)
     (line,) = deep.error.splitlines()[1:]
-    assert f"'default': bucket '{made['private']}': there is no such bucket; run manage.py initialize_buckets" in line
+    assert f"'default': bucket '{made['private']}': the bucket does not exist; run manage.py initialize_buckets" in line
     assert f"bucket '{made['default']}': the account may list, read and write" in deep.told
     assert f"Bucket '{made['private']}'" in check.told
     assert made["default"] not in check.told
@@ -254,7 +254,7 @@ def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str
         ({"POST", "PUT"}, "the account may list and read but not write; allow it s3:PutObject"),
         (
             {"DELETE"},
-            "the account may list, read and write but not give up uploads; allow it s3:AbortMultipartUpload",
+            "the account may list, read and write but not abort uploads; allow it s3:AbortMultipartUpload",
         ),
     ],
     ids=["everything", "writing", "giving up"],
@@ -369,7 +369,7 @@ def test_a_server_that_falls_silent_after_its_health_check_is_told_in_time(
             ended = tried(DEEP)
     assert ended.code == 1
     assert "'default': server: " in ended.told
-    assert "'default': credentials: could not be tried: " in ended.error
+    assert "'default': credentials: could not be checked: " in ended.error
 
 
 def test_a_signed_answer_that_does_not_end_is_told_as_that(
@@ -380,7 +380,7 @@ def test_a_signed_answer_that_does_not_end_is_told_as_that(
     with site(server, made):
         ended = tried(DEEP)
     assert ended.code == 1
-    assert "'default': credentials: could not be tried: no whole answer within 1 seconds" in ended.error
+    assert "'default': credentials: could not be checked: no complete response within 1 seconds" in ended.error
 
 
 def test_credentials_that_take_forever_are_told_in_time(server: Server, made: dict[str, str]) -> None:
@@ -406,4 +406,4 @@ def test_a_web_page_on_that_port_is_no_s3_server(
         for command in COMMANDS:
             ended = tried(command)
             assert ended.code == 1
-            assert "no answer of an S3 server; is this the right port?" in ended.error
+            assert "not the response of an S3 server; is this the right port?" in ended.error

@@ -218,7 +218,7 @@ def test_rewritten_files_are_not_all_kept_in_memory(
     """The last passes may rename them, so they wait; those that could not and were renamed go in the end."""
     write(folder, {f"{number}.js": random.Random(number).randbytes(500_000).hex().encode() for number in range(30)})
     write(folder, {"up.css": b"@import 'in/b.css';", "in/b.css": b"@import '../c.css';", "c.css": b"a {}"})
-    monkeypatch.setattr(upload_queue, "IN_MEMORY", 4 * 1024**2)
+    monkeypatch.setattr(upload_queue, "MAX_QUEUED_BYTES", 4 * 1024**2)
     tracemalloc.start()
     try:
         collect()

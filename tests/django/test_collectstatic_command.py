@@ -15,6 +15,7 @@ import pytest
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangosCommand
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError
 
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
     Using = Callable[..., AbstractContextManager[Any]]
 
 pytestmark = pytest.mark.usefixtures("site_buckets")
+
+MANIFESTS = [
+    pytest.param("django_minio_backend.models.MinioManifestStaticStorage", id="this-package"),
+    pytest.param("tests.django.test_collectstatic.Manifest", id="mixin-of-django"),
+]
 
 
 def run(command: type[DjangosCommand], *arguments: str, **options: Any) -> tuple[str, str]:
@@ -127,12 +133,13 @@ def test_force_upload_uploads_what_is_there_with_its_new_headers(sdk: Minio, sta
     assert (found.metadata or {})["cache-control"] == "max-age=60"
 
 
-@pytest.mark.usefixtures("manifest_storage")
-def test_force_upload_uploads_each_file_once(folder: Path) -> None:
-    assert folder.exists()
-    collect()
-    with requests_made() as made:
-        collect("--force-upload")
+@pytest.mark.parametrize("backend", MANIFESTS)
+@pytest.mark.usefixtures("folder")
+def test_force_upload_uploads_each_file_once(backend: str, static_storage: Using) -> None:
+    with static_storage(backend):
+        collect()
+        with requests_made() as made:
+            collect("--force-upload")
     assert sorted(made) == ["GET", *["PUT"] * 9]
 
 
@@ -191,35 +198,29 @@ def test_a_refused_upload_fails_the_command_and_the_next_run_completes(
     assert objects()["generated/3/13.png"] == (big_folder / "generated/3/13.png").read_bytes()
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("backend", MANIFESTS)
+@pytest.mark.parametrize("kept_locally", [False, True], ids=["manifest-in-bucket", "manifest-on-disk"])
 def test_a_failed_hashed_file_leaves_the_old_manifest(
-    folder: Path, server: Server, static_storage: Using, objects: Callable[[], dict[str, bytes]], tmp_path: Path
+    backend: str, folder: Path, server: Server, static_storage: Using, tmp_path: Path, *, kept_locally: bool
 ) -> None:
-    from django.core.files.storage import FileSystemStorage
+    options = {"manifest_storage": FileSystemStorage(location=tmp_path / "local")} if kept_locally else {}
+    with rewriting_proxy(server) as rewriter, static_storage(backend, MINIO_ENDPOINT=rewriter.endpoint, **options):
 
-    local = FileSystemStorage(location=tmp_path / "local")
-    for more in ({}, {"manifest_storage": local}):
-        with rewriting_proxy(server) as rewriter:
-            path = "django_minio_backend.models.MinioManifestStaticStorage"
-            with static_storage(path, MINIO_ENDPOINT=rewriter.endpoint, MINIO_LOCATION=f"m{len(more)}", **more):
-                collect()
+        def manifest() -> bytes:
+            storage = options.get("manifest_storage") or MinioBackendStatic()
+            with storage.open("staticfiles.json") as file:
+                return bytes(file.read())
 
-                def manifest() -> bytes:
-                    return (
-                        (tmp_path / "local/staticfiles.json").read_bytes()
-                        if more  # noqa: B023
-                        else objects()["m0/staticfiles.json"]
-                    )
-
-                before = manifest()
-                write(folder, {"images/red.png": b"\x89PNG another red" * (len(more) + 1)})
-                rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if ".css" in asked.path else None
-                with pytest.raises(CommandError, match=r"style\.[0-9a-f]{12}\.css"):
-                    collect()
-                assert manifest() == before
-                rewriter.rule = lambda _: None
-                collect()
-                assert manifest() != before
+        collect()
+        before = manifest()
+        write(folder, {"images/red.png": b"\x89PNG another red"})
+        rewriter.rule = lambda request: s3_error(403, "AccessDenied") if ".css" in request.path else None
+        with pytest.raises(CommandError, match=r"style\.[0-9a-f]{12}\.css"):
+            collect()
+        assert manifest() == before
+        rewriter.rule = lambda _: None
+        collect()
+        assert manifest() != before
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -237,7 +238,7 @@ def test_a_refused_listing_or_deletion_fails_the_command(method: str, server: Se
 def test_wrong_keys_are_reported_with_what_to_correct(static_storage: Using) -> None:
     with (
         static_storage(MINIO_SECRET_KEY="wrong-secret"),
-        pytest.raises(CommandError, match=r"^The bucket .* cannot be listed: .*MINIO_SECRET_KEY does not fit") as told,
+        pytest.raises(CommandError, match=r"^The bucket .* cannot be listed: .*MINIO_SECRET_KEY does not") as told,
     ):
         collect()
     assert "wrong-secret" not in str(told.value)

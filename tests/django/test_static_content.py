@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import io
 import mimetypes
@@ -22,11 +21,10 @@ from minio.sse import SseKMS
 
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
-from django_minio_backend.s3 import listing
-from django_minio_backend.staticfiles import gzipped
-from django_minio_backend.staticfiles.fingerprint import RECORD
+from django_minio_backend.staticfiles.fingerprint import SOURCE_MD5_HEADER
 from tests import settings as site
-from tests.support.rewriting_proxy import rewriting_proxy
+from tests.django.conftest import FILES
+from tests.support.rewriting_proxy import rewriting_proxy, s3_error
 from tests.support.settings import entry, storages_set
 from tests.support.static_files import collect, write
 from tests.support.wire import requests_made
@@ -181,48 +179,80 @@ def test_a_gzip_file_without_that_encoding_is_read_as_it_is(static_storage: Usin
                 assert file.size == len(body)
 
 
-@pytest.mark.parametrize("location", ["", "v1"])
-def test_what_was_compressed_before_is_read_as_it_is(location: str, static_storage: Using) -> None:
+@pytest.mark.parametrize("location", ["", "v1"], ids=["bucket", "location"])
+@pytest.mark.parametrize("now", [True, False], ids=["same-options", "other-options"])
+def test_content_that_the_project_compressed_is_not_compressed_again_and_read_uncompressed(
+    location: str, static_storage: Using, objects: Callable[[], dict[str, bytes]], *, now: bool
+) -> None:
+    """The response's Content-Encoding decides how an object is read, whatever the options are by then."""
     compressed = gzip.compress(TEXT)
 
     def headers(name: str) -> dict[str, str]:
         return {"Content-Encoding": "gzip"} if name == "own.css" else {}
 
     with static_storage(MINIO_STATIC_GZIP=True, MINIO_OBJECT_HEADERS=headers, MINIO_LOCATION=location):
+        MinioBackendStatic().save("own.css", ContentFile(compressed))
+    assert list(objects().values()) == [compressed]
+    options = {"MINIO_OBJECT_HEADERS": headers} if now else {}
+    with static_storage(MINIO_LOCATION=location, **options), MinioBackendStatic().open("own.css") as file:
+        assert file.read() == TEXT
+
+
+@pytest.mark.parametrize("compressed", [True, False], ids=["gzip", "plain"])
+def test_the_header_function_is_called_once_for_each_save_and_never_for_reading(
+    folder: Path, static_storage: Using, *, compressed: bool
+) -> None:
+    write(folder, {"style.css": TEXT})
+    names = []
+
+    def headers(name: str) -> dict[str, str]:
+        names.append(name)
+        return {"Cache-Control": "max-age=60"}
+
+    with static_storage(MINIO_STATIC_GZIP=compressed, MINIO_OBJECT_HEADERS=headers):
+        collect()
+        assert sorted(names) == sorted(FILES)
+        names.clear()
         storage = MinioBackendStatic()
-        storage.save("own.css", ContentFile(compressed))
-        with storage.open("own.css") as file:
-            assert file.read() == compressed
+        storage.save("saved.css", ContentFile(TEXT))
+        assert names == ["saved.css"]
+        names.clear()
+        with storage.open("saved.css") as file:
+            assert file.read() == TEXT
+        assert storage.exists("saved.css")
+        assert storage.stat("saved.css").content_type == "text/css"
+    assert names == []
 
 
-@pytest.mark.parametrize("gives_metadata", [True, False])
+LISTING = """<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated>{}
+</ListBucketResult>"""
+LISTED = "<Contents><Key>{}</Key><LastModified>{:%FT%T.000Z}</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>"
+
+
+@pytest.mark.parametrize("metadata_is_listed", [True, False], ids=["metadata", "no-metadata"])
 def test_another_zlib_uploads_nothing_again(
-    folder: Path,
-    server: Server,
-    static_storage: Using,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    gives_metadata: bool,
+    folder: Path, sdk: Minio, server: Server, static_storage: Using, *, metadata_is_listed: bool
 ) -> None:
     write(folder, {"style.css": TEXT})
     with rewriting_proxy(server) as rewriter, static_storage(MINIO_STATIC_GZIP=True, MINIO_ENDPOINT=rewriter.endpoint):
         collect()
-        monkeypatch.setattr(
-            gzipped, "squeeze", lambda body: gzip.compress(body, compresslevel=1, mtime=0) + gzip.compress(b"")
+        body = gzip.compress(TEXT, compresslevel=1)
+        sdk.put_object(
+            bucket_name=site.STATIC_BUCKET,
+            object_name="style.css",
+            data=io.BytesIO(body),
+            length=len(body),
+            content_type="text/css",
+            metadata={"Content-Encoding": "gzip", SOURCE_MD5_HEADER: f"gzip:{md5(TEXT).hexdigest()}"},  # noqa: S324
         )
-        if not gives_metadata:  # as every server but MinIO
-            original = listing.everything_below
-            monkeypatch.setattr(
-                listing,
-                "everything_below",
-                lambda *arguments, **more: (
-                    dataclasses.replace(one, metadata={}) for one in original(*arguments, **more)
-                ),
-            )
+        if not metadata_is_listed:  # as by every server but MinIO
+            stored = sdk.list_objects(bucket_name=site.STATIC_BUCKET, recursive=True)
+            entries = [LISTED.format(each.object_name, each.last_modified, each.etag, each.size) for each in stored]
+            listing = s3_error(200, "unused")._replace(body=LISTING.format("".join(entries)).encode())
+            rewriter.rule = lambda request: listing if request.method == "GET" else None
         with requests_made() as made:
             assert "0 static files copied, 4 unmodified." in collect()
-        expected = ["GET"] if gives_metadata and server.kind == "minio" else ["GET", "HEAD"]
-        assert made == expected
+        assert made == (["GET"] if metadata_is_listed and server.kind == "minio" else ["GET", "HEAD"])
 
 
 @pytest.mark.needs("policies")
@@ -336,7 +366,7 @@ def test_encrypted_files_are_compared_by_the_recorded_checksum(
 def test_uploads_carry_the_checksum_of_their_source(stat: Callable[[str], Object]) -> None:
     collect()
     found = stat("script.js")
-    assert metadata(found)[RECORD] == f"identity:{md5(b'void 0;').hexdigest()}"  # noqa: S324 - as the ETag
+    assert metadata(found)[SOURCE_MD5_HEADER] == f"identity:{md5(b'void 0;').hexdigest()}"  # noqa: S324 - as the ETag
     assert str(found.etag) == md5(b"void 0;").hexdigest()  # noqa: S324 - as the ETag
 
 

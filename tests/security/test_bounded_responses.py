@@ -12,7 +12,7 @@ import pytest
 import urllib3
 
 from django_minio_backend.errors import BadResponseError
-from django_minio_backend.health.deadline import within
+from django_minio_backend.health.deadline import run_with_timeout
 from tests.support.hostile import DATE, OBJECT, endless, head, response
 from tests.support.memory import peak_memory
 from tests.support.scripts import WITH_STORAGE
@@ -44,7 +44,7 @@ IN_A_PROCESS = (
     + """
 import threading
 from django_minio_backend.errors import BadResponseError
-from django_minio_backend.health.deadline import within
+from django_minio_backend.health.deadline import run_with_timeout
 
 def refused(work):
     try:
@@ -54,7 +54,7 @@ def refused(work):
     raise AssertionError(found)
 
 with measured():
-    within(100, lambda: refused(lambda: {work}))
+    run_with_timeout(100, lambda: refused(lambda: {work}))
 """
 )
 MEMORY = {
@@ -204,7 +204,7 @@ def test_a_response_without_end_ends_a_call(
 ) -> None:
     running = hostile_server(reply)
     with pytest.raises(Exception, match=r"does not end|AccessDenied"):
-        within(A_MINUTE, lambda: storage_at(running.endpoint).listdir(""))
+        run_with_timeout(A_MINUTE, lambda: storage_at(running.endpoint).listdir(""))
     assert running.idle.wait(10), "the connection is closed"
 
 
@@ -219,7 +219,7 @@ def test_a_pool_of_ones_own_reads_no_response_without_end(
     running = hostile_server(lambda _: endless(head(503, {**XML, "Retry-After": "0"}), b" " * MIB))
     storage = storage_at(running.endpoint, MINIO_HTTP_CLIENT=urllib3.PoolManager(retries=retries, timeout=10))
     with pytest.raises((BadResponseError, urllib3.exceptions.MaxRetryError)):
-        within(20, lambda: storage.listdir(""))
+        run_with_timeout(20, lambda: storage.listdir(""))
     assert running.idle.wait(10), "the connections are closed"
 
 
@@ -254,6 +254,6 @@ def test_a_health_check_does_not_read_on_after_its_time(
     running = hostile_server(drip)
     status = storage_at(running.endpoint).is_minio_available()
     assert not status
-    assert "no whole answer within" in status.details
+    assert "no complete response within" in status.details
     assert running.idle.wait(20), "the connection is closed"
     stopped.set()

@@ -12,7 +12,8 @@ from django.test.utils import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.aliases import minio_storages, wanted_by_account
+from django_minio_backend.aliases import minio_storages
+from django_minio_backend.buckets.initialize import specs_by_client
 from django_minio_backend.errors import ConfigurationError, PrivatePublicMixedError
 from django_minio_backend.models import MinioBackend
 from tests.support.settings import STATIC_BACKEND, entry, made_up, read, storages_set
@@ -113,8 +114,8 @@ def test_spellings_of_one_server_share_its_client_and_its_buckets() -> None:
     ):
         found = minio_storages()
         assert len({storage.s3 for storage in found.values()}) == 1
-        [(_, wanted)] = wanted_by_account(found.values())
-    assert sorted(bucket.name for bucket in wanted) == ["assets", "auto-generated-bucket-media-files"]
+        [(_, specs)] = specs_by_client(found.values(), [])
+    assert sorted(spec.name for spec in specs) == ["assets", "auto-generated-bucket-media-files"]
 
 
 def test_a_save_by_one_spelling_renews_what_the_other_has_cached(

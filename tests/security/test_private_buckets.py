@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from django_minio_backend.buckets.exposure import restricts
-from django_minio_backend.buckets.plan import WantedBucket, wanted_policy
+from django_minio_backend.buckets.plan import BucketSpec
 from django_minio_backend.models import MinioBackend
 from tests.support.rewriting_proxy import Response, rewriting_proxy, s3_error
 from tests.support.settings import entry, options_of, storages_set
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tools.servers import Server
 
 COMMAND = "initialize_buckets"
-ALL_RIGHT = "All buckets are as they should be.\n"
+ALL_RIGHT = "All buckets match the settings.\n"
 ANNA = "arn:aws:iam::1:user/anna"
 
 OPEN_TO_EVERYONE: dict[str, dict[str, Any]] = {
@@ -144,7 +144,7 @@ def test_a_grant_to_everyone_is_found_named_and_taken_back(
         assert "(all-users: READ, all-users: WRITE)" in told
         assert http.request("GET", f"{address}/a.txt").status == 200  # nothing is changed
 
-        assert f"Bucket '{bucket}' at http://{server.endpoint}: its ACL's grants to everyone taken back" in run()
+        assert f"Bucket '{bucket}' at http://{server.endpoint}: its ACL's grants to everyone removed" in run()
         assert http.request("GET", f"{address}/a.txt").status == 403
         assert http.request("PUT", f"{address}/c.txt", body=b"").status == 403
         assert checked() == (ALL_RIGHT, 0)
@@ -206,7 +206,7 @@ def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket:
     ("answer", "reason"),
     [
         (s3_error(403, "AccessDenied"), "allow its user s3:GetBucketAcl"),
-        (Response(200, b"<AccessControlPolicy><Owner>"), "broke off"),
+        (Response(200, b"<AccessControlPolicy><Owner>"), "is incomplete"),
         (Response(200, b"<ListBucketResult/>"), "<ListBucketResult>"),
     ],
     ids=["forbidden", "cut", "another-answer"],
@@ -249,7 +249,7 @@ def test_each_private_bucket_costs_one_more_request(server: Server, bucket_name:
 def test_a_condition_that_everyone_meets_is_none(condition: dict[str, Any]) -> None:
     assert not restricts(condition)
     current = {"Version": "2012-10-17", "Statement": [statement("papers", Condition=condition)]}
-    assert wanted_policy(WantedBucket("papers", public=False), current) is None
+    assert BucketSpec("papers", public=False).policy(current) is None
 
 
 @pytest.mark.parametrize("condition", [*OPEN_TO_EVERYONE.values(), *RESTRICTED.values()])
@@ -259,14 +259,14 @@ def test_those_who_are_named_keep_what_they_have(condition: Any) -> None:
         statement("papers", Effect="Deny", Condition=condition),
     ]
     current = {"Version": "2012-10-17", "Statement": kept}
-    assert wanted_policy(WantedBucket("papers", public=False), current) == current
+    assert BucketSpec("papers", public=False).policy(current) == current
 
 
 @pytest.mark.parametrize("condition", RESTRICTED.values(), ids=RESTRICTED)
 def test_a_condition_that_keeps_somebody_out_stays(condition: Any) -> None:
     assert restricts(condition)
     current = {"Version": "2012-10-17", "Statement": [statement("papers", Condition=condition)]}
-    assert wanted_policy(WantedBucket("papers", public=False), current) == current
+    assert BucketSpec("papers", public=False).policy(current) == current
 
 
 @pytest.mark.needs("policies")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tools.demo_check import Answer
     from tools.demo_site import Site
 
-# MinIO allows pages of every origin to upload; the others have to be told, see the README on CORS.
+# MinIO allows pages of every origin to upload; the others have to be told, see docs/how-to/direct-uploads.md on CORS.
 pytestmark = pytest.mark.needs("minio-health", "signatures")
 
 MIB = 1024**2

@@ -61,11 +61,11 @@ def storages_set(_entries: dict[str, Entry] | None = None, /, **entries: Entry) 
 
 def read(**more: Any) -> StorageOptions:
     """Options of a made-up server with these on top, as a storage gets them."""
-    from django_minio_backend.options.resolution import read_options
+    from django_minio_backend.options.reading import read_options
 
     return read_options(made_up(**more), "default")
 
 
 def value_of(options: StorageOptions, name: str) -> Any:
     """The value that a storage has for an option, by the option's name in STORAGES."""
-    return getattr(options, FIELDS[name].name)
+    return getattr(options, FIELDS[name].attribute)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.buckets.plan import BucketPlan, WantedBucket, public_policy, same_policy, wanted_policy
+from django_minio_backend.buckets.plan import BucketPlan, BucketSpec
+from django_minio_backend.buckets.policy import is_same_policy, public_policy
 
-PRIVATE = WantedBucket("papers", public=False)
-PUBLIC = WantedBucket("papers", public=True)
+PRIVATE = BucketSpec("papers", public=False)
+PUBLIC = BucketSpec("papers", public=True)
 ANNA = "arn:aws:iam::1:user/anna"
 EVERYONE: list[Any] = ["*", ["*"], {"AWS": "*"}, {"AWS": ["*"]}, {"AWS": ["*"], "CanonicalUser": "*"}]
 
@@ -43,56 +44,56 @@ KEPT: list[dict[str, Any]] = [
 
 def test_a_public_bucket_lets_anyone_get_an_object_and_nothing_else() -> None:
     assert public_policy("papers") == policy(statement())
-    assert wanted_policy(PUBLIC, None) == public_policy("papers")
-    assert wanted_policy(PUBLIC, policy(statement(Action=["s3:*"]))) == public_policy("papers")
+    assert PUBLIC.policy(None) == public_policy("papers")
+    assert PUBLIC.policy(policy(statement(Action=["s3:*"]))) == public_policy("papers")
 
 
 def test_a_hook_wins_over_public_and_private() -> None:
     hook = policy(statement(Effect="Deny"))
     for public in (True, False):
-        assert wanted_policy(WantedBucket("papers", public, hook), policy(statement())) == hook
+        assert BucketSpec("papers", public, hook).policy(policy(statement())) == hook
 
 
 def test_a_private_bucket_without_a_policy_needs_none() -> None:
-    assert wanted_policy(PRIVATE, None) is None
+    assert PRIVATE.policy(None) is None
 
 
 @pytest.mark.parametrize("principal", EVERYONE)
 @pytest.mark.parametrize("action", [["s3:GetObject"], "s3:*", ["s3:ListBucket"]])
 def test_what_opens_a_private_bucket_to_everyone_is_taken_out(principal: object, action: object) -> None:
     opened = policy(statement(Principal=principal, Action=action))
-    assert wanted_policy(PRIVATE, opened) is None
+    assert PRIVATE.policy(opened) is None
 
 
 def test_those_who_are_named_beside_everyone_keep_what_they_have() -> None:
     opened = policy(statement(Principal={"AWS": [ANNA, "*"]}))
-    assert wanted_policy(PRIVATE, opened) == policy(statement(Principal={"AWS": [ANNA]}))
+    assert PRIVATE.policy(opened) == policy(statement(Principal={"AWS": [ANNA]}))
 
 
 def test_everyone_but_some_is_everyone() -> None:
     opened = {name: value for name, value in statement(NotPrincipal={"AWS": [ANNA]}).items() if name != "Principal"}
-    assert wanted_policy(PRIVATE, policy(opened)) is None
+    assert PRIVATE.policy(policy(opened)) is None
 
 
 def test_an_empty_condition_is_none() -> None:
-    assert wanted_policy(PRIVATE, policy(statement(Condition={}))) is None
+    assert PRIVATE.policy(policy(statement(Condition={}))) is None
 
 
 def test_a_statement_alone_need_not_stand_in_a_list() -> None:
-    assert wanted_policy(PRIVATE, {"Version": "2012-10-17", "Statement": statement()}) is None
+    assert PRIVATE.policy({"Version": "2012-10-17", "Statement": statement()}) is None
 
 
 @pytest.mark.parametrize("kept", KEPT)
 def test_other_statements_of_a_private_bucket_are_kept(kept: dict[str, Any]) -> None:
     current = policy(kept, statement(), Id="mine")
     before = copy.deepcopy(current)
-    assert wanted_policy(PRIVATE, current) == policy(kept, Id="mine")
+    assert PRIVATE.policy(current) == policy(kept, Id="mine")
     assert current == before
 
 
 @pytest.mark.parametrize("kept", KEPT)
 def test_a_private_bucket_that_nobody_has_opened_stays_as_it_is(kept: dict[str, Any]) -> None:
-    assert same_policy(wanted_policy(PRIVATE, policy(kept)), policy(kept))
+    assert is_same_policy(PRIVATE.policy(policy(kept)), policy(kept))
 
 
 SPELLINGS: list[dict[str, Any]] = [
@@ -108,8 +109,8 @@ SPELLINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("spelled", SPELLINGS)
 def test_a_policy_is_the_same_however_a_server_spells_it(spelled: dict[str, Any]) -> None:
-    assert same_policy(policy(spelled), public_policy("papers"))
-    assert same_policy(public_policy("papers"), {"Statement": spelled, "Version": "2012-10-17"})
+    assert is_same_policy(policy(spelled), public_policy("papers"))
+    assert is_same_policy(public_policy("papers"), {"Statement": spelled, "Version": "2012-10-17"})
 
 
 @pytest.mark.parametrize(
@@ -127,12 +128,12 @@ def test_a_policy_is_the_same_however_a_server_spells_it(spelled: dict[str, Any]
     ],
 )
 def test_a_policy_that_says_something_else_is_another(other: dict[str, Any] | None) -> None:
-    assert not same_policy(public_policy("papers"), other)
-    assert not same_policy(other, public_policy("papers"))
+    assert not is_same_policy(public_policy("papers"), other)
+    assert not is_same_policy(other, public_policy("papers"))
 
 
 def test_no_policy_is_no_policy() -> None:
-    assert same_policy(None, None)
+    assert is_same_policy(None, None)
 
 
 ACTIONS = st.lists(st.sampled_from(["s3:GetObject", "s3:PutObject", "s3:ListBucket"]), min_size=1, unique=True)
@@ -148,22 +149,22 @@ STATEMENTS = st.builds(
 def test_order_says_nothing(statements: list[dict[str, Any]], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(statements))
     turned = [{**one, "Action": data.draw(st.permutations(one["Action"]))} for one in shuffled]
-    assert same_policy(policy(*statements), policy(*turned))
+    assert is_same_policy(policy(*statements), policy(*turned))
 
 
 @given(statements=st.lists(STATEMENTS, max_size=4))
 def test_a_corrected_private_bucket_needs_no_second_correction(statements: list[dict[str, Any]]) -> None:
-    once = wanted_policy(PRIVATE, policy(*statements))
-    assert same_policy(wanted_policy(PRIVATE, once), once)
-    for left in once["Statement"] if once else []:
-        assert left["Effect"] == "Deny" or "*" not in str(left["Principal"])
+    once = PRIVATE.policy(policy(*statements))
+    assert is_same_policy(PRIVATE.policy(once), once)
+    for kept in once["Statement"] if once else []:
+        assert kept["Effect"] == "Deny" or "*" not in str(kept["Principal"])
 
 
 # Plans
 
 
-def planned(wanted: WantedBucket, current: dict[str, Any] | None, *, exists: bool = True) -> BucketPlan:
-    return BucketPlan(wanted, exists, current, wanted_policy(wanted, current))
+def planned(spec: BucketSpec, current: dict[str, Any] | None, *, exists: bool = True) -> BucketPlan:
+    return BucketPlan(spec, exists, current, spec.policy(current))
 
 
 @pytest.mark.parametrize(
@@ -172,11 +173,11 @@ def planned(wanted: WantedBucket, current: dict[str, Any] | None, *, exists: boo
         (planned(PRIVATE, None), "", ""),
         (planned(PUBLIC, public_policy("papers")), "", ""),
         (planned(PRIVATE, policy(statement(Effect="Deny"))), "", ""),
-        (planned(PRIVATE, None, exists=False), "is missing", "made"),
+        (planned(PRIVATE, None, exists=False), "is missing", "created"),
         (
             planned(PUBLIC, None, exists=False),
             "is missing; public policy is not set (the policy was: none)",
-            "made; public policy set (the policy was: none)",
+            "created; public policy set (the policy was: none)",
         ),
         (
             planned(PUBLIC, None),
@@ -184,31 +185,31 @@ def planned(wanted: WantedBucket, current: dict[str, Any] | None, *, exists: boo
             "public policy set (the policy was: none)",
         ),
         (
-            planned(WantedBucket("papers", public=True, hook=policy(statement(Effect="Deny"))), None),
+            planned(BucketSpec("papers", public=True, hook=policy(statement(Effect="Deny"))), None),
             "hook's policy is not set (the policy was: none)",
             "hook's policy set (the policy was: none)",
         ),
     ],
 )
-def test_a_plan_tells_the_difference_and_nothing_else(plan: BucketPlan, to_do: str, done: str) -> None:
-    assert (plan.told(done=False), plan.told(done=True)) == (to_do, done)
-    assert plan.is_right == (not to_do)
+def test_a_plan_describes_the_difference_and_nothing_else(plan: BucketPlan, to_do: str, done: str) -> None:
+    assert (plan.describe(done=False), plan.describe(done=True)) == (to_do, done)
+    assert plan.in_sync == (not to_do)
 
 
 def test_a_plan_shows_the_policy_that_it_replaces() -> None:
     opened = policy(statement())
-    assert json.dumps(opened) in planned(PRIVATE, opened).told(done=False)
+    assert json.dumps(opened) in planned(PRIVATE, opened).describe(done=False)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "needed"),
+    ("spec", "needed"),
     [
         (PRIVATE, False),
         (PUBLIC, True),
-        (WantedBucket("papers", public=True, published_elsewhere=True), False),
-        (WantedBucket("papers", public=False, hook=policy()), True),
-        (WantedBucket("papers", public=True, hook=policy(), published_elsewhere=True), True),
+        (BucketSpec("papers", public=True, published_elsewhere=True), False),
+        (BucketSpec("papers", public=False, hook=policy()), True),
+        (BucketSpec("papers", public=True, hook=policy(), published_elsewhere=True), True),
     ],
 )
-def test_who_needs_a_server_with_policies(wanted: WantedBucket, *, needed: bool) -> None:
-    assert wanted.needs_policy == needed
+def test_who_needs_a_server_with_policies(spec: BucketSpec, *, needed: bool) -> None:
+    assert spec.needs_policy == needed

@@ -10,7 +10,8 @@ import urllib3
 from django.apps import apps
 from django.test.utils import override_settings
 
-from django_minio_backend.aliases import minio_storages, wanted_by_account
+from django_minio_backend.aliases import minio_storages
+from django_minio_backend.buckets.initialize import specs_by_client
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
 from django_minio_backend.utils import PrivatePublicMixedError
@@ -26,8 +27,8 @@ class Archive(MinioBackend):
 
 def wanted(storages: Mapping[str, MinioBackend]) -> dict[str, dict[str, bool]]:
     return {
-        storage.server_url: {bucket.name: bucket.public for bucket in buckets}
-        for storage, buckets in wanted_by_account(storages.values())
+        sharing[0].options.base_url(): {spec.name: spec.public for spec in specs}
+        for sharing, specs in specs_by_client(storages.values(), minio_storages().values())
     }
 
 
@@ -124,7 +125,7 @@ def test_options_that_are_no_dictionary_are_told_without_what_they_hold(wrong: A
     with storages_set(default=entry(wrong), media=entry(made_up(MINIO_DEFAULT_BUCKET="media"))):
         (problem,) = problems()
         with pytest.raises(
-            ConfigurationError, match=r"STORAGES\['default'\] is not a dictionary whose OPTIONS are one"
+            ConfigurationError, match=r"STORAGES\['default'\] is not a dictionary with a dictionary as OPTIONS"
         ):
             MinioBackend(storage_name="default")
     assert problem == f"STORAGES['default']: OPTIONS is a {type(wrong).__name__}, but must be a dictionary."
@@ -226,7 +227,7 @@ def test_the_bucket_of_static_files_is_public_whatever_account_or_pool_reaches_i
         other=entry(made_up(MINIO_PRIVATE_BUCKETS=["assets"], MINIO_HTTP_CLIENT=urllib3.PoolManager())),
         staticfiles=entry(made_up(MINIO_STATIC_FILES_BUCKET="assets", MINIO_ACCESS_KEY="else"), STATIC_BACKEND),
     ):
-        accounts = wanted_by_account(minio_storages().values())
+        accounts = specs_by_client(minio_storages().values(), [])
     assert [[bucket.public for bucket in buckets if bucket.name == "assets"] for _, buckets in accounts] == [[True]] * 3
 
 
@@ -251,5 +252,5 @@ def test_a_hook_wins_over_every_other_alias() -> None:
         media=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"], MINIO_POLICY_HOOKS=[("photos", hook)])),
         more=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"])),
     ):
-        ((_, buckets),) = wanted_by_account(minio_storages().values())
+        ((_, buckets),) = specs_by_client(minio_storages().values(), [])
         assert {bucket.name: bucket.hook for bucket in buckets}["photos"] == hook

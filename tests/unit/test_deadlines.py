@@ -10,13 +10,13 @@ from concurrent.futures import wait
 
 import pytest
 
-from django_minio_backend.health.deadline import started, within
+from django_minio_backend.health.deadline import run_in_daemon, run_with_timeout
 
 
 def test_the_result_and_the_error_of_the_work_are_handed_over() -> None:
-    assert within(10, lambda: 42) == 42
+    assert run_with_timeout(10, lambda: 42) == 42
     with pytest.raises(ZeroDivisionError):
-        within(10, lambda: 1 // 0)
+        run_with_timeout(10, lambda: 1 // 0)
 
 
 def test_work_that_takes_too_long_is_a_time_out_and_goes_on() -> None:
@@ -28,7 +28,7 @@ def test_work_that_takes_too_long_is_a_time_out_and_goes_on() -> None:
 
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
-        within(0.05, work)
+        run_with_timeout(0.05, work)
     assert time.monotonic() - begun < 10
     go_on.set()
     assert done.wait(10)
@@ -36,12 +36,12 @@ def test_work_that_takes_too_long_is_a_time_out_and_goes_on() -> None:
 
 def test_no_time_at_all_is_a_time_out() -> None:
     with pytest.raises(TimeoutError):
-        within(-1, threading.Event().wait)
+        run_with_timeout(-1, threading.Event().wait)
 
 
 @pytest.mark.parametrize("workers", [1, 3, 100])
 def test_results_come_in_the_order_of_the_works(workers: int) -> None:
-    futures = started([lambda number=number: number for number in range(50)], workers=workers)  # type: ignore[misc]
+    futures = run_in_daemon([lambda number=number: number for number in range(50)], workers=workers)  # type: ignore[misc]
     assert [future.result(10) for future in futures] == list(range(50))
 
 
@@ -57,20 +57,20 @@ def test_only_so_many_work_at_a_time() -> None:
         with lock:
             now -= 1
 
-    wait(started([work] * 20, workers=4), timeout=30)
+    wait(run_in_daemon([work] * 20, workers=4), timeout=30)
     assert most <= 4
 
 
 def test_nothing_to_do_is_nothing() -> None:
-    assert started([], workers=0) == []
+    assert run_in_daemon([], workers=0) == []
 
 
 def test_a_process_ends_while_work_hangs() -> None:
     script = """
 import time
-from django_minio_backend.health.deadline import within
+from django_minio_backend.health.deadline import run_with_timeout
 try:
-    within(0.05, lambda: time.sleep(600))
+    run_with_timeout(0.05, lambda: time.sleep(600))
 except TimeoutError:
     print("over")
 """

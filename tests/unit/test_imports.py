@@ -24,16 +24,14 @@ certificate_errors errors signals
 redaction transport options
 s3
 files object_urls
-direct_uploads buckets health
-base
-addressed_storage bucket_storage storage dates
+direct_uploads health buckets
+identity base save_attempt storage dates
 staticfiles aliases orphans
 checks apps management
 models utils __init__
 """
 RANKS = {room: rank for rank, room in enumerate(LAYERS.split())}
 SDK_ROOMS = {"certificate_errors", "transport", "s3"}  # these import minio and urllib3
-OPEN = {"buckets.initialize", "files.save_attempt", "health.diagnosis"}  # imports upward, to be untied
 LATE = ("minio", "urllib3", "certifi")  # what Django's start does without; most of its time would be theirs
 
 
@@ -122,14 +120,13 @@ def test_every_room_has_a_layer() -> None:
 @pytest.mark.parametrize("module", SOURCES)
 def test_a_module_imports_from_its_own_room_and_those_below(module: str) -> None:
     rooms = {room_of(other) for other in Imports(module, SOURCES[module]).own()} - {room_of(module)}
-    assert module in OPEN or not {room for room in rooms if RANKS[room] >= RANKS[room_of(module)]}
+    assert not {room for room in rooms if RANKS[room] >= RANKS[room_of(module)]}
 
 
 @pytest.mark.parametrize("room", RANKS)
 def test_modules_of_a_room_do_not_import_each_other_in_a_circle(room: str) -> None:
     graph = {module: Imports(module, text).own() for module, text in SOURCES.items() if room_of(module) == room}
-    if room not in {"files", "staticfiles"}:  # to be untied
-        TopologicalSorter(graph).prepare()  # raises CycleError
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 @pytest.mark.parametrize("module", SOURCES)

@@ -14,8 +14,8 @@ from minio import Minio
 from minio.credentials.providers import StaticProvider
 
 from django_minio_backend.errors import ConfigurationError
-from django_minio_backend.options import validators as values
-from django_minio_backend.options.validators import WrongValueError
+from django_minio_backend.options import endpoints, validators
+from django_minio_backend.options.endpoints import WrongValueError
 from tests.support.settings import read, value_of
 
 MEBIBYTE = 1024 * 1024
@@ -183,7 +183,7 @@ def test_no_part_of_a_password_in_an_address_is_told_whatever_is_in_it(name: str
 )
 def test_a_url_as_an_endpoint_is_told_what_to_write_instead(url: str, written: str) -> None:
     with pytest.raises(WrongValueError, match=f"write '{written}' and set MINIO_USE_HTTPS"):
-        values.endpoint(url)
+        endpoints.endpoint(url)
 
 
 @pytest.mark.parametrize(
@@ -279,16 +279,16 @@ def test_names_made_of_labels_of_the_right_length_are_buckets(name: str) -> None
     looks_like_an_address = name.count(".") == 3 and name.replace(".", "").isdigit()
     fits = 3 <= len(name) <= 63 and not looks_like_an_address
     if fits:
-        assert values.bucket(name) == name
+        assert validators.bucket(name) == name
     else:
         with pytest.raises(WrongValueError):
-            values.bucket(name)
+            validators.bucket(name)
 
 
 @given(name=st.text(st.sampled_from("aZ9.-_/ ä\n"), max_size=66))
 def test_every_accepted_bucket_name_keeps_the_rules_of_s3(name: str) -> None:
     try:
-        values.bucket(name)
+        validators.bucket(name)
     except WrongValueError:
         return
     assert 3 <= len(name) <= 63
@@ -301,7 +301,7 @@ def test_every_accepted_bucket_name_keeps_the_rules_of_s3(name: str) -> None:
 @given(name=st.text(st.sampled_from("aZ9-_"), max_size=66))
 def test_the_sdk_takes_every_accepted_region(name: str) -> None:
     try:
-        accepted = values.region(name)
+        accepted = validators.region(name)
     except WrongValueError:
         return
     Minio("minio.test", region=accepted)
@@ -317,11 +317,11 @@ ENDPOINTS = st.one_of(st.text(max_size=30), st.text(st.sampled_from("aB9.:-_[]/@
 @example(":\n")
 def test_the_sdk_takes_every_accepted_endpoint(value: str) -> None:
     try:
-        accepted = values.endpoint(value)
+        accepted = endpoints.endpoint(value)
     except WrongValueError:
         return
     assert "/" not in value
-    assert values.endpoint(accepted) == accepted == accepted.lower()
+    assert endpoints.endpoint(accepted) == accepted == accepted.lower()
     Minio(endpoint=accepted, access_key="someone", secret_key="hush", secure=False)
 
 
@@ -329,19 +329,19 @@ def test_the_sdk_takes_every_accepted_endpoint(value: str) -> None:
 def test_a_port_has_its_range(host: str, port: int | None) -> None:
     value = host if port is None else f"{host}:{port}"
     if port is None or 0 < port < 65536:
-        assert values.endpoint(value) == value
+        assert endpoints.endpoint(value) == value
     else:
         with pytest.raises(WrongValueError):
-            values.endpoint(value)
+            endpoints.endpoint(value)
 
 
 @given(hours=st.floats(allow_nan=True, allow_infinity=True) | st.integers())
 def test_an_accepted_number_of_hours_is_at_most_seven_days(hours: float) -> None:
     if 1 / 3600 <= hours <= 168:
-        assert values.url_expiry(hours) == timedelta(hours=hours)
+        assert validators.url_expiry(hours) == timedelta(hours=hours)
     else:
         with pytest.raises(WrongValueError):
-            values.url_expiry(hours)
+            validators.url_expiry(hours)
 
 
 ANYTHING = st.recursive(

@@ -9,7 +9,7 @@ import urllib3
 from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
 
-from django_minio_backend.health.explanations import Cause, cause_of, explained, server_region
+from django_minio_backend.health.explanations import Cause, cause_of, explain, server_region
 from tests.support.settings import read
 
 
@@ -22,8 +22,8 @@ def refusal(code: str, message: str = "", body: bytes = b"", status: int = 403) 
 
 # Measured on MinIO, Versity S3 Gateway, SeaweedFS and Garage.
 REFUSALS: list[tuple[S3Error, Cause, str]] = [
-    (refusal("SignatureDoesNotMatch"), Cause.SECRET_KEY, "MINIO_SECRET_KEY does not fit"),
-    (refusal("AccessDenied", "Forbidden: Invalid signature"), Cause.SECRET_KEY, "MINIO_SECRET_KEY does not fit"),
+    (refusal("SignatureDoesNotMatch"), Cause.SECRET_KEY, "MINIO_SECRET_KEY does not match"),
+    (refusal("AccessDenied", "Forbidden: Invalid signature"), Cause.SECRET_KEY, "MINIO_SECRET_KEY does not match"),
     (refusal("InvalidAccessKeyId"), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
     (refusal("XAdminUserNotFound", status=404), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
     (refusal("AccessDenied", "Forbidden: No such key: GK1"), Cause.ACCESS_KEY, "correct MINIO_ACCESS_KEY"),
@@ -58,28 +58,28 @@ REFUSALS: list[tuple[S3Error, Cause, str]] = [
 @pytest.mark.parametrize(("error", "cause", "told"), REFUSALS)
 def test_a_refusal_is_told_with_its_code_and_what_to_do(error: S3Error, cause: Cause, told: str) -> None:
     assert cause_of(error) is cause
-    words = explained(error, read())
+    words = explain(error, read())
     assert told in words
     assert str(error.code) in words
     assert "\n" not in words
 
 
 def test_what_a_forbidden_thing_needs_is_told() -> None:
-    words = explained(refusal("AccessDenied"), read(), needed="s3:GetBucketPolicy")
+    words = explain(refusal("AccessDenied"), read(), needed="s3:GetBucketPolicy")
     assert words == "the access key is not allowed to do this; allow its user s3:GetBucketPolicy (AccessDenied)"
 
 
 @pytest.mark.parametrize("error", [TimeoutError("no answer"), ValueError("a strange name"), OSError("gone")])
 def test_any_other_error_speaks_for_itself(error: Exception) -> None:
     assert cause_of(error) is Cause.OTHER
-    assert explained(error, read()) == str(error)
+    assert explain(error, read()) == str(error)
     assert server_region(error) == ""
 
 
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken"])
 def test_credentials_of_a_provider_are_named_as_that(code: str) -> None:
     options: dict[str, Any] = {"MINIO_ACCESS_KEY": None, "MINIO_SECRET_KEY": None}
-    words = explained(refusal(code), read(**options, MINIO_CREDENTIALS=StaticProvider("someone", "hush")))
+    words = explain(refusal(code), read(**options, MINIO_CREDENTIALS=StaticProvider("someone", "hush")))
     assert "MINIO_CREDENTIALS" in words
     assert "_KEY" not in words
 

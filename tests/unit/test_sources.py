@@ -14,14 +14,13 @@ from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.files.content import Source, TruncatedContentError
-from django_minio_backend.files.upload import Blocks
+from django_minio_backend.files.content import ContentReader, PartSizes, TruncatedContentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-SMALL = Blocks(first=7, part=5, grows=False)
+SMALL = PartSizes(first=7, part=5, grows=False)
 
 
 class Stream:
@@ -148,17 +147,17 @@ TEXTS: dict[str, Callable[[str], Any]] = {
 
 
 @contextmanager
-def source_of(content: Any, *, replayable: bool = False) -> Iterator[Source]:
-    with closing(Source(content, replayable=replayable)) as source:
+def source_of(content: Any, *, replayable: bool = False) -> Iterator[ContentReader]:
+    with closing(ContentReader(content, replayable=replayable)) as source:
         yield source
     getattr(content, "close", int)()
 
 
-def cuts() -> st.SearchStrategy[Blocks]:
-    return st.builds(Blocks, first=st.integers(1, 40), part=st.integers(1, 20), grows=st.booleans())
+def cuts() -> st.SearchStrategy[PartSizes]:
+    return st.builds(PartSizes, first=st.integers(1, 40), part=st.integers(1, 20), grows=st.booleans())
 
 
-def assert_cut(blocks: list[bytes], cut: Blocks, whole: bytes) -> None:
+def assert_cut(blocks: list[bytes], cut: PartSizes, whole: bytes) -> None:
     assert b"".join(blocks) == whole
     assert [len(block) for block in blocks[:-1]] == [cut.size(number) for number in range(len(blocks) - 1)]
     assert len(blocks[-1]) <= cut.size(len(blocks) - 1)
@@ -166,21 +165,23 @@ def assert_cut(blocks: list[bytes], cut: Blocks, whole: bytes) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.binary(max_size=200), cut=cuts(), replayable=st.booleans())
-def test_blocks_are_the_content_cut_as_asked(kind: str, data: bytes, cut: Blocks, *, replayable: bool) -> None:
+def test_blocks_are_the_content_cut_as_asked(kind: str, data: bytes, cut: PartSizes, *, replayable: bool) -> None:
     with source_of(KINDS[kind](data), replayable=replayable) as source:
         assert_cut(list(source.blocks(cut)), cut, data)
 
 
 @pytest.mark.parametrize("kind", TEXTS)
 @given(text=st.text(max_size=100), cut=cuts(), replayable=st.booleans())
-def test_text_is_encoded_as_utf_8_before_it_is_measured(kind: str, text: str, cut: Blocks, *, replayable: bool) -> None:
+def test_text_is_encoded_as_utf_8_before_it_is_measured(
+    kind: str, text: str, cut: PartSizes, *, replayable: bool
+) -> None:
     with source_of(TEXTS[kind](text), replayable=replayable) as source:
         assert_cut(list(source.blocks(cut)), cut, text.encode())
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.binary(max_size=100), cut=cuts(), before=st.integers(0, 20))
-def test_a_source_can_be_read_a_second_time(kind: str, data: bytes, cut: Blocks, before: int) -> None:
+def test_a_source_can_be_read_a_second_time(kind: str, data: bytes, cut: PartSizes, before: int) -> None:
     """However much of it was read before: a multipart upload finds its bucket missing after two blocks."""
     with source_of(KINDS[kind](data), replayable=True) as source:
         assert_replays(source, cut, data, before)
@@ -188,12 +189,12 @@ def test_a_source_can_be_read_a_second_time(kind: str, data: bytes, cut: Blocks,
 
 @pytest.mark.parametrize("kind", TEXTS)
 @given(text=st.text(max_size=60), cut=cuts(), before=st.integers(0, 20))
-def test_text_can_be_read_a_second_time(kind: str, text: str, cut: Blocks, before: int) -> None:
+def test_text_can_be_read_a_second_time(kind: str, text: str, cut: PartSizes, before: int) -> None:
     with source_of(TEXTS[kind](text), replayable=True) as source:
         assert_replays(source, cut, text.encode(), before)
 
 
-def assert_replays(source: Source, cut: Blocks, whole: bytes, before: int) -> None:
+def assert_replays(source: ContentReader, cut: PartSizes, whole: bytes, before: int) -> None:
     list(itertools.islice(source.blocks(cut), before))
     for _ in range(2):
         source.rewind()
@@ -222,7 +223,7 @@ def test_a_size_that_lies_is_not_believed_where_the_content_can_seek() -> None:
 
 @given(data=st.binary(max_size=200), cut=cuts(), replayable=st.booleans())
 def test_a_file_that_changes_its_bytes_in_chunks_is_what_these_give(
-    data: bytes, cut: Blocks, *, replayable: bool
+    data: bytes, cut: PartSizes, *, replayable: bool
 ) -> None:
     with source_of(mirrored(data + b"."), replayable=replayable) as source:
         assert source.length is None
@@ -247,7 +248,7 @@ def test_content_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> No
     path = tmp_path / "log"
     path.write_bytes(bytes(100_000))
     with source_of(path.open("rb", buffering=0)) as source:
-        blocks = source.blocks(Blocks(first=10_000, part=10_000, grows=False))
+        blocks = source.blocks(PartSizes(first=10_000, part=10_000, grows=False))
         next(blocks)
         path.write_bytes(bytes(20_000))
         with pytest.raises(TruncatedContentError, match="ended after 20000 of 100000 bytes"):
@@ -258,7 +259,7 @@ def test_a_closed_file_is_an_error() -> None:
     content = io.BytesIO(b"twelve bytes")
     content.close()
     with pytest.raises(ValueError, match="closed"):
-        Source(content, replayable=False)
+        ContentReader(content, replayable=False)
 
 
 def test_content_that_fails_passes_its_error_on() -> None:
@@ -274,7 +275,7 @@ def test_content_that_fails_passes_its_error_on() -> None:
 
 def test_the_content_stays_open() -> None:
     content = io.BytesIO(b"twelve bytes")
-    source = Source(content, replayable=True)
+    source = ContentReader(content, replayable=True)
     list(source.blocks(SMALL))
     source.close()
     assert not content.closed

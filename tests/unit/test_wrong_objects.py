@@ -13,7 +13,7 @@ from minio.sse import SseCustomerKey, SseS3
 
 from django_minio_backend.aliases import check_settings
 from django_minio_backend.errors import ConfigurationError
-from django_minio_backend.files import keys
+from django_minio_backend.files import upload_headers
 from tests.support.settings import made_up, read, storages_set
 
 
@@ -75,4 +75,4 @@ def test_a_content_type_that_cannot_be_sent_is_not_believed(told: object) -> Non
     class Content:
         content_type = told
 
-    assert keys.content_type("photo.png", Content()) == "image/png"
+    assert upload_headers.content_type("photo.png", Content()) == "image/png"

@@ -1,4 +1,4 @@
-"""Names that other apps keep: the signal, and the examples of README.md with the real packages."""
+"""Names that other apps keep: the signal, and the examples of the documentation with the real packages."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_names_of_other_apps_do_not_make_a_database_the_right_one(run: Run, put:
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.png"]
 
 
-# The examples of README.md, with the packages that they are for
+# The examples of docs/how-to/clean-up.md, with the packages that they are for
 
 MODELS = """
 from django.db import models
@@ -241,9 +241,9 @@ assert left == expected and len(names) == 5, (left, names)
 def test_the_examples_of_the_documentation_keep_what_they_are_for(
     bucket: str, tmp_path: Path, arguments: list[str], location: str
 ) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text[text.index("#### Names that other apps keep") :]
-    examples = re.findall(r"```python\n(.*?)```", section[: section.index("\n## ")], re.DOTALL)
+    text = (ROOT / "docs" / "how-to" / "clean-up.md").read_text(encoding="utf-8")
+    section = text[text.index("## Names that other apps keep") :]
+    examples = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     assert len(examples) == 4  # the imports, and three receivers
     app = tmp_path / "documents"
     app.mkdir()

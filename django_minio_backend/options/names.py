@@ -1,6 +1,15 @@
-"""Names that other storage libraries give their options, and what to write instead."""
+"""Names of options: their usual case, and hints for misspelt ones and for those of other libraries."""
 
 from __future__ import annotations
+
+from collections import Counter
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from .fields import OPTION_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
 
 _PUBLIC = "list the bucket in MINIO_PUBLIC_BUCKETS or MINIO_PRIVATE_BUCKETS"
 _EXPIRY = "write MINIO_URL_EXPIRY_HOURS"
@@ -82,7 +91,7 @@ _FILE_SYSTEM = {
 
 WRITE_INSTEAD = {**_DJANGO_STORAGES, **_DJANGO_MINIO_STORAGE, **_FILE_SYSTEM}
 
-# Attributes of our storages that only show what the options say: in a subclass they would change nothing.
+# Attributes of our storages that only show options: setting them in a subclass changes nothing.
 SHOWN_ATTRIBUTES = {
     "base_url": f"{_CDN}, or MINIO_EXTERNAL_ENDPOINT",
     "base_url_external": "write MINIO_EXTERNAL_ENDPOINT and MINIO_EXTERNAL_ENDPOINT_USE_HTTPS",
@@ -92,3 +101,49 @@ SHOWN_ATTRIBUTES = {
     "url_cache_timeout": "write MINIO_URL_CACHE_TIMEOUT",
     "cache_prefix": "write MINIO_URL_CACHE_PREFIX",
 }
+
+# Names of earlier versions, and those of arguments that people expect.
+_RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET", "alias": "storage_name", "bucket": "bucket_name"}
+_BY_LOWER_CASE = {name.lower(): name for name in OPTION_NAMES}
+
+
+def in_known_case(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options under their names in this package's case: django-dbbackup, for one, makes them lower-case.
+
+    Names that are the same option stay as they are, which is an error for ``read_options``.
+    """
+    known = {name: _known_case(name) for name in options}
+    counts = Counter(known.values())
+    return {known[name] if counts[known[name]] == 1 else str(name): value for name, value in options.items()}
+
+
+def unknown_names(names: Iterable[str], labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each name that is no option, and what is wrong with it in words.
+
+    Args:
+        names: names of options, in the known case unless given twice.
+        labels: how errors show some of the names.
+    """
+    for name in map(str, names):
+        if name in OPTION_NAMES:
+            continue
+        if (known := _known_case(name)) in OPTION_NAMES:
+            yield name, f"{known} is set twice, also as {name}; keep one."
+        else:
+            yield name, f"{labels.get(name, name)} is not an option{_hint(name)}"
+
+
+def _known_case(name: object) -> str:
+    is_attribute = name in SHOWN_ATTRIBUTES  # HTTP_CLIENT is one, and not the option http_client
+    return str(name) if is_attribute else _BY_LOWER_CASE.get(str(name).lower(), str(name))
+
+
+def _hint(name: str) -> str:
+    """The end of a sentence that says that there is no such option: what to write instead."""
+    instead = WRITE_INSTEAD.get(name) or SHOWN_ATTRIBUTES.get(name)
+    if instead:
+        return f"; {instead}."
+    known = {option.upper(): option for option in (*sorted(OPTION_NAMES), "storage_name")}
+    similar = get_close_matches(name.upper(), known, n=1)
+    nearest = _RENAMED.get(name) or (known[similar[0]] if similar else "")
+    return f"; did you mean {nearest}?" if nearest else "."
