@@ -81,7 +81,7 @@ def test_errors_of_names_are_those_of_python() -> None:
     assert issubclass(ObjectChangedError, OSError)
     taken = ObjectExistsError("photos", "photo.png")
     assert (taken.errno, taken.filename) == (errno.EEXIST, "photo.png")
-    assert "exists already in bucket 'photos': 'photo.png'" in str(taken)
+    assert "already exists in bucket 'photos': 'photo.png'" in str(taken)
     assert "'photo.png' in bucket 'photos' changed" in str(ObjectChangedError("photos", "photo.png"))
 
 
