@@ -7,9 +7,10 @@ ARGS ?= -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE_BAR)
 
 BIN := .venv/bin
 READY := .venv/.installed
+DOCS_READY := .venv-docs/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-sdks lint audit format demo demo-check bench constraints clean
+.PHONY: help install test test-sdks lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
@@ -55,6 +56,23 @@ demo: $(READY)  ## Run the example site with a server of its own
 demo-check: $(READY)  ## Visit the example site and check what it shows
 	$(BIN)/python -m tools.demo --check
 
+$(DOCS_READY): pyproject.toml requirements-docs.txt constraints-dev.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints-dev.txt --requirement requirements-docs.txt --editable .
+	@touch $@
+
+MKDOCS := NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs
+
+docs: $(DOCS_READY)  ## Build the documentation in build/docs; a broken link or anchor is an error
+	$(MKDOCS) build --quiet --strict --clean
+
+docs-serve: $(DOCS_READY)  ## Show the documentation at http://127.0.0.1:8001/, and follow changes
+	$(MKDOCS) serve --dev-addr 127.0.0.1:8001 --livereload
+
+docs-run: $(READY)  ## Run what README.md and docs/ show; PAGES="docs/start/servers.md" runs some
+	$(BIN)/python -m tools.check_documents $(PAGES)
+
 bench: $(READY)  ## Measure speed and memory; BENCH="--rounds 7 --only saves" measures some of it, more often
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
@@ -64,7 +82,8 @@ RELEASE_TOOLS := build hatchling twine
 constraints:  ## Write constraints-dev.txt and requirements-release.txt anew with the newest versions
 	$(PYTHON) -m venv --clear .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check \
-		--requirement requirements-dev.txt --requirement requirements-integrations.txt --editable .
+		--requirement requirements-dev.txt --requirement requirements-integrations.txt \
+		--requirement requirements-docs.txt --editable .
 	{ head -n 1 constraints-dev.txt; .venv-constraints/bin/python -m pip freeze --exclude-editable; } > constraints-new.txt
 	mv constraints-new.txt constraints-dev.txt
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check uv
@@ -74,5 +93,5 @@ constraints:  ## Write constraints-dev.txt and requirements-release.txt anew wit
 	rm -rf .venv-constraints
 
 clean:  ## Remove the environment and all results
-	rm -rf .venv .venv-constraints .cache build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-constraints .venv-docs .cache build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,15 +1,14 @@
-"""What the options make of a storage: its properties, its clients, and its identity in migrations and pickles."""
+"""BaseStorage: a storage's options, its clients, its buckets, and its identity in migrations and pickles."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from django.conf import settings
 from django.core.files.storage import Storage
 from django.utils.functional import cached_property
 
 from .errors import ConfigurationError
-from .object_urls import urls
+from .files.keys import key_of
 from .options.fields import (
     DEFAULT_MEDIA_FILES_BUCKET,
     DEFAULT_STATIC_FILES_BUCKET,
@@ -17,43 +16,44 @@ from .options.fields import (
     OPTION_NAMES,
     StorageOptions,
 )
-from .options.hiding import hidden_arguments, hidden_options, without_secrets
+from .options.hiding import hidden_arguments, hidden_options
 from .options.names import in_known_case
 from .options.reading import differs
-from .options.resolution import class_options_of, is_self_contained, options_of_call
-from .options.subclassing import has_own_init, is_callable_with, names_of_arguments, takes
-from .redaction.secret_values import has_secret
+from .options.resolution import class_options_of, options_of_call
+from .options.subclassing import has_own_init
+
+# Imports inside functions here load what Django's start does not need: the SDK, buckets, health checks, migrations.
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from minio import Minio
     from minio.sse import SseCustomerKey
     from urllib3 import PoolManager
 
+    from .buckets.plan import BucketSpec
+    from .identity import ConstructorCall
     from .s3.client import S3Client
 
 
 class DefaultAlias(str):
-    """The default of ``storage_name``, told from the same name given by a caller."""
+    """The default of ``storage_name``; its type distinguishes it from the same name given by a caller."""
 
     __slots__ = ()
 
 
 class RecordedCall(Storage):
-    """A storage that knows by which call it was made, as Django's ``@deconstructible`` has it."""
+    """Records a storage's call; a class of its own, as inspect.signature() would prefer ``__new__`` to ``__init__``."""
 
     _constructor_args: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
-        """Keep the arguments, which a subclass's ``__init__`` may change before they become options."""
+        """Record the call, as Django's ``@deconstructible`` does."""
         storage = super().__new__(cls)
         storage._constructor_args = hidden_arguments(cls, args), hidden_options(options)
         return storage
 
 
-class ConfiguredStorage(RecordedCall):
-    """A storage that knows its options; what it does with files is a subclass's matter."""
+class BaseStorage(RecordedCall):
+    """A storage that knows its options, its server and its buckets; MinioBackend adds the files."""
 
     DEFAULT_MEDIA_FILES_BUCKET = DEFAULT_MEDIA_FILES_BUCKET
     DEFAULT_STATIC_FILES_BUCKET = DEFAULT_STATIC_FILES_BUCKET
@@ -61,27 +61,23 @@ class ConfiguredStorage(RecordedCall):
     def __init__(
         self, bucket_name: str = "", storage_name: str = DefaultAlias("default"), *args: Any, **options: Any
     ) -> None:
-        options = hidden_options(options)  # what errors from here on show
+        options = hidden_options(options)  # tracebacks from here on show no secret
         if args:
             raise TypeError(f"{type(self).__name__} takes two positional arguments: bucket_name and storage_name.")
         self._given = in_known_case({"bucket_name": bucket_name, **options} if bucket_name else options)
-        of_class = class_options_of(type(self))
-        if isinstance(storage_name, DefaultAlias) and of_class.storage_name:
-            storage_name = DefaultAlias(of_class.storage_name)
+        class_options = class_options_of(type(self))
+        if isinstance(storage_name, DefaultAlias) and class_options.storage_name:
+            storage_name = DefaultAlias(class_options.storage_name)
         self._storage_name = storage_name
         set_before = hidden_options({name: value for name, value in vars(self).items() if name in OPTION_NAMES})
         self.options = self._read_options()
         for name, value in set_before.items():
             self._check_attribute(name, value)
-        for name in of_class.values:  # so that the attribute shows what counts
+        for name in class_options.values:  # the class attribute would show its value even if OPTIONS overrides it
             vars(self)[name] = getattr(self.options, FIELDS[name].attribute)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute.
-
-        Raises:
-            ConfigurationError: it is named like an option, and the option has another value, which will stay.
-        """
+        """Refuse an attribute with the name of an option but another value, as it would not change the option."""
         if name in OPTION_NAMES and "options" in vars(self):
             value = hidden_options({name: value})[name]
             self._check_attribute(name, value)
@@ -91,11 +87,9 @@ class ConfiguredStorage(RecordedCall):
         # Django's ManifestFilesMixin sets manifest_storage.
         if name != "manifest_storage" and differs(self.options, name, value):
             raise ConfigurationError(
-                f"{self!r}: {type(self).__name__} sets {name} on itself, which changes no option; set it in the class, "
+                f"{self!r}: {type(self).__name__} sets {name} on itself, which changes no option. Set it in the class, "
                 f"or pass it on: super().__init__({name}=...)."
             )
-
-    # What the options make of a storage
 
     def _read_options(self) -> StorageOptions:
         arguments, keywords = self._constructor_args
@@ -106,13 +100,9 @@ class ConfiguredStorage(RecordedCall):
             self._given,
             type(self),
             alias=str(self._storage_name),
-            alias_was_given=self._alias_was_given,
+            alias_was_given=not isinstance(self._storage_name, DefaultAlias),
             outer_call=outer_call,
         )
-
-    @property
-    def _alias_was_given(self) -> bool:
-        return not isinstance(self._storage_name, DefaultAlias)
 
     @property
     def bucket(self) -> str:
@@ -124,9 +114,18 @@ class ConfiguredStorage(RecordedCall):
         """Whether anyone may download this bucket's objects."""
         return self.bucket in self.PUBLIC_BUCKETS
 
+    def key(self, name: object) -> str:
+        """The key of the object that has this name: MINIO_LOCATION and the name, normalised as by save().
+
+        Raises:
+            SuspiciousFileOperation: the name is absolute or leaves the storage.
+            ValueError: no object can have this name.
+        """
+        return key_of(name, self.options.location)
+
     @property
     def replace_existing(self) -> bool:
-        """Whether save() replaces an object of the same name."""
+        """Whether save() replaces an existing object of the same name."""
         return self.options.replace_existing
 
     @property
@@ -141,27 +140,27 @@ class ConfiguredStorage(RecordedCall):
 
     @property
     def HTTP_CLIENT(self) -> PoolManager | None:  # noqa: N802 - a promised name
-        """The connection pool given as MINIO_HTTP_CLIENT, if any."""
+        """The connection pool in MINIO_HTTP_CLIENT, if any."""
         return self.options.http_client
 
     @property
     def server_url(self) -> str:
         """``scheme://host[:port]`` of the endpoint."""
-        return urls.base_url(self.options, external=False)
+        return self.options.base_url()
 
     @property
     def base_url(self) -> str:
-        """The same; a static storage has the URL of its bucket here."""
+        """The same as ``server_url``; for a static storage, the URL of its bucket."""
         return self.server_url
 
     @property
     def base_url_external(self) -> str:
-        """``scheme://host[:port]`` of the endpoint that URLs name."""
-        return urls.base_url(self.options, external=True)
+        """``scheme://host[:port]`` of the endpoint in URLs."""
+        return self.options.base_url(external=True)
 
     @property
     def same_endpoints(self) -> bool:
-        """Whether URLs name the endpoint that this process talks to."""
+        """Whether URLs have the same endpoint as this process's requests."""
         return self.server_url == self.base_url_external
 
     @property
@@ -171,124 +170,116 @@ class ConfiguredStorage(RecordedCall):
 
     @property
     def url_cache_timeout(self) -> int:
-        """Seconds that a cached URL is used."""
+        """Seconds for which a cached URL is reused."""
         return self.options.effective_cache_timeout
 
     @property
     def cache_prefix(self) -> str:
-        """What the keys of cached URLs start with."""
+        """Prefix of the cache keys of URLs."""
         return self.options.url_cache_prefix
 
     def validate_settings(self) -> None:
-        """Check the options again, against the settings as they are now.
-
-        Raises:
-            ConfigurationError: with every problem.
-        """
+        """Read the options again from the current settings; ConfigurationError names every problem."""
         self._read_options()
 
     def is_of_these_settings(self) -> bool:
-        """Whether the settings as they are now make the same storage; a test may have overridden them since."""
+        """Whether the current settings give the same options; a test may have overridden them."""
         try:
             return self._read_options() == self.options
         except ConfigurationError:
             return False
 
-    # Clients
-
     @cached_property
     def s3(self) -> S3Client:
-        """The client that this package's own modules use."""
-        from .s3.registry import client_for  # here, so that importing the package does not import the SDK
+        """The client that this package uses."""
+        from .s3.registry import client_for
 
         return client_for(self.options)
 
     @cached_property
     def s3_external(self) -> S3Client:
-        """The client that signs URLs."""
+        """The client whose credentials and endpoint presigned URLs have; it sends no request."""
         from .s3.registry import client_for
 
         return client_for(self.options, external=True)
 
     @property
     def client(self) -> Minio:
-        """The SDK's client, shared with all storages of the same endpoint and credentials."""
+        """The SDK's client, shared by all storages with the same endpoint and credentials."""
         return self.s3.sdk
 
     @property
     def client_external(self) -> Minio:
-        """The SDK's client for the external endpoint; it signs URLs and sends nothing."""
+        """The SDK's client for the external endpoint; it sends no request."""
         return self.s3_external.sdk
 
     @cached_property
     def ssec(self) -> SseCustomerKey | None:
-        """The key that reading needs as well, where objects are encrypted with one of the customer's (SSE-C)."""
+        """The customer's key (SSE-C) that requests for encrypted objects need."""
         from .s3.client import customer_key
 
         return customer_key(self.options)
 
-    # Identity: what migrations and pickles keep of a storage
+    def check_bucket_existence(self) -> None:
+        """Create this storage's bucket if it is missing."""
+        from .buckets.declared import create_missing
+
+        create_missing(self.s3, [self.bucket])
+
+    def check_bucket_existences(self, max_workers: int | None = None) -> None:
+        """Create every missing bucket of this storage's settings, ``max_workers`` at a time."""
+        from .buckets.declared import create_missing
+
+        create_missing(self.s3, [*self.PUBLIC_BUCKETS, *self.PRIVATE_BUCKETS], max_workers)
+
+    def set_bucket_policy(self, bucket: str, policy: dict[str, Any]) -> None:
+        """Replace a bucket's policy."""
+        self.s3.set_bucket_policy(bucket, policy)
+
+    def set_bucket_to_public(self) -> None:
+        """Let anyone download this bucket's objects; their names cannot be listed."""
+        from .buckets.policy import public_policy
+
+        self.set_bucket_policy(self.bucket, public_policy(self.bucket))
+
+    @property
+    def static_buckets(self) -> list[str]:
+        """Buckets of this storage that hold static files, which are never cleaned: none."""
+        return []
+
+    def bucket_specs(self) -> list[BucketSpec]:
+        """Every bucket of this storage's settings, as it should be."""
+        from .buckets.declared import declared_buckets
+
+        return declared_buckets(self.options, self.PUBLIC_BUCKETS, [*self.PRIVATE_BUCKETS, self.bucket])
+
+    def ensure_bucket(self) -> None:
+        """Create this storage's bucket as its settings describe it."""
+        from .buckets import plan
+
+        (spec,) = (spec for spec in self.bucket_specs() if spec.name == self.bucket)
+        plan.ensure(self.s3, spec)
+
+    # Migrations and pickles
+
+    @property
+    def _constructor_call(self) -> ConstructorCall:
+        from .identity import ConstructorCall
+
+        alias_was_given = not isinstance(self._storage_name, DefaultAlias)
+        call = type(self), *self._constructor_args, self._given
+        return ConstructorCall(*call, self.options.alias, alias_was_given, label=repr(self))
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        """What a migration holds: bucket and alias, or a subclass's own call; never a secret.
-
-        Without an alias: the other options.
+        """Path, arguments and keywords that a migration keeps: bucket and alias, or a subclass's own call; no secret.
 
         Raises:
             TypeError: a subclass's ``__init__`` cannot be called without a secret.
         """
-        kind = type(self)
-        path = f"{kind.__module__}.{kind.__qualname__}"
-        if kind.__module__.startswith(__package__ + "."):
-            path = f"{__package__}.models.{kind.__qualname__}"
-        if has_own_init(kind):
-            return path, *self._own_call()
-        if not self.options.alias:
-            return path, [], {**without_secrets(self._given), "storage_name": ""}
-        bucket = {"bucket_name": self._given["bucket_name"]} if self._given.get("bucket_name") else {}
-        return path, [], {**bucket, "storage_name": self.options.alias}
-
-    def _own_call(self) -> tuple[list[Any], dict[str, Any]]:
-        """The call that made this storage, less its secrets; its server, where it brings one, as an alias."""
-        kind = type(self)
-        arguments, given = self._constructor_args
-        if any(map(has_secret, arguments)):
-            given = {**dict(zip(names_of_arguments(kind, arguments), arguments, strict=True)), **given}
-            arguments = ()
-        kept = without_secrets(given)
-        brings_server = self._brings_its_server(given)
-        if brings_server and takes(kind, "storage_name"):
-            if self.options.alias:
-                kept = {name: kept[name] for name in kept if name == "bucket_name" or name not in OPTION_NAMES}
-            kept["storage_name"] = self.options.alias
-        elif (brings_server and kept != given) or not is_callable_with(kind, arguments, kept):
-            left_out = ", ".join(name for name in given if name not in kept)
-            raise TypeError(
-                f"{self!r} cannot be written to a migration without its secrets ({left_out}). "
-                "Give the field a callable that returns the storage."
-            )
-        return list(arguments), kept
-
-    def _brings_its_server(self, given: Mapping[str, Any]) -> bool:
-        """Whether the server is in these arguments of the call, and nothing else was looked up."""
-        return all(is_self_contained(one, alias_was_given=self._alias_was_given) for one in (given, self._given))
+        return self._constructor_call.deconstruct()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        kind = type(self)
-        if has_own_init(kind):
-            arguments, given = self._constructor_args
-            if given == without_secrets(given) and not any(map(has_secret, arguments)):
-                return _call_again, (kind, arguments, given)
-            if self.options.alias and not arguments and self._brings_its_server(given):
-                return _rebuild_entry, (kind, self.options.alias)
-        else:
-            is_own = is_self_contained(self._given, alias_was_given=self._alias_was_given)
-            extras = {} if is_own and self.options.alias else self._given
-            if (self.options.alias or not is_own) and extras == without_secrets(extras):
-                return _rebuild, (kind, self.options.alias, extras)
-        raise TypeError(
-            f"{self!r} cannot be pickled without its secrets. Give the field a callable that returns the storage."
-        )
+        return self._constructor_call.reduce()
 
     def __copy__(self) -> Self:
         return self
@@ -297,24 +288,7 @@ class ConfiguredStorage(RecordedCall):
         return self
 
     def __repr__(self) -> str:
-        if "options" not in vars(self):  # as a report of a wrong option shows it
+        if "options" not in vars(self):  # the options are invalid
             return f"<{type(self).__name__}: not made>"
-        alias = f" of STORAGES['{self.options.alias}']" if self.options.alias else ""
+        alias = f" of {self.options.label}" if self.options.alias else ""
         return f"<{type(self).__name__}: bucket '{self.bucket}'{alias} at {self.server_url}>"
-
-
-def _rebuild(kind: type[ConfiguredStorage], alias: str, given: Mapping[str, Any]) -> ConfiguredStorage:
-    """Make a pickled storage again, from the settings of the process that reads the pickle."""
-    return kind(storage_name=alias, **given)
-
-
-def _rebuild_entry(kind: type[ConfiguredStorage], alias: str) -> ConfiguredStorage:
-    """Make a pickled ``storages[alias]`` again, of the OPTIONS that the reading process has."""
-    return kind(**settings.STORAGES[alias]["OPTIONS"])
-
-
-def _call_again(
-    kind: type[ConfiguredStorage], arguments: tuple[Any, ...], given: Mapping[str, Any]
-) -> ConfiguredStorage:
-    """Make a pickled storage of a subclass again, by the call that made it."""
-    return kind(*arguments, **given)

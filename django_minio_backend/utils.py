@@ -18,7 +18,7 @@ def get_setting(name: str, default: Any = None) -> Any:
 
 
 def get_storages_setting(name: str, storage: str = "default", default: Any = None) -> Any:
-    """The value of an option in STORAGES[storage]["OPTIONS"], or ``default`` if it is not set.
+    """The value of an option in ``STORAGES[storage]["OPTIONS"]``, or ``default`` if it is not set.
 
     Raises:
         ConfigurationError: STORAGES has no such alias.

@@ -45,7 +45,7 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
         minio.error.MinioException, urllib3.exceptions.HTTPError: it cannot be read.
     """
     from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
-    from ..s3.responses import XmlAnswer
+    from ..s3.responses import XmlResponse
 
     try:
         response = client.request("GET", bucket, {"acl": ""})
@@ -53,7 +53,7 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
         if status_of(error) in (HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED):
             return None
         raise
-    acl = XmlAnswer(response, "AccessControlPolicy", bucket)
+    acl = XmlResponse(response, "AccessControlPolicy", bucket)
     owner = next((acl.text("ID", element) for element in acl.all("Owner")), "")
     everyone, others = [], False
     for grants in acl.all("AccessControlList"):

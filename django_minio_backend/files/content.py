@@ -1,84 +1,124 @@
-"""What a caller hands to save() becomes blocks of bytes, from its start and by the methods that Django would call."""
+"""Reads the content of a save as Django would read it, from its start, in blocks that become the parts of an upload."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from ..limits import MAX_PARTS, MIN_PART_SIZE
 from ..options.fields import MEBIBYTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .upload import Blocks
+    from ..options.fields import StorageOptions
 
-
+SINGLE_PUT = 32 * MEBIBYTE  # limit of one request's body, which is in memory as a whole
+PART = 8 * MEBIBYTE
+UNSIZED_PART = 8 * MEBIBYTE  # the first parts of a stream of unknown length; later ones grow
+PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each
 
 
+@dataclass(frozen=True)
+class PartSizes:
+    """Sizes of the blocks that become the parts of an upload.
+
+    Attributes:
+        first: bytes of the first block; a stream that fits into it is stored by one PUT.
+        part: bytes of every further block, and of the first 900 of a stream of unknown length.
+        grows: whether blocks grow, so that any length fits into 10,000 parts.
+    """
+
+    first: int
+    part: int
+    grows: bool
+
+    def size(self, number: int) -> int:
+        """Bytes of block ``number``, counted from 0."""
+        if number == 0:
+            return self.first
+        return self.part * 2 ** (number // PARTS_BEFORE_GROWTH) if self.grows else self.part
+
+
+def plan_parts(length: int | None, options: StorageOptions) -> PartSizes:
+    """Return the part sizes for a stream of ``length`` bytes (None: unknown)."""
+    single, part = SINGLE_PUT, PART
+    if options.multipart_upload:
+        single, part = options.multipart_threshold - 1, options.multipart_part_size
+    elif length is None:
+        part = UNSIZED_PART
+    if length is None:
+        return PartSizes(first=part, part=part, grows=True)
+    if length <= single:
+        return PartSizes(first=max(single, MIN_PART_SIZE), part=part, grows=True)
+    part = max(part, -(-length // MAX_PARTS))
+    return PartSizes(first=part, part=part, grows=False)
+
+
 class TruncatedContentError(OSError):
-    """The content ended before the size it gave; nothing is stored."""
+    """The content ended before its stated size; nothing is stored."""
 
 
 class Readable(Protocol):
-    """The least that content must have."""
+    """The only method that content must have."""
 
     def read(self, size: int = -1, /) -> bytes | str | None:
-        """Return up to ``size`` bytes (or characters); nothing at the end."""
+        """Return up to ``size`` bytes or characters; none at the end."""
         ...
 
 
-class Source:
-    """Content of a save: where it starts, how long it is, and its bytes.
+class ContentReader:
+    """Reads the content of a save from its start.
 
-    Text is encoded as UTF-8. Content that has a chunks() of its own, instead of Django's, is what that gives, as it is
-    with Django's storages: it may encrypt, say. Such content, and what cannot seek, is recorded on disk while it is
-    read, if ``replayable``, so that it can be sent a second time (under another name, say).
+    Text is encoded as UTF-8. If content has its own chunks() instead of Django's, that is read, as by Django's
+    storages: it may encrypt, for example. Such content, and content that cannot seek, is recorded on disk while it is
+    read, if ``replayable``, so that it can be sent again, under another name for example.
 
     Attributes:
-        length: bytes, or None where that cannot be told before reading. Binary content is measured by
-            seeking; a ``size`` attribute counts only where it cannot seek. Neither counts where a file has a chunks()
-            of its own.
+        length: bytes, or None if unknown before reading. Binary content is measured by seeking; its ``size`` attribute
+            counts only if it cannot seek. Neither counts if a file has its own chunks().
     """
 
     def __init__(self, content: Any, *, replayable: bool) -> None:
-        by_chunks = _has_chunks_of_its_own(content)
+        by_chunks = _has_own_chunks(content)
         self._content = content
-        self._seekable = rewound(content) and not by_chunks
+        self._seekable = rewind(content) and not by_chunks
         self._reader: Readable = _ChunkReader(content.chunks()) if by_chunks else content
         self._has_size = not (by_chunks and hasattr(content, "read"))
-        self._is_binary = False  # not before the first piece has shown it
+        self._is_binary = False  # unknown before the first piece
         self._rest = memoryview(b"")
         self._record: IO[bytes] | None = None
         self._replay: IO[bytes] | None = None
         if replayable and not self._seekable:
-            self._record = tempfile.SpooledTemporaryFile(max_size=MEBIBYTE)  # noqa: SIM115 - closed with the source
+            self._record = tempfile.SpooledTemporaryFile(max_size=MEBIBYTE)  # noqa: SIM115 - closed with the reader
         self.length = self._measure()
 
-    def blocks(self, blocks: Blocks) -> Iterator[bytes]:
-        """Yield the content, cut as ``blocks`` says; at least one block, which may be empty.
+    def blocks(self, sizes: PartSizes) -> Iterator[bytes]:
+        """Yield the content in blocks of these sizes: at least one block, which may be empty.
 
         Raises:
-            TruncatedContentError: at the end, if less came than the content's size.
+            TruncatedContentError: at the end, if the content is shorter than its size.
         """
         total = 0
         number = 0
         while True:
-            block = self._read_exactly(blocks.size(number), self._hint(total))
+            block = self._read_exactly(sizes.size(number), total)
             length = len(block)
             total += length
             if block or number == 0:
                 yield block
             del block  # before the next one is read
-            if length < blocks.size(number):
+            if length < sizes.size(number):
                 break
             number += 1
         if self.length is not None and total < self.length:
             raise TruncatedContentError(f"The content ended after {total} of {self.length} bytes; nothing was stored.")
 
     def rewind(self) -> None:
-        """Go back to the start, to be read once more."""
+        """Go back to the start."""
         if self._seekable:
             self._rest = memoryview(b"")
             self._content.seek(0)
@@ -91,12 +131,9 @@ class Source:
         if self._record is not None:
             self._record.close()
 
-    def _hint(self, total: int) -> int | None:
-        """How much is worth asking for at once: a byte more than is expected, to see the end."""
-        return None if self.length is None else max(self.length - total, 0) + 1
-
-    def _read_exactly(self, size: int, hint: int | None) -> bytes:
-        first = self._read(size if hint is None else min(size, hint))
+    def _read_exactly(self, size: int, position: int) -> bytes:
+        # One byte more than the rest of the content: the end is seen without another call, and no large buffer is made.
+        first = self._read(size if self.length is None else min(size, max(self.length - position, 0) + 1))
         if not first or len(first) == size:
             return first
         pieces = [first]
@@ -123,13 +160,13 @@ class Source:
         return data
 
     def _next_piece(self, size: int) -> bytes:
-        """Read up to ``size`` bytes, or a piece of text, which may become more."""
+        """Read up to ``size`` bytes, or a piece of text, which may have more bytes."""
         piece = self._reader.read(size if self._is_binary else min(size, TEXT_PIECE))
         if piece is None:
-            raise BlockingIOError("The content had nothing to read at that moment; give it in blocking mode.")
+            raise BlockingIOError("The content is in non-blocking mode and has no data yet. Pass it in blocking mode.")
         self._is_binary = not isinstance(piece, str)
         if isinstance(piece, str):
-            self.length = None  # a size would count characters
+            self.length = None  # a text's size would count characters
             return piece.encode()
         return piece
 
@@ -141,23 +178,23 @@ class Source:
             return None
         if self._seekable:
             length: int | None = None
-            with suppress(OSError, ValueError):  # gzip and the like: they seek, but not to the end
+            with suppress(OSError, ValueError):  # gzip files, for example, seek, but not to the end
                 self._content.seek(0, 2)
                 length = self._content.tell()
             self._content.seek(0)
             return length
         size = None
-        with suppress(AttributeError, NotImplementedError, OSError, TypeError, ValueError):  # a File that cannot tell
+        with suppress(AttributeError, NotImplementedError, OSError, TypeError, ValueError):  # a File of unknown size
             size = self._content.size
         return size if isinstance(size, int) and size > 0 else None
 
     def _peek_type(self) -> bytes | str | None:
-        """An empty piece of the content, of the type that it gives."""
+        """An empty piece of the content, as bytes or text."""
         return self._reader.read(0) if self._seekable else b""
 
 
-def _has_chunks_of_its_own(content: Any) -> bool:
-    """Whether chunks() is to be called, as it is another than those of Django's files: they give what read() gives."""
+def _has_own_chunks(content: Any) -> bool:
+    """Whether content has a chunks() that is not Django's: those of Django's files return the same as read()."""
     if not hasattr(content, "chunks"):
         return False
     module = getattr(content.chunks, "__module__", None) or ""
@@ -165,17 +202,17 @@ def _has_chunks_of_its_own(content: Any) -> bool:
 
 
 class _ChunkReader:
-    """Reads from an iterator of chunks, for content that has chunks() only."""
+    """Reads chunk by chunk from content with its own chunks()."""
 
     def __init__(self, chunks: Iterator[bytes | str]) -> None:
         self._chunks = iter(chunks)
 
-    def read(self, size: int = -1, /) -> bytes | str:  # noqa: ARG002 - a chunk is as long as it is
+    def read(self, size: int = -1, /) -> bytes | str:  # noqa: ARG002 - chunks have their own sizes
         return next((chunk for chunk in self._chunks if chunk), b"")
 
 
-def rewound(content: Any) -> bool:
-    """Seek to the start of the content; False where it cannot seek."""
+def rewind(content: Any) -> bool:
+    """Seek to the start of the content; return False if it cannot seek."""
     seekable = getattr(content, "seekable", None)
     if not hasattr(content, "seek") or (callable(seekable) and not seekable()):
         return False

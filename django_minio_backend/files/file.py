@@ -1,4 +1,4 @@
-"""One object as a Django File: lazy ranged reads, all-or-nothing writes, open modes as Python spells them."""
+"""An object as a Django File, opened with the modes of Python's open()."""
 
 from __future__ import annotations
 
@@ -15,35 +15,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType, TracebackType
 
-BUFFER = 128 * 1024  # bytes read at once for callers that ask for little
-
 
 class _TextWriter(io.TextIOWrapper):
-    """Text on top of an ObjectWriter, dropped without a close as that is."""
+    """Text on top of an ObjectWriter, which stores nothing if it is dropped without close."""
 
     def __init__(self, binary: ObjectWriter, encoding: str, newline: str | None) -> None:
         super().__init__(cast("IO[bytes]", binary), encoding=encoding, newline=newline)
-        binary.expect_sequence()  # the base class has asked for the position, whatever the caller will do
+        binary.expect_sequence()  # the base class has called tell()
 
     def discard(self) -> None:
         """Close without storing anything."""
         cast("ObjectWriter", self.buffer).discard()
 
     def __del__(self) -> None:
-        """Keep the base class from closing, and so from storing, what was dropped: the writer sees to itself."""
+        """Do not close, because that would store a dropped file."""
 
 
 class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
-    """What ``storage.open`` returns. A closed one can be opened again; ``with`` commits a write unless it raises."""
+    """A file from ``storage.open``. It can be opened again after close; ``with`` stores a write unless it raises."""
 
     def __init__(self, name: str, mode: str, opener: Callable[[str], IO[Any]]) -> None:
         self._opener = opener
-        self.name = name  # first: reports of an error of the opener show this object
+        self.name = name  # first: tracebacks of an error in the opener show this object
         self.mode = mode
         super().__init__(opener(mode), name)
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG002 - Django's signature
-        """Go back to the start; a closed file, or one of another mode, is opened anew."""
+        """Go back to the start; open the object again if the file is closed or the mode changes."""
         if not self.closed and mode in (None, self.mode) and self.readable():
             self.seek(0)
             return self
@@ -54,16 +52,15 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
 
     @property
     def size(self) -> int:
-        """Bytes that reading gives from the start to the end, or of what is written so far."""
+        """Bytes of the whole file, or written so far."""
         if isinstance(self.file, _TextWriter) and not self.closed:
             self.file.flush()
         binary: Any = getattr(self.file, "buffer", self.file)
-        sized = binary if hasattr(binary, "size") else binary.raw
-        return int(sized.size)
+        return int((binary if hasattr(binary, "size") else binary.raw).size)
 
     def close(self) -> None:
-        """Close; a file that was written is stored now, unless a ``with`` block around it ends by an exception."""
-        if _is_left_by_an_exception():
+        """Close, and store a written file unless an exception ends the ``with`` block around it."""
+        if _ends_by_exception():
             self._discard()
         super().close()
 
@@ -79,21 +76,21 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
         self.close()
 
     def peek(self, size: int = 0) -> bytes:
-        """Look at the next bytes without moving."""
+        """Return the next bytes without moving."""
         return cast("io.BufferedReader", self.file).peek(size)
 
     def read1(self, size: int = -1) -> bytes:
-        """Read what one request gives, up to ``size`` bytes."""
+        """Read up to ``size`` bytes, by at most one request."""
         return cast("io.BufferedReader", self.file).read1(size)
 
 
-def _is_left_by_an_exception() -> bool:
-    """Whether a FieldFile around the file that is being closed is left by an exception.
+def _ends_by_exception() -> bool:
+    """Whether an exception ends the ``with`` block of a FieldFile around the file that is being closed.
 
-    ``with instance.field.open("wb")`` enters the FieldFile: Django's File.__exit__ is what is told of an
-    exception, and it calls close() without a word of it.
+    ``with instance.field.open("wb")`` enters the FieldFile. Django's ``__exit__`` receives the exception and calls
+    close() without it, so that only the frame has it.
     """
-    frame: FrameType | None = sys._getframe(1).f_back  # noqa: SLF001 - the only witness
+    frame: FrameType | None = sys._getframe(1).f_back  # noqa: SLF001 - see above
     for _ in range(3):
         if frame is None:
             return False
@@ -101,6 +98,34 @@ def _is_left_by_an_exception() -> bool:
             return frame.f_locals.get("exc_type") is not None
         frame = frame.f_back
     return False
+
+
+def open_object(
+    name: str,
+    mode: str,
+    reader: Callable[[], IO[bytes]],
+    writer: Callable[[str], ObjectWriter],
+    *,
+    encoding: str | None = None,
+    newline: str | None = None,
+) -> ObjectFile:
+    """Open an object as a Django file.
+
+    Args:
+        name: of the file.
+        mode: as for Python's open().
+        reader: returns a stream to read from.
+        writer: returns a stream to write to; called with the kind, "w" or "x".
+        encoding: of text, as for Python's open().
+        newline: of text, likewise.
+    """
+
+    def opener(mode: str) -> IO[Any]:
+        kind, is_text = parse_mode(mode)
+        binary: Any = reader() if kind == "r" else writer(kind)
+        return as_text(binary, encoding=encoding, newline=newline) if is_text else cast("IO[Any]", binary)
+
+    return ObjectFile(name, mode, opener)
 
 
 def parse_mode(mode: str) -> tuple[str, bool]:
@@ -121,10 +146,10 @@ def parse_mode(mode: str) -> tuple[str, bool]:
 
 
 def as_text(binary: Any, *, encoding: str | None, newline: str | None) -> IO[str]:
-    """Wrap a binary stream for text; UTF-8 unless another encoding is given, on every system.
+    """Wrap a binary stream for text, in UTF-8 by default.
 
     Raises:
-        LookupError: there is no such encoding.
+        LookupError: the encoding is unknown.
     """
     codecs.lookup(encoding or "utf-8")
     wrapper: type[io.TextIOWrapper] = _TextWriter if isinstance(binary, ObjectWriter) else io.TextIOWrapper

@@ -1,4 +1,4 @@
-"""One object's bytes as a raw, seekable stream: ranged requests, pinned to one version, resumed where they break."""
+"""Reads an object as a seekable stream: by ranged requests for one version, resumed after a broken connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..certificate_errors import CertificateError, NotHttpsError
 from ..errors import BadResponseError, ObjectChangedError
 from ..options.fields import MEBIBYTE
 from ..redaction.request_description import printable
-from ..s3.response_headers import range_of
+from ..s3.responses import content_range, size_of
 from ..transport.pool import discard, drain
 
 if TYPE_CHECKING:
@@ -22,27 +22,40 @@ if TYPE_CHECKING:
 
     from ..s3.client import S3Client
 
-FIRST_WINDOW = MEBIBYTE // 2  # what the first request asks for
-JUMP_WINDOW = 64 * 1024  # what the first request after a seek asks for
-GROWTH = 8  # each further request in sequence asks for so many times as much
-TAIL = MEBIBYTE // 4  # archives keep their directory at the end: a jump there fetches it whole, once
+BUFFER = 128 * 1024  # bytes read at once for callers that read fewer
+FIRST_WINDOW = MEBIBYTE // 2  # bytes that the first request asks for
+JUMP_WINDOW = 64 * 1024  # bytes that the first request after a seek asks for
+GROWTH = 8  # factor between the windows of requests in sequence
+TAIL = MEBIBYTE // 4  # archives have their directory at the end: a seek there fetches it as a whole
 UNBOUNDED = 1 << 43  # more than the largest object, 5 TiB
-ATTEMPTS = 5  # to go on where a connection broke, without a byte in between
+ATTEMPTS = 5  # to continue after a broken connection without receiving a byte in between
 BROKEN = (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, urllib3.exceptions.TimeoutError)
 
 
-class ObjectReader(io.RawIOBase):
-    """Reads one object; nothing is requested before ``start`` or the first read.
-
-    The first answer's ETag goes with every further request as If-Match, so bytes of two versions never mix.
-
-    Attributes:
-        encoding: the object's Content-Encoding, empty if it has none or no answer has come yet; it is not decoded here.
+def buffered_reader(client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None) -> io.BufferedReader:
+    """Return a buffered reader of an object.
 
     Raises:
-        ObjectNotFound: by the first request, if the object is not there.
-        ObjectChangedError: by a later one, if it was replaced or deleted meanwhile.
-        BadResponseError: by any, if the server sends other bytes than those asked for.
+        ObjectNotFound: the object does not exist.
+    """
+    reader = ObjectReader(client, bucket, key, ssec)
+    reader.start()
+    return io.BufferedReader(reader, BUFFER)
+
+
+class ObjectReader(io.RawIOBase):
+    """Reads one object; no request is sent before ``start`` or the first read.
+
+    Every request after the first has the first response's ETag in If-Match, so that bytes of two versions never mix.
+
+    Attributes:
+        encoding: the object's Content-Encoding; empty if it has none, or before the first response. The bytes are not
+            decoded.
+
+    Raises:
+        ObjectNotFound: at the first request, if the object does not exist.
+        ObjectChangedError: at a later one, if it was replaced or deleted in the meantime.
+        BadResponseError: at any request, if the server sends other bytes than requested.
     """
 
     def __init__(self, client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> None:
@@ -52,7 +65,7 @@ class ObjectReader(io.RawIOBase):
         self._ssec = ssec
         self.encoding = ""
         self._position = 0
-        self._read_up_to = 0  # where the last read ended: reading on from there is reading in sequence
+        self._read_up_to = 0  # end of the last read: a read from there is sequential
         self._size: int | None = None
         self._etag: str | None = None
         self._stream: _Stream | None = None
@@ -60,7 +73,7 @@ class ObjectReader(io.RawIOBase):
         self._tail = b""
 
     def start(self) -> None:
-        """Send the first request, so that a missing object is told before the first read."""
+        """Send the first request, so that a missing object is reported before the first read."""
         self._from_stream(0)
 
     def readable(self) -> bool:
@@ -77,7 +90,7 @@ class ObjectReader(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move to an offset. Costs no request, but for a HEAD where the end is asked for and no answer has told it."""
+        """Move to an offset. Only a seek from an end that is still unknown sends a request (HEAD)."""
         self._check_open()
         if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
             raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
@@ -90,14 +103,14 @@ class ObjectReader(io.RawIOBase):
 
     @property
     def size(self) -> int:
-        """Bytes of the object, asked of the server (one HEAD) where no answer has told yet."""
+        """Bytes of the object; sends a HEAD request if no response has come yet."""
         if self._size is None:
-            found = self._client.head(self._bucket, self._key, self._ssec)
-            self._size, self._etag = int(found.size or 0), found.etag
+            stored = self._client.head(self._bucket, self._key, self._ssec)
+            self._size, self._etag = int(stored.size or 0), stored.etag
         return self._size
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Fill ``buffer``, or less of it at the end of an answer; 0 at the end of the object."""
+        """Fill ``buffer``, or a part of it at the end of a response; return 0 at the end of the object."""
         self._check_open()
         view = memoryview(buffer).cast("B")
         data = self._read(len(view))
@@ -105,7 +118,7 @@ class ObjectReader(io.RawIOBase):
         return len(data)
 
     def readall(self) -> bytes:
-        """Everything from here to the end, by one request as a rule."""
+        """Read everything from here to the end, normally by one request."""
         self._check_open()
         self._window = UNBOUNDED
         pieces = list(iter(lambda: self._read(MEBIBYTE), b""))
@@ -113,44 +126,44 @@ class ObjectReader(io.RawIOBase):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:
-        """Give the connection back, or close it where much of its answer is unread."""
+        """Release the connection, or close it if much of its response is unread."""
         self._drop_stream()
         self._tail = b""
         super().close()
 
-    def _read(self, wanted: int) -> bytes:
-        if not wanted or (self._size is not None and self._position >= self._size):
+    def _read(self, size: int) -> bytes:
+        if not size or (self._size is not None and self._position >= self._size):
             return b""
-        data = self._from_tail(wanted) or self._from_stream(wanted)
+        data = self._from_tail(size) or self._from_stream(size)
         self._position += len(data)
         self._read_up_to = self._position
         return data
 
-    def _from_tail(self, wanted: int) -> bytes:
+    def _from_tail(self, size: int) -> bytes:
         start = self._position - (self.size - len(self._tail)) if self._tail else -1
-        return self._tail[start : start + wanted] if start >= 0 else b""
+        return self._tail[start : start + size] if start >= 0 else b""
 
-    def _from_stream(self, wanted: int) -> bytes:
+    def _from_stream(self, size: int) -> bytes:
         timed_out = False
         for attempts_left in reversed(range(ATTEMPTS)):
             try:
                 if self._stream is None or not self._stream.move_to(self._position):
-                    self._open_stream(wanted)
-                return self._from_tail(wanted) if self._stream is None else self._stream.read(wanted)
-            except (CertificateError, NotHttpsError):  # of BROKEN, but the next attempt would fail of it as well
+                    self._open_stream(size)
+                return self._from_tail(size) if self._stream is None else self._stream.read(size)
+            except (CertificateError, NotHttpsError):  # in BROKEN, but the next attempt would fail as well
                 raise
             except BROKEN as error:
                 self._abandon_stream()
-                out_of_time = isinstance(error, urllib3.exceptions.ReadTimeoutError)
-                if not attempts_left or (timed_out and out_of_time):
+                is_timeout = isinstance(error, urllib3.exceptions.ReadTimeoutError)
+                if not attempts_left or (timed_out and is_timeout):
                     raise
-                timed_out = timed_out or out_of_time
+                timed_out = timed_out or is_timeout
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 
-    def _open_stream(self, wanted: int) -> None:
-        """Request the bytes from the position on, as far ahead as the reading so far makes likely.
+    def _open_stream(self, size: int) -> None:
+        """Request the bytes from the position on, and more of them the longer the reads are sequential.
 
-        Leaves no stream open where the position is behind the end, or the tail has been fetched.
+        No stream is open afterwards if the position is after the end, or if the tail was fetched.
         """
         jumped = self._position != self._read_up_to
         if self._etag is not None:
@@ -159,9 +172,9 @@ class ObjectReader(io.RawIOBase):
         if jumped and self._size is not None and self._size - self._position <= TAIL < self._size:
             self._tail = self._fetch(self._size - TAIL, TAIL).read_rest()
             return
-        stream = self._fetch(self._position, max(self._window, wanted))
+        stream = self._fetch(self._position, max(self._window, size))
         if self._position == 0 and stream.end == self._size and stream.end <= TAIL:
-            self._tail = stream.read_rest()  # all of a small object: its connection is free, seeking costs nothing
+            self._tail = stream.read_rest()  # all of a small object: releases the connection, and makes seeking free
         else:
             self._stream = stream
 
@@ -184,27 +197,27 @@ class ObjectReader(io.RawIOBase):
         return _Stream(response, first, end)
 
     def _checked_range(self, response: BaseHTTPResponse, first: int, length: int) -> tuple[int, int]:
-        """Where an answer ends, and the object's size.
+        """Return the end of a response's range, and the object's size.
 
         Raises:
-            BadResponseError: the answer has other bytes than those that were asked for, or more.
+            BadResponseError: the response has other bytes than requested, or more.
         """
         if response.status == 206:  # noqa: PLR2004 - Partial Content
-            start, end, size = range_of(response) or (-1, -1, -1)
-        else:  # the whole object: right if no more was asked for
-            start, end = 0, int(response.headers["content-length"])
+            start, end, size = content_range(response) or (-1, -1, -1)
+        else:  # the whole object, which is fine if all of it was requested
+            start, end = 0, size_of(response)
             size = end
         if start == first and end <= first + length and response.length_remaining == end - start:
             return end, size
         discard(response)
-        told = response.headers.get("content-range") or response.headers.get("content-length")
+        received = response.headers.get("content-range") or response.headers.get("content-length")
         raise BadResponseError(
-            f"The server ignored the range of a request for '{self._key}' in bucket '{self._bucket}': asked for "
-            f"{length} bytes from {first} on, it answered {response.status} with {printable(str(told))}."
+            f"The server ignored the range of a request for '{self._key}' in bucket '{self._bucket}': {length} bytes "
+            f"from {first} on were requested, the response is {response.status} with {printable(str(received))}."
         )
 
     def _nothing_at(self, first: int) -> _Stream:
-        """Make sense of "range not satisfiable": an empty object, or a position behind the end."""
+        """Interpret "range not satisfiable": an empty object, or a position after the end."""
         if first == 0 and self._size is None:
             self._size = 0
         if first >= self.size:
@@ -227,7 +240,7 @@ class ObjectReader(io.RawIOBase):
 
 
 class _Stream:
-    """The body of one answer, read from ``position`` to ``end`` (not included)."""
+    """The body of one response, read from ``position`` to ``end`` (not included)."""
 
     def __init__(self, response: BaseHTTPResponse | None, position: int, end: int) -> None:
         self._response = response
@@ -236,7 +249,7 @@ class _Stream:
         self._process = os.getpid()
 
     def move_to(self, position: int) -> bool:
-        """Whether reading can go on at ``position``; skips a little where that saves a request."""
+        """Whether reading can continue at ``position``; skips some bytes if that saves a request."""
         if self._process != os.getpid():  # a forked child shares the socket with its parent: it must not read from it
             self._response = None
             return False
@@ -246,20 +259,20 @@ class _Stream:
             self.read(position - self.position)
         return True
 
-    def read(self, wanted: int) -> bytes:
-        """Read up to ``wanted`` bytes; fewer only at the end of the answer."""
-        if self._response is None or not wanted:
+    def read(self, size: int) -> bytes:
+        """Read up to ``size`` bytes; fewer only at the end of the response."""
+        if self._response is None or not size:
             return b""
-        data: bytes = self._response.read(min(wanted, self.end - self.position), decode_content=False)
+        data: bytes = self._response.read(min(size, self.end - self.position), decode_content=False)
         if not data and self.position < self.end:
             raise urllib3.exceptions.ProtocolError(
-                f"The answer broke off {self.end - self.position} bytes before its end."
+                f"The response ended {self.end - self.position} bytes before its end."
             )
         self.position += len(data)
         return data
 
     def read_rest(self) -> bytes:
-        """Read to the end of the answer and give the connection back."""
+        """Read to the end of the response and release the connection."""
         pieces = []
         while self.position < self.end:
             pieces.append(self.read(self.end - self.position))
@@ -267,7 +280,7 @@ class _Stream:
         return b"".join(pieces)
 
     def release(self) -> None:
-        """Give the connection back if little of the answer is left to read, else close it."""
+        """Release the connection if little of the response is unread, else close it."""
         response, self._response = self._response, None
         if response is None or self._process != os.getpid():
             return

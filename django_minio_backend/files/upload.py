@@ -1,20 +1,24 @@
-"""One stream becomes one object: a single PUT while it fits into memory, else parts sent in parallel."""
+"""Uploads a stream as one object: by a single PUT if it fits into memory, else in parts, several at a time."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import threading
 import uuid
+import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ConditionNotSupportedError, ObjectExistsError
-from ..options.fields import MEBIBYTE
-from ..options.validators import MIN_PART_SIZE
 from ..redaction.escaping import get_logger
-from . import checksums
+from ..s3.client import customer_key
+from ..s3.errors import FAILURES, is_time_out, may_have_worked
+from .content import plan_parts
+from .upload_headers import upload_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,62 +28,21 @@ if TYPE_CHECKING:
 
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
-    from .content import Source
+    from .content import ContentReader
 
 logger = get_logger(__name__)
 
-SINGLE_PUT = 32 * MEBIBYTE  # the most that one request carries: it is in memory as a whole
-PART = 8 * MEBIBYTE
-UNSIZED_PART = 8 * MEBIBYTE  # the first parts of a stream of unknown length; later ones grow
-MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 WRITE_TOKEN = "x-amz-meta-write-token"  # noqa: S105 - the name of a header
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """How a stream is cut.
-
-    Attributes:
-        first: bytes of the first block; a stream that fits into it is stored by one PUT.
-        part: bytes of every further block, and of the first 900 of a stream of unknown length.
-        grows: whether blocks grow, so that any length fits into 10,000 parts.
-    """
-
-    first: int
-    part: int
-    grows: bool
-
-    def size(self, number: int) -> int:
-        """Bytes of block ``number``, counted from 0."""
-        if number == 0:
-            return self.first
-        return self.part * 2 ** (number // PARTS_BEFORE_GROWTH) if self.grows else self.part
-
-
-def cut(length: int | None, options: StorageOptions) -> Blocks:
-    """Decide how a stream of ``length`` bytes (None: unknown) is cut."""
-    single, part = SINGLE_PUT, PART
-    if options.multipart_upload:
-        single, part = options.multipart_threshold - 1, options.multipart_part_size
-    elif length is None:
-        part = UNSIZED_PART
-    if length is None:
-        return Blocks(first=part, part=part, grows=True)
-    if length <= single:
-        return Blocks(first=max(single, MIN_PART_SIZE), part=part, grows=True)
-    part = max(part, -(-length // MAX_PARTS))
-    return Blocks(first=part, part=part, grows=False)
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where an upload goes and under which condition.
+class UploadTarget:
+    """Where an upload is stored, with which headers, and under which condition.
 
     Attributes:
         headers: of the object, as they are sent.
-        condition: True: only if the key is free; "auto": the same, but a server that rejects
-            the condition is asked without it (the caller has looked whether the key is free).
+        condition: True: only if the key does not exist. "auto": the same, but if the server rejects the condition, the
+            upload is repeated without it, as the caller has looked whether the key exists.
     """
 
     bucket: str
@@ -91,29 +54,51 @@ class Target:
     parallel: int
     progress: Any = None
 
+    @classmethod
+    def of_options(
+        cls,
+        options: StorageOptions,
+        bucket: str,
+        key: str,
+        name: str,
+        content: object,
+        condition: bool | Literal["auto"],  # noqa: FBT001 - one of three values
+    ) -> UploadTarget:
+        """Return the target of an object with the options of a storage; raises as ``upload_headers`` does."""
+        return cls(
+            bucket,
+            key,
+            upload_headers(options, key, name, content),
+            condition,
+            options.checksum,
+            customer_key(options),
+            options.num_parallel_uploads,
+            options.progress,
+        )
 
-def store(client: S3Client, target: Target, source: Source, options: StorageOptions) -> str:
-    """Make one object of a stream and return its ETag; nothing is stored if reading or sending fails.
+
+def upload(client: S3Client, target: UploadTarget, reader: ContentReader, options: StorageOptions) -> str:
+    """Store content as one object and return its ETag; if reading or sending fails, nothing is stored.
 
     Raises:
         ObjectExistsError: the target's condition does not hold.
-        TruncatedContentError: the stream ended before the length it gave.
+        TruncatedContentError: the content ended before its stated size.
     """
-    with Upload(client, target, source.length) as upload:
-        for block in source.blocks(cut(source.length, options)):
-            upload.send(block)
+    with Upload(client, target, reader.length) as started:
+        for block in reader.blocks(plan_parts(reader.length, options)):
+            started.send(block)
             del block  # while the next one is read, memory holds only those that are being sent
-        return upload.finish()
+        return started.finish()
 
 
 class Upload:
-    """An object being written: ``send`` its blocks in order, some of them anew, then ``finish``.
+    """An upload in progress: ``send`` the blocks in order, replace some of them if needed, then ``finish``.
 
-    As a context manager it aborts when the block is left by an exception: nothing is stored then,
-    and no unfinished multipart upload stays while the server can be reached.
+    As a context manager it is aborted by an exception in its block: nothing is stored, and no unfinished multipart
+    upload stays if the server can be reached.
     """
 
-    def __init__(self, client: S3Client, target: Target, length: int | None = None) -> None:
+    def __init__(self, client: S3Client, target: UploadTarget, length: int | None = None) -> None:
         self._client = client
         self._target = target
         if target.progress:
@@ -129,7 +114,7 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self.abort(server_is_silent=isinstance(error, Exception) and _is_time_out(error))
+            self.abort(timed_out=isinstance(error, Exception) and is_time_out(error))
 
     @property
     def description(self) -> str:
@@ -137,9 +122,9 @@ class Upload:
         return f"'{self._target.key}' in bucket '{self._target.bucket}'"
 
     def send(self, block: bytes | bytearray, number: int | None = None) -> None:
-        """Take the next block, or in place of one that was sent what is to be in the object instead.
+        """Send the next block, or replace block ``number``.
 
-        The first is held back: alone, it is stored by a single PUT.
+        The first block waits for the second: alone, it is stored by a single PUT.
         """
         if self._parts is None:
             if self._held is None or number == 0:
@@ -152,34 +137,32 @@ class Upload:
         self._send_part(block, number)
 
     def finish(self, blocks: int | None = None) -> str:
-        """Make the object appear, all of it at once, and return its ETag.
+        """Store the object, which appears as a whole, and return its ETag.
 
         Args:
-            blocks: how many of those that were sent make the object; all if not given.
+            blocks: number of sent blocks that make the object; all by default.
 
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
-        from ..s3.errors import FAILURES, may_have_worked
-
         if self._parts is None:
             only, self._held = self._held or b"", None
-            stored = self._conditionally(partial(self._put, only))
+            etag = self._conditionally(partial(self._put, only))
             self._count(only)
-            return stored
+            return etag
         try:
             return self._conditionally(partial(self._parts.complete, blocks))
         except FAILURES as error:
-            found = self._stored_already() if may_have_worked(error) and not _is_time_out(error) else None
-            if found is None:
+            stored = self._stored_etag() if may_have_worked(error) and not is_time_out(error) else None
+            if stored is None:
                 raise
-            return found
+            return stored
 
-    def abort(self, *, server_is_silent: bool = False) -> None:
-        """Drop what was sent; a server that has been silent for too long is not waited for again."""
+    def abort(self, *, timed_out: bool = False) -> None:
+        """Abort the upload; after a timeout, no further request is sent to the server."""
         parts, self._parts, self._held = self._parts, None, None
         if parts is not None:
-            parts.abort(server_is_silent=server_is_silent)
+            parts.abort(timed_out=timed_out)
 
     def _send_part(self, block: bytes | bytearray, number: int | None = None) -> None:
         assert self._parts is not None  # noqa: S101 - begun by send()
@@ -191,23 +174,23 @@ class Upload:
             self._target.progress.update(len(block))
 
     def _headers(self, *, token: bool) -> dict[str, str]:
-        """Headers of the object; by the token it is known again when an answer is lost."""
+        """Headers of the object; the token identifies it if the response to its upload is lost."""
         return {**self._target.headers, **({WRITE_TOKEN: self._token} if token else {})}
 
     def _put(self, body: bytes | bytearray, *, only_if_absent: bool) -> str:
         target = self._target
-        headers = {**self._headers(token=bool(target.condition)), **checksums.header(target.checksum, body)}
+        headers = {**self._headers(token=bool(target.condition)), **_checksum_header(target.checksum, body)}
         return self._client.put(target.bucket, target.key, body, headers, only_if_absent=only_if_absent)
 
     def _conditionally(self, attempt: Callable[..., str]) -> str:
-        """Make the object appear by ``attempt(only_if_absent)``, as far as the condition allows."""
+        """Store the object by ``attempt(only_if_absent=)``, under the target's condition."""
         condition = self._target.condition
         if not condition or (condition == "auto" and self._client.rejects_conditions):
             return attempt(only_if_absent=False)
         try:
             return attempt(only_if_absent=True)
-        except ObjectExistsError as taken:
-            etag = self._stored_already() if taken.repeated else None
+        except ObjectExistsError as error:
+            etag = self._stored_etag() if error.repeated else None
             if etag is None:
                 raise
             return etag
@@ -218,25 +201,19 @@ class Upload:
             self._client.rejects_conditions = True
             return etag
 
-    def _stored_already(self) -> str | None:
-        """ETag of the object if an earlier attempt of this very upload stored it, though its answer was lost."""
+    def _stored_etag(self) -> str | None:
+        """ETag of the object if this upload has stored it, although the response was lost."""
         try:
-            found = self._client.head(self._target.bucket, self._target.key, self._target.ssec)
+            stored = self._client.head(self._target.bucket, self._target.key, self._target.ssec)
         except FileNotFoundError:
             return None
-        return found.etag if (found.metadata or {}).get(WRITE_TOKEN) == self._token else None
-
-
-def _is_time_out(error: Exception) -> bool:
-    from ..s3.errors import is_time_out
-
-    return is_time_out(error)
+        return stored.etag if (stored.metadata or {}).get(WRITE_TOKEN) == self._token else None
 
 
 class _Parts:
-    """The parts of a multipart upload, as many on their way at once as ``Target.parallel`` says."""
+    """A multipart upload, of which ``UploadTarget.parallel`` parts are sent at the same time."""
 
-    def __init__(self, client: S3Client, target: Target, headers: Mapping[str, str]) -> None:
+    def __init__(self, client: S3Client, target: UploadTarget, headers: Mapping[str, str]) -> None:
         self._client = client
         self._target = target
         self._secret_headers = dict(target.ssec.headers()) if target.ssec else {}
@@ -244,26 +221,26 @@ class _Parts:
         self._upload_id = client.create_upload(target.bucket, target.key, {**headers, **algorithm})
         self._pool = ThreadPoolExecutor(max_workers=target.parallel, thread_name_prefix="upload-part")
         self._process = os.getpid()
-        self._free = threading.Semaphore(target.parallel)  # bounds memory: a part waits for a free thread
+        self._free_threads = threading.Semaphore(target.parallel)  # bounds memory: a part waits for a free thread
         self._sent: list[Future[dict[str, str]]] = []
 
     def send(self, block: bytes | bytearray, number: int | None = None) -> bool:
-        """Send the next part, or another one of a number (counted from 0) that was sent; whether it is a new one."""
+        """Send the next part, or replace part ``number`` (counted from 0); return whether it is a new one."""
         index = len(self._sent) if number is None else number
         is_new = index == len(self._sent)
         if not is_new:
-            self._sent[index].result()  # of two with one number the server keeps the one that arrives last
-        self._free.acquire()
+            self._sent[index].result()  # of two parts with one number the server keeps the one that arrives last
+        self._free_threads.acquire()
         for future in self._sent:
             if future.done():
-                future.result()  # raises what a part failed of, before more is read
+                future.result()  # raises the error of a failed part before more is read
         future = self._pool.submit(self._put, index + 1, block)
-        future.add_done_callback(lambda _: self._free.release())
+        future.add_done_callback(lambda _: self._free_threads.release())
         self._sent[index : index + 1] = [future]
         return is_new
 
     def complete(self, count: int | None = None, *, only_if_absent: bool) -> str:
-        """Make the object of the first ``count`` parts, or of all."""
+        """Store the object from the first ``count`` parts, or from all."""
         target = self._target
         parts = [future.result() for future in self._sent][:count]
         self._pool.shutdown()
@@ -271,17 +248,43 @@ class _Parts:
             target.bucket, target.key, self._upload_id, parts, self._secret_headers, only_if_absent=only_if_absent
         )
 
-    def abort(self, *, server_is_silent: bool) -> None:
+    def abort(self, *, timed_out: bool) -> None:
         if self._process != os.getpid():
-            return  # the upload is the parent's, which may be at work on it
+            return  # in a forked child: the upload is the parent's
         self._pool.shutdown(cancel_futures=True)  # waits: a part that arrives after the abort would stay
-        if server_is_silent:
+        if timed_out:
             logger.warning("An unfinished multipart upload of '%s' may stay in the bucket.", self._target.key)
-        else:
-            self._client.abort_upload(self._target.bucket, self._target.key, self._upload_id)
+            return
+        bucket, key = self._target.bucket, self._target.key
+        try:
+            self._client.abort_upload(bucket, key, self._upload_id)
+        except FAILURES as error:  # logged, since abort() runs while the error that matters is raised
+            logger.warning("An unfinished multipart upload of '%s' stays in bucket '%s': %s", key, bucket, error)
 
     def _put(self, number: int, block: bytes | bytearray) -> dict[str, str]:
         target = self._target
-        headers = {**self._secret_headers, **checksums.header(target.checksum, block)}
+        headers = {**self._secret_headers, **_checksum_header(target.checksum, block)}
         etag = self._client.put_part(target.bucket, target.key, self._upload_id, number, block, headers)
-        return {"PartNumber": str(number), "ETag": f'"{etag}"', **checksums.element(target.checksum, block)}
+        return {"PartNumber": str(number), "ETag": f'"{etag}"', **_checksum_element(target.checksum, block)}
+
+
+# Checksums that the server verifies and keeps.
+# Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+
+
+def _checksum_header(algorithm: str | None, body: bytes | bytearray) -> dict[str, str]:
+    """Request header with the checksum of a body; empty without an algorithm."""
+    return {f"x-amz-checksum-{algorithm.lower()}": _checksum(algorithm, body)} if algorithm else {}
+
+
+def _checksum_element(algorithm: str | None, body: bytes | bytearray) -> dict[str, str]:
+    """XML element of a part in CompleteMultipartUpload, by name; empty without an algorithm."""
+    return {f"Checksum{algorithm}": _checksum(algorithm, body)} if algorithm else {}
+
+
+def _checksum(algorithm: str, body: bytes | bytearray) -> str:
+    if algorithm == "CRC32":
+        digest = zlib.crc32(body).to_bytes(4, "big")
+    else:
+        digest = hashlib.new(algorithm.lower(), body, usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()

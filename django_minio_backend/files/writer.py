@@ -1,56 +1,62 @@
-"""What is written becomes one object on close, all of it or nothing, in whatever order its bytes are written."""
+"""A stream to write to in any order of bytes; on close they become one object, or none."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
-import tempfile
 import warnings
 import weakref
-from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
-from ..options.fields import MEBIBYTE
+from .content import PartSizes, plan_parts
+from .disk_copy import DiskCopy
+from .upload import Upload, UploadTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from _typeshed import ReadableBuffer
 
-    from .upload import Blocks, Upload
+    from ..options.fields import StorageOptions
+    from ..s3.client import S3Client
 
-ALWAYS_KEPT = 64 * MEBIBYTE  # of what is sent, for callers that seek without having asked for the position before
+
+def writer_to(
+    client: S3Client, target: UploadTarget, options: StorageOptions, stored: Callable[[str], None]
+) -> ObjectWriter:
+    """Return a writer of one object; ``stored`` is called with its ETag."""
+    return ObjectWriter(Upload(client, target), plan_parts(None, options), stored)
 
 
 class ObjectWriter(io.BufferedIOBase):
-    """Sends what is written as it comes; the object appears on close, all of it or nothing.
+    """Sends full blocks as they are written; the object appears on close, as a whole or not at all.
 
-    It can seek and truncate like a file that is open with mode "wb". The last block is in memory and can be changed at
-    no cost. What is sent is kept on disk too: the first 64 MiB always, more from the first call of ``seek``, ``tell``
-    or ``seekable`` on. Whoever goes back to it continues on disk, and the blocks that differ in the end are sent again
-    on close.
+    It can seek and truncate like a file that is open with mode "wb". The last block is in memory, where it can be
+    changed at no cost. A copy of the sent blocks is kept on disk: of the first 64 MiB always, of all from the first
+    call of ``seek``, ``tell`` or ``seekable`` on. After a change to a sent block everything is written to disk, and
+    blocks that differ in the end are sent again on close.
 
     A writer that is dropped without close, or closed by ``discard``, stores nothing. After a failed write it stores
-    nothing either, and ``close`` raises the error again: some libraries ignore the errors of a write.
+    nothing either, and ``close`` raises the error again, because some libraries ignore the errors of a write.
 
     Args:
-        upload: what sends.
-        blocks: how what is written is cut.
-        stored: called with the object's ETag once it is there.
+        upload: that sends the blocks.
+        sizes: of the blocks.
+        stored: called with the ETag of the stored object.
     """
 
-    def __init__(self, upload: Upload, blocks: Blocks, stored: Callable[[str], None] | None = None) -> None:
+    def __init__(self, upload: Upload, sizes: PartSizes, stored: Callable[[str], None] | None = None) -> None:
         self._upload = upload
         self._stored = stored
-        self._blocks = blocks
-        self._block = bytearray()  # the last block, as far as it is written
+        self._sizes = sizes
+        self._block = bytearray()  # the written part of the last block
         self._number = 0
         self._start = 0  # where it starts in the object
         self._position = 0
-        self._copy = _DiskCopy(blocks, upload.description)
-        self._keeps_all = False  # on disk, of what is sent
-        self._is_on_disk = False  # the last block, too, and so all that follows
+        self._copy = DiskCopy(sizes, upload.description)
+        self._keeps_all = False  # of the sent blocks, on disk
+        self._is_on_disk = False  # the last block as well, and so all that follows
         self._failure: BaseException | None = None
         self._at_exit = weakref.finalize(self, upload.abort)  # runs before the interpreter takes modules away
 
@@ -64,12 +70,12 @@ class ObjectWriter(io.BufferedIOBase):
         return True
 
     def expect_sequence(self) -> None:
-        """Expect a caller that writes in sequence, although the position was asked for: keep no more than always."""
+        """Keep no more than the first 64 MiB, although ``tell`` was called, because the caller will not seek."""
         self._keeps_all = False
 
     @property
     def size(self) -> int:
-        """Bytes written so far, wherever the position is."""
+        """Bytes written so far."""
         return self._copy.length if self._is_on_disk else self._start + len(self._block)
 
     def tell(self) -> int:
@@ -79,20 +85,20 @@ class ObjectWriter(io.BufferedIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move to an offset, also behind the end: a write there fills the gap with zeros."""
+        """Move to an offset. A write after the end fills the gap with zeros."""
         self._check_open()
         self._keeps_all = True
         bases = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}
         if whence not in bases:
             raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
-        self._position = _checked(bases[whence] + offset)
+        self._position = _non_negative(bases[whence] + offset)
         return self._position
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Take bytes; full blocks are sent.
+        """Write bytes, and send full blocks.
 
         Raises:
-            OSError: they would change what is sent, and that was not kept.
+            OSError: they would change sent bytes of which no copy was kept.
         """
         self._check_open()
         view = memoryview(data).cast("B")
@@ -107,9 +113,9 @@ class ObjectWriter(io.BufferedIOBase):
         return len(view)
 
     def truncate(self, size: int | None = None, /) -> int:
-        """Make the object so many bytes long (up to the position if not given), filled up with zeros."""
+        """Change the size, by default to the position; new bytes are zeros."""
         self._check_open()
-        size = _checked(self._position if size is None else size)
+        size = _non_negative(self._position if size is None else size)
         try:
             if self._is_in_block(size):
                 length = size - self._start
@@ -124,11 +130,11 @@ class ObjectWriter(io.BufferedIOBase):
         return size
 
     def close(self) -> None:
-        """Make the object appear.
+        """Store the object.
 
         Raises:
-            ObjectExistsError: the file was opened with mode "x" and the key exists by now.
-            Exception: the error of an earlier write, again.
+            ObjectExistsError: the file was opened with mode "x", and the object exists by now.
+            Exception: the error of an earlier write.
         """
         if self.closed:
             return
@@ -175,22 +181,22 @@ class ObjectWriter(io.BufferedIOBase):
         self._copy.close()
 
     def _is_in_block(self, position: int) -> bool:
-        """Whether a write at this position begins in the last block, or where the next one starts."""
-        return not self._is_on_disk and 0 <= position - self._start <= self._blocks.size(self._number)
+        """Whether a write at this position begins in the last block or directly after it."""
+        return not self._is_on_disk and 0 <= position - self._start <= self._sizes.size(self._number)
 
     def _write_to_block(self, view: memoryview) -> None:
         while view:
             offset = self._position - self._start
             self._block += bytes(max(offset - len(self._block), 0))
-            room = self._blocks.size(self._number) - offset
-            if not room:  # a full block waits for what comes after it: until then it can be changed
+            room = self._sizes.size(self._number) - offset
+            if not room:  # a full block is sent when bytes after it are written: until then it can be changed
                 self._send_block()
                 continue
             piece = view[:room]
-            known = piece[: len(self._block) - offset]
+            replacing = piece[: len(self._block) - offset]
             with memoryview(self._block) as block:
-                block[offset : offset + len(known)] = known
-            self._block += piece[len(known) :]
+                block[offset : offset + len(replacing)] = replacing
+            self._block += piece[len(replacing) :]
             self._position += len(piece)
             view = view[len(piece) :]
 
@@ -200,7 +206,7 @@ class ObjectWriter(io.BufferedIOBase):
         self._position += len(view)
 
     def _go_to_disk(self, start: int, end: int) -> None:
-        """Be ready for a change from ``start`` to ``end``; from here on nothing is sent before close."""
+        """Prepare for a change from ``start`` to ``end``; from here on nothing is sent before close."""
         self._copy.note_change(start, end)
         if not self._is_on_disk:
             self._copy.write(self._start, memoryview(self._block))
@@ -209,23 +215,23 @@ class ObjectWriter(io.BufferedIOBase):
 
     def _send_block(self) -> None:
         block = self._next_block()
-        self._copy.keep(block, wanted=self._keeps_all)
+        self._copy.keep(block, required=self._keeps_all)
         self._upload.send(block)
 
     def _next_block(self) -> bytearray:
-        """Take the last block out and begin another."""
+        """Return the last block and begin another."""
         block, self._block = self._block, bytearray()
         self._number += 1
         self._start += len(block)
         return block
 
     def _send_rest(self) -> int | None:
-        """Send what the server does not have yet, or has otherwise; return how many blocks make the object."""
+        """Send the blocks that are new or changed; return how many blocks make the object."""
         if not self._is_on_disk:
             if self._block or not self._number:
                 self._upload.send(self._next_block())
             return self._number
-        if self.size < self._blocks.size(0):
+        if self.size < self._sizes.size(0):
             self._upload.abort()
             self._upload.send(self._copy.read(0, self.size))
             return None
@@ -235,123 +241,8 @@ class ObjectWriter(io.BufferedIOBase):
         return self._copy.number
 
 
-class _DiskCopy:
-    """A copy of what is written, in a temporary file: the server does not give back the parts of an upload.
-
-    Attributes:
-        length: in bytes.
-    """
-
-    def __init__(self, blocks: Blocks, description: str) -> None:
-        self._blocks = blocks
-        self._description = description
-        self._file: io.FileIO | None = None
-        self._ends: list[int] = []  # of the blocks that were sent
-        self._changed: set[int] = set()  # numbers of those that have changed since
-        self._missing: set[int] = set()  # numbers of those that were not kept
-        self._problem: OSError | None = None
-        self.length = 0
-
-    @property
-    def number(self) -> int:
-        """How many blocks it has."""
-        return sum(1 for _ in self._spans())
-
-    def keep(self, block: bytearray, *, wanted: bool) -> None:
-        """Add a block that is being sent. Where there is no room for it, go on without: few will go back to it."""
-        number, start = len(self._ends), self.length
-        self.length += len(block)
-        self._ends.append(self.length)
-        if self._problem is not None or not (wanted or start < ALWAYS_KEPT):
-            self._missing.add(number)
-            return
-        try:
-            self._write(start, memoryview(block))
-        except OSError as error:
-            self._problem = error
-            self._missing.update(range(number + 1))
-            self.close()
-
-    def note_change(self, start: int, end: int) -> None:
-        """Remember that bytes from ``start`` to ``end`` are about to change.
-
-        Raises:
-            OSError: they were sent and not kept.
-        """
-        touched = range(bisect_right(self._ends, start), min(bisect_left(self._ends, end) + 1, len(self._ends)))
-        needed = [number for number in touched if not start <= self._start(number) <= self._ends[number] <= end]
-        if start < end and not self._missing.isdisjoint(needed):
-            reason = self._problem or "they were written before anybody called seek(), tell() or seekable()"
-            raise OSError(
-                (self._problem and self._problem.errno) or errno.ESPIPE,
-                f"Bytes {start} to {end} of {self._description} cannot be changed: they are sent, and no copy was kept "
-                f"({reason}). Nothing will be stored. Call seekable() first, and let TMPDIR name a folder with room.",
-            ) from self._problem
-        self._changed.update(touched)
-        self._missing.difference_update(touched)
-
-    def write(self, position: int, view: memoryview) -> None:
-        """Change bytes, or add some; a gap before them reads as zeros."""
-        self._write(position, view)
-        self.length = max(self.length, position + len(view))
-
-    def truncate(self, size: int) -> None:
-        """Cut off what is behind ``size``, or fill up with zeros as far as that."""
-        self._opened().truncate(size)
-        self.length = size
-
-    def read(self, start: int, size: int) -> bytes:
-        """Bytes of a part that is written."""
-        file = self._opened()
-        file.seek(start)
-        pieces = []
-        while size and (piece := file.read(size)):
-            pieces.append(piece)
-            size -= len(piece)
-        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
-
-    def unsent(self) -> Iterator[tuple[int, bytes]]:
-        """Number and bytes of the blocks that have changed since they were sent, and of those that never were."""
-        for number, (start, size) in enumerate(self._spans()):
-            if number >= len(self._ends) or number in self._changed:
-                yield number, self.read(start, size)
-
-    def close(self) -> None:
-        """Remove the copy."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _start(self, number: int) -> int:
-        return self._ends[number - 1] if number else 0
-
-    def _spans(self) -> Iterator[tuple[int, int]]:
-        """Start and size of each block."""
-        start = number = 0
-        while start < self.length:
-            size = min(self._blocks.size(number), self.length - start)
-            yield start, size
-            start, number = start + size, number + 1
-
-    def _write(self, position: int, view: memoryview) -> None:
-        file = self._opened()
-        file.seek(position)
-        while view:
-            view = view[file.write(view) :]
-
-    def _opened(self) -> io.FileIO:
-        if self._file is None:
-            # Without a buffer: a forked child would write the parent's when it ends.
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the copy
-        return self._file
-
-
-def _checked(offset: int) -> int:
-    """An offset as it is.
-
-    Raises:
-        OSError: it is negative; this is what a file says to that.
-    """
+def _non_negative(offset: int) -> int:
+    """Return the offset; if it is negative, raise what a file would raise."""
     if offset < 0:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     return offset

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django_minio_backend.orphans.compare import Findings, Tally
     from django_minio_backend.orphans.deletion import Batch, Missing
     from django_minio_backend.orphans.scope import Place
-    from django_minio_backend.s3.deletion import Unfinished
+    from django_minio_backend.s3.listing import UnfinishedUpload
 
 PROBLEMS = 1_000  # told again in the error at the end
 
@@ -87,7 +87,7 @@ class Report:
                 event = ("would_delete", "Would delete") if self.dry_run else ("deleted", "Deleted")
                 self._done(findings.place, *event, orphan.key, size=orphan.size)
 
-    def upload(self, findings: Findings, upload: Unfinished, problem: str = "") -> None:
+    def upload(self, findings: Findings, upload: UnfinishedUpload, problem: str = "") -> None:
         """Tell what became of an unfinished upload."""
         totals = self.totals[str(findings.place)]
         if problem:

@@ -1,4 +1,4 @@
-"""A line on a terminal that tells how far work is, and changes while it goes on."""
+"""Shows the progress of a command on one line of a terminal, which it rewrites."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ INTERVAL = 0.1  # seconds between two changes of the line
 
 
 def is_terminal(stream: TextIO | OutputWrapper | None) -> bool:
-    """Whether somebody sits there; a stream that was closed before Python started is None."""
+    """Whether a stream is a terminal; one that was closed before Python started is None."""
     return stream is not None and not getattr(stream, "closed", False) and stream.isatty()
 
 
 class Progress:
-    """Writes over its own line, which is gone when the ``with`` block ends.
+    """Rewrites its line, and removes it when the ``with`` block ends.
 
     Args:
-        stream: where to; nothing is written if it is no terminal.
-        shown: whether anything is to be written at all.
+        stream: where the line is written, if that is a terminal.
+        shown: False writes nothing.
     """
 
     def __init__(self, stream: OutputWrapper, *, shown: bool = True) -> None:
@@ -31,7 +31,7 @@ class Progress:
         self._width = 0
 
     def show(self, text: str, *, at_once: bool = False) -> None:
-        """Tell how far the work is, unless the line has changed just now."""
+        """Show a text, at most every 0.1 seconds unless ``at_once``."""
         if not self._shown or (not at_once and time.monotonic() - self._last < INTERVAL):
             return
         self._last = time.monotonic()
@@ -39,7 +39,7 @@ class Progress:
         self._width = max(self._width, len(text))
 
     def clear(self) -> None:
-        """Make room for another line; the progress comes back with the next ``show``."""
+        """Remove the line, so that another one can be written; the next ``show`` writes it again."""
         if self._width:
             self._write(f"\r{' ' * self._width}\r")
             self._width = 0

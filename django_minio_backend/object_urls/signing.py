@@ -1,4 +1,4 @@
-"""Signature V4 for URLs and upload forms: byte for byte what the SDK signs, in a fraction of its time.
+"""Signature V4 for URLs and upload forms: the same bytes as the SDK signs, in a tenth of its time.
 
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html and
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-UsingHTTPPOST.html
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from .quoting import quoted_parameter, quoted_path
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from hashlib import _Hash as Hash
 
+    from minio.credentials.credentials import Credentials
+
 ALGORITHM = "AWS4-HMAC-SHA256"
-SECONDS_KEPT = 256  # some 2 KiB each
+PREPARED_SECONDS = 256  # about 2 KiB each
 _DATE = re.compile(r"[?&]X-Amz-Date=([0-9]{8}T[0-9]{6}Z)&")
 _PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RFC 2104
 
@@ -32,57 +34,44 @@ Pair = tuple[str, str]
 """Name and value of a parameter, percent-encoded."""
 
 
-class Credentials(Protocol):
-    """What the SDK's credential providers retrieve."""
-
-    @property
-    def access_key(self) -> str:
-        """Who signs."""
-
-    @property
-    def secret_key(self) -> str:
-        """What only the signer and the server know."""
-
-    @property
-    def session_token(self) -> str | None:
-        """What proves temporary keys."""
-
-
 @lru_cache(maxsize=64)
 def signing_key(secret_key: str, date: str, region: str) -> bytes:
-    """The key that signs for one day and region; derived once and shared by all threads."""
+    """The key that signs for one day and region, derived once for all threads."""
     key = f"AWS4{secret_key}".encode()
     for part in (date, region, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 
 
-def life_of(credentials: Credentials, second: int, expires: int) -> int:
-    """Seconds that what is signed for ``second`` lives: as asked for, but no longer than temporary credentials do."""
-    end = getattr(credentials, "expiration", None) or getattr(credentials, "_expiration", None)  # as older SDKs name it
+def effective_expiry(credentials: Credentials, second: int, expires: int) -> int:
+    """Seconds after ``second`` at which the signature expires: never later than temporary credentials do."""
+    try:
+        end = credentials.expiration
+    except AttributeError:
+        end = getattr(credentials, "_expiration", None)  # as older SDKs name it
     if not isinstance(end, datetime):
         return expires
     return max(1, min(expires, int(end.replace(tzinfo=UTC).timestamp()) - second))
 
 
 def signed_at(url: str) -> int | None:
-    """The second since 1970 that a presigned URL says it is signed for; None where it says none."""
-    found = _DATE.search(url)
+    """The second since 1970 in a presigned URL's X-Amz-Date; None if it has none."""
+    match = _DATE.search(url)
     try:
-        return int(datetime.fromisoformat(found[1]).timestamp()) if found else None
+        return int(datetime.fromisoformat(match[1]).timestamp()) if match else None
     except ValueError:  # such as the 13th month
         return None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Moment:
-    """Credentials at one second: what every signature of theirs has in it.
+class SigningContext:
+    """Credentials at one second: the input of every signature that they make for it.
 
     Attributes:
         second: seconds since 1970.
-        amz_date: the same as the signature spells it, such as 20260131T120000Z.
-        scope: day, region and service that the key signs for.
-        inner, outer: the two hashes of the HMAC, past the signing key.
+        amz_date: the same in a signature's format, such as 20260131T120000Z.
+        scope: day, region and service of the signing key.
+        inner, outer: the two hashes of the HMAC, after the signing key's block.
     """
 
     credentials: Credentials
@@ -93,8 +82,8 @@ class Moment:
     outer: Hash
 
     @classmethod
-    def of(cls, credentials: Credentials, second: int, region: str) -> Moment:
-        """Derive the key, unless that has been done for this day."""
+    def of(cls, credentials: Credentials, second: int, region: str) -> SigningContext:
+        """The context of these credentials for one second and region."""
         amz_date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         date = amz_date[:8]
         key = signing_key(credentials.secret_key, date, region).ljust(64, b"\0")
@@ -103,11 +92,15 @@ class Moment:
 
     @property
     def credential(self) -> str:
-        """Who signs, and for what."""
+        """Access key and scope, as X-Amz-Credential has them."""
         return f"{self.credentials.access_key}/{self.scope}"
 
     def sign(self, text: str) -> str:
-        """The signature of a text: HMAC-SHA256 (RFC 2104), by hand as OpenSSL's is four times as slow to begin."""
+        """The signature of a text: HMAC-SHA256 (RFC 2104).
+
+        Copying the two prepared hashes takes 1.1 µs, a copied hmac.HMAC 1.6 µs, and hmac.digest 2.2 µs. A presigned
+        URL takes 6 µs in total and the SDK's 60 µs: with either of them it would not be ten times as fast.
+        """
         inner, outer = self.inner.copy(), self.outer.copy()
         inner.update(text.encode())
         outer.update(inner.digest())
@@ -116,17 +109,17 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Prepared:
-    """What all URLs of one moment and expiry share.
+    """The parts that all URLs with one context and expiry share.
 
     Attributes:
         token: the session token as a parameter, if there is one.
-        parameters: the other parameters of a signature that covers no header but Host.
-        query: the query as it is sent, up to the signature.
+        parameters: the other parameters of a signature that covers only the Host header.
+        query: the query of the URL, up to the signature.
         end: the canonical request from its query on.
-        begin: the text to sign, up to the hash of the canonical request.
+        begin: the string to sign, up to the hash of the canonical request.
     """
 
-    moment: Moment
+    context: SigningContext
     expires: int
     token: tuple[Pair, ...]
     parameters: tuple[Pair, ...]
@@ -136,17 +129,17 @@ class _Prepared:
 
 
 class Presigner:
-    """Signs URLs of one bucket's objects.
+    """Presigns URLs of one bucket's objects.
 
-    Safe to share between threads: what is remembered is never changed, and at worst made twice.
+    Threads can share it: prepared parts are never changed, at worst made twice.
 
     Args:
-        address: of the bucket, as ``scheme://host/bucket`` or ``scheme://bucket.host``.
-        region: that the signatures are for.
+        bucket_url: ``scheme://host/bucket`` or ``scheme://bucket.host``.
+        region: of the bucket.
     """
 
-    def __init__(self, address: str, region: str) -> None:
-        scheme, _, rest = address.partition("://")
+    def __init__(self, bucket_url: str, region: str) -> None:
+        scheme, _, rest = bucket_url.partition("://")
         self._host, slash, bucket = rest.partition("/")
         self._origin = f"{scheme}://{self._host}"
         self._path = f"{slash}{bucket}/"
@@ -164,21 +157,21 @@ class Presigner:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> str:
-        """The address that lets its holder do one thing with one object.
+        """The presigned URL of one object.
 
         Args:
-            method: of the HTTP request.
+            method: HTTP method that it allows.
             key: of the object.
-            credentials: of whom the request counts as coming.
-            second: when the signature's life begins, in seconds since 1970.
-            expires: how many seconds it lives.
-            query: further parameters, signed with the rest.
-            headers: that the request has to carry with these very values.
+            credentials: that sign; the request has their permissions.
+            second: start of the validity, in seconds since 1970.
+            expires: validity in seconds.
+            query: further parameters, signed as well.
+            headers: that the request must carry with exactly these values.
         """
         path = f"{self._path}{quoted_path(key)}"
         prepared = self._prepared.get((second, expires))
         if prepared is None or not (
-            prepared.moment.credentials is credentials or prepared.moment.credentials == credentials
+            prepared.context.credentials is credentials or prepared.context.credentials == credentials
         ):
             prepared = self._prepare(credentials, second, expires)
             self._remember(prepared)
@@ -186,48 +179,48 @@ class Presigner:
         if query or headers:
             sent, end = self._with_more(prepared, query or {}, headers or {})
         request = sha256(f"{method}\n{path}\n{end}".encode()).hexdigest()
-        signature = prepared.moment.sign(f"{prepared.begin}{request}")
+        signature = prepared.context.sign(f"{prepared.begin}{request}")
         return f"{self._origin}{path}?{sent}&X-Amz-Signature={signature}"
 
     def _remember(self, prepared: _Prepared) -> None:
-        """Keep it for the next URL of that second, and for those that the cache has from other seconds."""
-        if len(self._prepared) >= SECONDS_KEPT:
+        """Keep the parts for further URLs of that second, and for verifying cached URLs of other seconds."""
+        if len(self._prepared) >= PREPARED_SECONDS:
             self._prepared = {}
-        self._prepared[prepared.moment.second, prepared.expires] = prepared
+        self._prepared[prepared.context.second, prepared.expires] = prepared
 
     def _prepare(self, credentials: Credentials, second: int, expires: int) -> _Prepared:
-        moment = Moment.of(credentials, second, self._region)
+        context = SigningContext.of(credentials, second, self._region)
         token = credentials.session_token
         pairs = (("X-Amz-Security-Token", quoted_parameter(token)),) if token else ()
-        parameters = _parameters(moment, expires, "host")
+        parameters = _parameters(context, expires, "host")
         return _Prepared(
-            moment=moment,
+            context=context,
             expires=expires,
             token=pairs,
             parameters=parameters,
             query=_joined((*pairs, *parameters)),
             end=f"{_joined(sorted((*pairs, *parameters)))}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD",
-            begin=f"{ALGORITHM}\n{moment.amz_date}\n{moment.scope}\n",
+            begin=f"{ALGORITHM}\n{context.amz_date}\n{context.scope}\n",
         )
 
     def _with_more(self, prepared: _Prepared, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str]:
-        """The query as it is sent, and the canonical request from its query on."""
+        """The query of the URL, and the canonical request from its query on."""
         signed = {"host": self._host, **{name.lower(): " ".join(value.split()) for name, value in headers.items()}}
         names = ";".join(sorted(signed))
-        parameters = _parameters(prepared.moment, prepared.expires, names) if headers else prepared.parameters
+        parameters = _parameters(prepared.context, prepared.expires, names) if headers else prepared.parameters
         further = [(quoted_parameter(name), quoted_parameter(value)) for name, value in sorted(query.items())]
-        # The SDK sends the token where its name belongs among the further parameters.
+        # Like the SDK: the token is sorted among the further parameters.
         first = sorted((*further, *prepared.token), key=_decoded_name) if prepared.token else further
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
         canonical = _joined(sorted((*further, *prepared.token, *parameters)))
         return _joined((*first, *parameters)), f"{canonical}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
 
 
-def _parameters(moment: Moment, expires: int, signed_headers: str) -> tuple[Pair, ...]:
+def _parameters(context: SigningContext, expires: int, signed_headers: str) -> tuple[Pair, ...]:
     return (
         ("X-Amz-Algorithm", ALGORITHM),
-        ("X-Amz-Credential", quoted_parameter(moment.credential)),
-        ("X-Amz-Date", moment.amz_date),
+        ("X-Amz-Credential", quoted_parameter(context.credential)),
+        ("X-Amz-Date", context.amz_date),
         ("X-Amz-Expires", str(expires)),
         ("X-Amz-SignedHeaders", quoted_parameter(signed_headers)),
     )

@@ -1,4 +1,4 @@
-"""Addresses of objects: plain ones for public buckets; presigned, stable and cached ones for private buckets."""
+"""URLs of objects: plain ones in public buckets; presigned ones, from Django's cache where enabled, in private ones."""
 
 from __future__ import annotations
 
@@ -6,63 +6,54 @@ import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..options.validators import MAX_EXPIRY
+from ..files import keys
+from ..limits import MAX_EXPIRY
 from ..redaction.escaping import get_logger
-from . import response_headers
-from .cache import GONE, Pause, UrlCache
-from .signing import Presigner, life_of, signed_at
+from . import response_headers as response_headers_of_s3
+from .cache import DELETED, Cooldown, UrlCache
+from .quoting import quoted_path
+from .signing import Presigner, effective_expiry, signed_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from minio.sse import SseCustomerKey
+    from minio.credentials.credentials import Credentials
 
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
-    from .signing import Credentials
 
 logger = get_logger(__name__)
 
 METHODS = ("GET", "HEAD")
 HEADS_AT_ONCE = 16
-CACHED_SHARE = 0.8  # of its life in which a URL is given again, unless MINIO_URL_CACHE_TIMEOUT says less
+CACHED_SHARE = 0.8  # of a URL's validity, during which it is reused unless MINIO_URL_CACHE_TIMEOUT is shorter
 
-# Hosts for which the SDK has rules of its own: regions in the name, always virtual-host style.
-_HOST_OF_A_CLOUD = re.compile(r"(amazonaws\.com(\.cn)?|aliyuncs\.com)(:\d+)?\Z", re.IGNORECASE)
-
-
-def base_url(options: StorageOptions, *, external: bool = False) -> str:
-    """``scheme://host[:port]`` of the endpoint, or of the external one where there is one."""
-    endpoint, secure = options.endpoint, options.use_https
-    if external and options.external_endpoint is not None:
-        endpoint, secure = options.external_endpoint, bool(options.external_use_https)
-    return f"{'https' if secure else 'http'}://{endpoint}"
+# The SDK has its own rules for these hosts: the region is in the name, and buckets always are.
+_CLOUD_HOST = re.compile(r"(amazonaws\.com(\.cn)?|aliyuncs\.com)(:\d+)?\Z", re.IGNORECASE)
 
 
-def bucket_address(options: StorageOptions, bucket: str) -> str:
-    """``scheme://host/bucket``, or ``scheme://bucket.host``, at the (external) endpoint, as the SDK would have it."""
-    scheme, _, host = base_url(options, external=True).partition("://")
-    if _HOST_OF_A_CLOUD.search(host):
-        from ..s3.registry import client_for
-
-        return client_for(options, external=True).address(bucket)
-    # A certificate for *.host does not cover the dots of such a name.
+def bucket_url(options: StorageOptions, bucket: str) -> str:
+    """``scheme://host/bucket``, or ``scheme://bucket.host``, at the (external) endpoint, as the SDK builds it."""
+    scheme, _, host = options.base_url(external=True).partition("://")
+    if _CLOUD_HOST.search(host):
+        return _client(options, external=True).address(bucket)
+    # A certificate for *.host does not cover a bucket name with dots.
     covered = not (scheme == "https" and "." in bucket)
     if options.virtual_host_style and covered:
         return f"{scheme}://{bucket}.{host}"
     return f"{scheme}://{host}/{bucket}"
 
 
-def public_address(options: StorageOptions, bucket: str) -> str:
-    """What the URLs that anyone can open start with: MINIO_PUBLIC_BASE_URL, else the address of the bucket."""
-    address = options.public_base_url
-    if isinstance(address, Mapping):
-        address = address.get(bucket)
-    return bucket_address(options, bucket) if address is None else address
+def public_url(options: StorageOptions, bucket: str) -> str:
+    """URL of a public bucket: MINIO_PUBLIC_BASE_URL, else the bucket's own."""
+    url = options.public_base_url
+    if isinstance(url, Mapping):
+        url = url.get(bucket)
+    return bucket_url(options, bucket) if url is None else url
 
 
 def seconds_of(expires: object) -> int:
@@ -82,194 +73,220 @@ def seconds_of(expires: object) -> int:
     return int(expires)
 
 
-def span_start(second: int, stable_for: int, expires: int) -> int:
-    """The second that a URL is signed for: rounded down to a span, of at most half the URL's life.
+def window_start(second: int, window: int, expires: int) -> int:
+    """Start of the window in which all processes sign the same URL: the second to sign for.
 
-    Every process that rounds alike signs the same URL, and a half of its life at least is left.
+    A window has at most half of the expiry, so that the URL is valid for at least as long again.
     """
-    span = min(stable_for, expires // 2)
-    return second - second % span if span > 0 else second
+    window = min(window, expires // 2)
+    return second - second % window if window > 0 else second
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a URL is to do.
+class PresignRequest(NamedTuple):
+    """What a presigned URL allows.
 
     Attributes:
-        method: of the request that it allows.
-        expires: seconds that it lives.
-        query: further parameters.
+        method: HTTP method.
+        expires: validity in seconds.
+        query: further parameters, signed as well.
     """
 
     method: str
     expires: int
     query: Mapping[str, str]
 
-    @classmethod
-    def checked(cls, http_method: object, expires: int, headers: Mapping[str, str] | None) -> Wanted:
-        """What url() was asked for.
+    def variant(self, credentials: Credentials) -> str:
+        """Whatever makes the URLs of one object differ, for the keys of the cache."""
+        query = map("\0".join, sorted(self.query.items()))
+        return "\0".join([credentials.access_key, self.method, str(self.expires), *query])
 
-        Raises:
-            ValueError: another method than GET or HEAD, or wrong response headers.
+    def for_etag(self, etag: str) -> PresignRequest:
+        """The same for one version of an object, so that a browser does not show its predecessor from its own cache.
+
+        S3 ignores parameters that start with ``x-``.
         """
-        if http_method not in METHODS:
-            raise ValueError(
-                f"http_method is {http_method!r}, but must be GET or HEAD. For uploads there is presigned_upload()."
-            )
-        return cls(str(http_method), expires, response_headers.checked(headers))
+        return self._replace(query={**self.query, "x-etag": etag})
 
 
-class SignedUrls:
-    """Presigned URLs of one bucket's objects, from the cache where that is on.
+class ObjectUrls:
+    """URLs of one bucket's objects. ``saved`` and ``deleted`` keep the ETags in Django's cache up to date.
 
     Args:
-        options: the storage's.
-        bucket: whose objects.
-        client: of the endpoint; asked for ETags where the cache is on and does not know them.
-        signer: of the (external) endpoint; its credentials sign.
-        ssec: the key that a HEAD needs where objects are encrypted with one of the customer's.
-        cached: whether Django's cache is used.
+        options: of the storage.
+        bucket: where the objects are.
+        key_of: returns the key of the object with a name.
+        public: whether anyone may download the objects.
     """
 
-    def __init__(
-        self,
-        options: StorageOptions,
-        bucket: str,
-        client: S3Client,
-        signer: S3Client,
-        ssec: SseCustomerKey | None,
-        *,
-        cached: bool,
-    ) -> None:
+    def __init__(self, options: StorageOptions, bucket: str, key_of: Callable[[str], str], *, public: bool) -> None:
         self._options = options
         self._bucket = bucket
-        self._client = client
-        self._signer = signer
-        self._ssec = ssec
-        self._address = bucket_address(options, bucket)
-        self._presigner = Presigner(self._address, options.region)
-        self._stable_for = int(options.signing_window.total_seconds()) if options.signing_window else 0
-        self._cache = UrlCache(options, bucket) if cached else None
-        self._pause = Pause()
+        self._key_of = key_of
+        self._public_url = f"{public_url(options, bucket)}/" if public else ""
+        self._default = PresignRequest("GET", seconds_of(options.url_expiry), {})
+        self._window = int(options.signing_window.total_seconds()) if options.signing_window else 0
+        self._cache = UrlCache(options, bucket) if options.url_caching_enabled and not public else None
+        self._head_cooldown = Cooldown()
 
-    def url(self, key: str, wanted: Wanted) -> str:
-        """The URL of one object."""
-        if self._cache is None:
-            return self._signed(key, wanted)
-        return self._from_cache(self._cache, [key], wanted)[key]
+    @cached_property
+    def _signer(self) -> S3Client:
+        """The client whose credentials sign."""
+        return _client(self._options, external=True)
 
-    def urls(self, keys: Iterable[str], wanted: Wanted) -> dict[str, str]:
-        """URLs by key; two round trips to the cache while it is warm, one more for what it did not know."""
+    @cached_property
+    def _presigner(self) -> Presigner:
+        return Presigner(bucket_url(self._options, self._bucket), self._options.region)
+
+    def url(
+        self,
+        name: str | None,
+        expires: timedelta | float | None = None,
+        response_headers: Mapping[str, str] | None = None,
+        http_method: str = "GET",
+    ) -> str:
+        """URL of one object; see ``MinioBackend.url``."""
+        request = self._default
+        if expires is not None or response_headers or http_method != "GET":
+            request = self._request(expires, response_headers, http_method)
+        if self._public_url and expires is None and not response_headers:
+            return self._public_url + quoted_path(self._public_path(name))
+        key = self._key_of(keys.relative(name))
+        return self._sign(key, request) if self._cache is None else self._from_cache(self._cache, [key], request)[key]
+
+    def urls(
+        self, names: Iterable[str], expires: timedelta | float | None, response_headers: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        """URLs by name, with two round trips to a warm cache and one more for what it does not have."""
         if self._cache is None:
-            return {key: self._signed(key, wanted) for key in keys}
-        return self._from_cache(self._cache, list(dict.fromkeys(keys)), wanted)
+            return {name: self.url(name, expires, response_headers) for name in names}
+        keys_by_name = {name: self._key_of(keys.relative(name)) for name in names}
+        request = self._request(expires, response_headers, "GET")
+        urls = self._from_cache(self._cache, list(dict.fromkeys(keys_by_name.values())), request)
+        return {name: urls[key] for name, key in keys_by_name.items()}
 
     def saved(self, key: str, etag: str) -> None:
-        """Note the ETag of what has just been stored, so that its next URL is another one."""
+        """Record the ETag of a stored object, so that its next URL is a new one."""
         if self._cache is not None:
             self._cache.set_etag(key, etag)
 
     def deleted(self, key: str) -> None:
-        """Note that the object is gone."""
+        """Record that an object does not exist any more."""
         if self._cache is not None:
-            self._cache.set_etag(key, GONE)
+            self._cache.set_etag(key, DELETED)
 
-    def _signed(
-        self,
-        key: str,
-        wanted: Wanted,
-        credentials: Credentials | None = None,
-        query: Mapping[str, str] | None = None,
-        second: int | None = None,
+    def _public_path(self, name: str | None) -> str:
+        """The key, or the prefix of a folder: templates append file names to the URL of a folder."""
+        path = keys.relative(name)
+        if path and not path.endswith("/"):
+            return self._key_of(path)
+        return keys.folder_prefix(path, self._options.location)
+
+    def _request(
+        self, expires: timedelta | float | None, response_headers: Mapping[str, str] | None, http_method: object
+    ) -> PresignRequest:
+        if http_method not in METHODS:
+            raise ValueError(
+                f"http_method is {http_method!r}, but must be GET or HEAD. For uploads there is presigned_upload()."
+            )
+        seconds = self._default.expires if expires is None else seconds_of(expires)
+        return PresignRequest(str(http_method), seconds, response_headers_of_s3.checked(response_headers))
+
+    def _sign(
+        self, key: str, request: PresignRequest, credentials: Credentials | None = None, second: int | None = None
     ) -> str:
         credentials = credentials or self._signer.credentials()
         if second is None:
             second = int(time.time())
-            if self._stable_for:
-                second = span_start(second, self._stable_for, wanted.expires)
-        expires = life_of(credentials, second, wanted.expires)
-        query = wanted.query if query is None else query
-        return self._presigner.url(wanted.method, key, credentials, second=second, expires=expires, query=query)
-
-    def _from_cache(self, cache: UrlCache, keys: list[str], wanted: Wanted) -> dict[str, str]:
-        etags = cache.etags(keys)
-        if cache.is_silent:
-            return {key: self._signed(key, wanted) for key in keys}
-        unknown = [key for key in keys if key not in etags]
-        etags |= {key: cache.add_etag(key, etag) for key, etag in self._ask(unknown).items()}
-        etags = {key: etag for key, etag in etags.items() if etag != GONE}
-        credentials = self._signer.credentials()
-        variant = "\0".join(
-            [credentials.access_key, wanted.method, str(wanted.expires), *map("\0".join, sorted(wanted.query.items()))]
+            if self._window:
+                second = window_start(second, self._window, request.expires)
+        expires = effective_expiry(credentials, second, request.expires)
+        return self._presigner.url(
+            request.method, key, credentials, second=second, expires=expires, query=request.query
         )
-        # S3 ignores parameters that start with x-. This one makes the URL of other content another URL at once.
-        queries = {key: {**wanted.query, "x-etag": etag} for key, etag in etags.items()}
-        found = {
+
+    def _from_cache(self, cache: UrlCache, keys: list[str], request: PresignRequest) -> dict[str, str]:
+        etags = self._etags(cache, keys)
+        credentials = self._signer.credentials()
+        variant = request.variant(credentials)
+        requests = {key: request.for_etag(etag) for key, etag in etags.items()}
+        urls = {
             key: url
             for key, url in cache.urls(etags, variant).items()
-            if self._is_ours(url, key, wanted, credentials, queries[key])
+            if self._is_own(url, key, requests[key], credentials)
         }
-        made = {
-            key: self._signed(key, wanted, credentials, query) for key, query in queries.items() if key not in found
-        }
-        if made:
-            cache.set_urls(made, etags, variant, self._cache_timeout(credentials, wanted))
-        return {key: found.get(key) or made.get(key) or self._signed(key, wanted, credentials) for key in keys}
+        signed = {key: self._sign(key, requests[key], credentials) for key in requests if key not in urls}
+        if signed:
+            cache.set_urls(signed, etags, variant, self._cache_timeout(credentials, request))
+        urls |= signed
+        return {key: urls.get(key) or self._sign(key, request, credentials) for key in keys}
 
-    def _is_ours(self, url: str, key: str, wanted: Wanted, credentials: Credentials, query: Mapping[str, str]) -> bool:
-        """Whether a URL from the cache may be given: others write there, too.
+    def _is_own(self, url: str, key: str, request: PresignRequest, credentials: Credentials) -> bool:
+        """Whether this storage has signed a URL from the cache, and may still return it.
 
-        It is signed again for the second that it names. Nothing less tells that all of it is ours, as whoever can
-        write to the cache knows all but the secret key.
+        Others can write to the cache as well. Only signing again for the second in the URL proves that every part of
+        it is ours: whoever can write to the cache knows everything except the secret key.
         """
         second = signed_at(url)
-        if second is None or int(time.time()) > self._given_until(second, credentials, wanted):
+        if second is None or int(time.time()) > self._reusable_until(second, credentials, request):
             return False
-        return url == self._signed(key, wanted, credentials, query, second)
+        return url == self._sign(key, request, credentials, second)
 
-    def _given_until(self, second: int, credentials: Credentials, wanted: Wanted) -> float:
-        """The second, since 1970, up to which a URL that is signed for ``second`` may be given again."""
-        life = life_of(credentials, second, wanted.expires)
-        span = min(self._stable_for, wanted.expires // 2)
-        return second + (min(span, life) if span else self._cached_part(life))
+    def _reusable_until(self, second: int, credentials: Credentials, request: PresignRequest) -> float:
+        """The second since 1970 until which a URL signed for ``second`` is reused."""
+        expires = effective_expiry(credentials, second, request.expires)
+        window = min(self._window, request.expires // 2)
+        return second + (min(window, expires) if window else self._reused_share(expires))
 
-    def _cache_timeout(self, credentials: Credentials, wanted: Wanted) -> int:
-        """Seconds that a URL signed now may be given again: not to its end, nor beyond the span it is stable for."""
+    def _cache_timeout(self, credentials: Credentials, request: PresignRequest) -> int:
+        """Seconds for which a URL signed now stays in the cache: never beyond its window."""
         now = time.time()
-        second = span_start(int(now), self._stable_for, wanted.expires)
-        timeout = self._cached_part(second + life_of(credentials, second, wanted.expires) - now)
-        span = min(self._stable_for, wanted.expires // 2)
-        return int(min(timeout, second + span - now)) if span else int(timeout)
+        second = window_start(int(now), self._window, request.expires)
+        timeout = self._reused_share(second + effective_expiry(credentials, second, request.expires) - now)
+        window = min(self._window, request.expires // 2)
+        return int(min(timeout, second + window - now)) if window else int(timeout)
 
-    def _cached_part(self, life: float) -> float:
-        """How much of its life a URL stays in the cache."""
-        given = self._options.url_cache_timeout
-        return given if given is not None and given < life else life * CACHED_SHARE
+    def _reused_share(self, expires: float) -> float:
+        """For how many of its seconds a URL is reused."""
+        timeout = self._options.url_cache_timeout
+        return timeout if timeout is not None and timeout < expires else expires * CACHED_SHARE
 
-    def _ask(self, keys: list[str]) -> dict[str, str]:
-        """ETags by HEAD, of the objects that are there; a URL without one is signed and not cached."""
-        if len(keys) < 2:  # noqa: PLR2004 - no threads for one
-            found = [self._etag(key) for key in keys]
+    def _etags(self, cache: UrlCache, keys: list[str]) -> dict[str, str]:
+        """ETags of the objects that exist, from the cache or else by HEAD; none while the cache is unavailable."""
+        etags = cache.etags(keys)
+        if cache.is_unavailable:
+            return {}
+        unknown = [key for key in keys if key not in etags]
+        if len(unknown) < 2:  # noqa: PLR2004 - one needs no threads
+            heads = [self._head(key) for key in unknown]
         else:
             with ThreadPoolExecutor(HEADS_AT_ONCE, thread_name_prefix="etag") as pool:
-                found = list(pool.map(self._etag, keys))
-        return {key: etag for key, etag in zip(keys, found, strict=True) if etag}
+                heads = list(pool.map(self._head, unknown))
+        etags |= {key: cache.add_etag(key, etag) for key, etag in zip(unknown, heads, strict=True) if etag}
+        return {key: etag for key, etag in etags.items() if etag != DELETED}
 
-    def _etag(self, key: str) -> str | None:
+    def _head(self, key: str) -> str | None:
+        """ETag of an object; None if it does not exist or the server cannot be reached."""
+        from ..s3.client import customer_key
         from ..s3.errors import FAILURES
 
-        if self._pause:
+        if self._head_cooldown:
             return None
         try:
-            return self._client.head(self._bucket, key, self._ssec).etag
+            return _client(self._options).head(self._bucket, key, customer_key(self._options)).etag
         except FileNotFoundError:
             return None
         except FAILURES as error:
-            self._pause.begin()
+            self._head_cooldown.begin()
             logger.warning(
-                "%s cannot be asked for ETags (%s): URLs of bucket '%s' are signed and not cached for a while.",
+                "HEAD requests to %s fail (%s): URLs of bucket '%s' are presigned but not cached for a while.",
                 self._options.endpoint,
                 type(error).__name__,
                 self._bucket,
             )
             return None
+
+
+def _client(options: StorageOptions, *, external: bool = False) -> S3Client:
+    from ..s3.registry import client_for  # here, because url() of a public bucket does not need the SDK
+
+    return client_for(options, external=external)

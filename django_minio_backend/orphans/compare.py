@@ -15,7 +15,7 @@ from django.db import Error as DatabaseProblem
 
 from ..errors import CleaningError
 from ..health.explanations import explain_in_sentence
-from ..s3 import deletion
+from ..s3 import listing
 from .key_store import PROTECTS, Referred
 from .parallel_listing import list_in_parallel
 from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
@@ -90,7 +90,7 @@ class Findings:
     tally: Tally = field(default_factory=Tally)
     orphans: int = 0
     size: int = 0
-    uploads: list[deletion.Unfinished] = field(default_factory=list)
+    uploads: list[listing.UnfinishedUpload] = field(default_factory=list)
     listed_at: dt.datetime | None = None
 
 
@@ -168,7 +168,7 @@ class _Comparing:
             list_in_parallel(client, bucket, self._prefixes, self._add_page, workers=self._rules.workers)
             return
         for prefix in self._prefixes:
-            for page in deletion.pages(client, bucket, prefix):
+            for page in listing.list_pages(client, bucket, prefix):
                 self._add_page(page)
 
     def list_uploads(self) -> None:
@@ -176,16 +176,16 @@ class _Comparing:
         age = self._rules.unfinished_age
         if age is None or not self._cleaned:
             return
-        for page in deletion.unfinished_uploads(self._place.storage.s3, self._place.bucket):
+        for page in listing.list_unfinished_uploads(self._place.storage.s3, self._place.bucket):
             self._findings.uploads += [
                 upload
                 for upload in page.uploads
                 if upload.key.startswith(self._cleaned)
                 and not self._rules.excludes(upload.key)
-                and not _is_young(upload.begun, page.served_at, age)
+                and not _is_young(upload.initiated, page.served_at, age)
             ]
 
-    def _add_page(self, page: deletion.Page) -> None:
+    def _add_page(self, page: listing.ListingPage) -> None:
         rules = self._rules
         young = {one.key for one in page.objects if _is_young(one.modified, page.served_at, rules.min_age)}
         excluded = {one.key for one in page.objects if rules.excludes(one.key)}

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import Error as DatabaseProblem
 
 from ..errors import CleaningError
+from ..limits import KEYS_PER_DELETION
 from ..redaction.escaping import get_logger
-from ..s3 import deletion
+from ..s3 import deletion, listing
 from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .references import FieldInDatabase
     from .scope import Place
 
-BATCH = deletion.BATCH  # keys in one DeleteObjects request
+BATCH = KEYS_PER_DELETION
 HEADS = 16  # requests at once, where objects are asked for one by one
 
 logger = get_logger(__name__)
@@ -85,7 +86,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
             result = (
                 deletion.Deletion(set(keys), {}, 0)
                 if dry_run
-                else deletion.delete(place.storage.s3, place.bucket, keys)
+                else deletion.delete_objects(place.storage.s3, place.bucket, keys)
             )
         except (DatabaseProblem, *FAILURES) as error:
             if status_of(error) is not None:  # the server has said no
@@ -100,7 +101,7 @@ def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
         yield Batch(outcomes, len(orphans) - len(keys), result.markers)
 
 
-def abort_uploads(findings: Findings) -> Iterator[tuple[deletion.Unfinished, str]]:
+def abort_uploads(findings: Findings) -> Iterator[tuple[listing.UnfinishedUpload, str]]:
     """Abort the unfinished uploads, and yield each with the reason why it is still there, if it is."""
     from ..s3.errors import FAILURES
 
@@ -108,7 +109,7 @@ def abort_uploads(findings: Findings) -> Iterator[tuple[deletion.Unfinished, str
     for upload in findings.uploads:
         problem = ""
         try:
-            deletion.abort(place.storage.s3, place.bucket, upload)
+            place.storage.s3.abort_upload(place.bucket, upload.key, upload.upload_id)
         except FAILURES as error:
             problem = str(error)
             logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)
@@ -165,7 +166,7 @@ def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
         for name in one.still_referred(_names(one.before, keys)):
             referred.update({one.storage.key(name), one.before + name})
     for storage in place.protecting_storages:
-        names = _names(f"{storage.options.location}/".lstrip("/"), keys)
+        names = _names(storage.options.key_prefix, keys)
         if names:
             among = None if has_keys_of_its_own(storage) else names
             referred.update(keys_of_other_apps(storage, among))

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from ..s3 import deletion
+from ..s3 import listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def list_in_parallel(
-    client: S3Client, bucket: str, prefixes: Sequence[str], add: Callable[[deletion.Page], None], *, workers: int
+    client: S3Client, bucket: str, prefixes: Sequence[str], add: Callable[[listing.ListingPage], None], *, workers: int
 ) -> None:
     """List everything below the prefixes in several threads, and ``add`` each page.
 
@@ -26,7 +26,7 @@ def list_in_parallel(
 
     def work(prefix: str) -> None:
         try:
-            for page in deletion.pages(client, bucket, prefix):
+            for page in listing.list_pages(client, bucket, prefix):
                 add(page)
                 if stop.is_set():
                     return
@@ -57,7 +57,7 @@ def cut(client: S3Client, bucket: str, prefixes: Sequence[str], parts: int) -> l
         if not left or len(whole) + len(left) >= parts:
             break
         prefix = left.pop(0)
-        names = deletion.children(client, bucket, prefix)
+        names = listing.short_directory(client, bucket, prefix)
         groups = [prefix] if names is None else groups_of(names, parts)
         for group in groups:
             is_whole = group == prefix or (group in (names or ()) and not group.endswith("/"))  # or a single file

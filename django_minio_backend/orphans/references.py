@@ -118,7 +118,7 @@ class ReferringField(FieldInDatabase):
     @property
     def before(self) -> str:
         """What stands before the names in the keys."""
-        return f"{self.storage.options.location}/".lstrip("/")
+        return self.storage.options.key_prefix
 
     def rows(self) -> Iterator[list[tuple[Any, str]]]:
         """Primary key and file name of every row with a file, some thousand at a time in the order of primary keys.

@@ -233,7 +233,7 @@ def _possible_keys(file: RowFile, storages: Iterable[MinioBackend]) -> set[str]:
             except (SuspiciousOperation, ValueError):
                 continue  # no object can have this name
             if not names.is_clean(name):
-                found.add(f"{storage.options.location}/".lstrip("/") + name)
+                found.add(storage.options.key_prefix + name)
     return found
 
 

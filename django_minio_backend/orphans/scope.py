@@ -190,7 +190,7 @@ def _add_named(
 
 
 def _below(storages: Iterable[MinioBackend], wanted: Sequence[str]) -> list[str]:
-    owned = _outermost(f"{one.options.location}/".lstrip("/") for one in storages)
+    owned = _outermost(one.options.key_prefix for one in storages)
     if not wanted:
         return owned
     return _outermost(max(mine, other, key=len) for mine in owned for other in wanted if _overlap(mine, other))

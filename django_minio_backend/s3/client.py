@@ -12,7 +12,6 @@ import weakref
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
-import urllib3
 from minio.commonconfig import CopySource
 from minio.datatypes import Object
 from minio.error import InvalidResponseError, S3Error, ServerError
@@ -21,11 +20,9 @@ from minio.sse import SseCustomerKey
 from urllib3._collections import RecentlyUsedContainer
 
 from ..errors import ConditionNotSupportedError, ObjectChangedError, ObjectExistsError
-from ..redaction.escaping import get_logger
 from ..redaction.secret_values import hidden_headers
 from ..transport.pool import pools_of
 from .errors import (
-    FAILURES,
     HTTP_CONFLICT,
     HTTP_NOT_IMPLEMENTED,
     HTTP_PRECONDITION_FAILED,
@@ -35,7 +32,7 @@ from .errors import (
     status_of,
     was_repeated,
 )
-from .response_headers import check_head, cut_short, etag_of, http_date
+from .responses import TruncatedResponse, XmlResponse, etag_of, size_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,8 +45,6 @@ if TYPE_CHECKING:
     from ..options.fields import StorageOptions
 
     Body = bytes | bytearray
-
-logger = get_logger(__name__)
 
 _all_clients: weakref.WeakSet[S3Client] = weakref.WeakSet()
 _parents_pools: list[object] = []
@@ -116,13 +111,12 @@ class S3Client:
         headers = dict(ssec.headers()) if ssec else {}
         with not_found_as_such(bucket, key):
             response = self._execute("HEAD", bucket, key, headers=headers)
-        check_head(response, bucket, key)
         return Object(
             bucket_name=bucket,
             object_name=key,
-            last_modified=http_date(response.headers["last-modified"]),
+            last_modified=time_of(response.headers, "last-modified"),
             etag=etag_of(response),
-            size=int(response.headers["content-length"]),
+            size=size_of(response),
             content_type=response.headers.get("content-type"),
             metadata=response.headers,
             version_id=response.headers.get("x-amz-version-id"),
@@ -145,11 +139,9 @@ class S3Client:
             if status_of(error) == HTTP_PRECONDITION_FAILED:
                 raise ObjectChangedError(bucket, key) from error
             raise
-        try:
-            check_head(response, bucket, key)
-        except urllib3.exceptions.ProtocolError:
+        if not etag_of(response):
             response.close()
-            raise
+            raise TruncatedResponse(f"The response about '{key}' in bucket '{bucket}' has no ETag.")
         return response
 
     def put(
@@ -167,7 +159,7 @@ class S3Client:
     def create_upload(self, bucket: str, key: str, headers: Mapping[str, str]) -> str:
         """Begin a multipart upload (CreateMultipartUpload) and return its id."""
         response = self._execute("POST", bucket, key, headers=dict(headers), query_params={"uploads": ""})
-        return _text_of(response, "UploadId", bucket, key)
+        return XmlResponse(response, "InitiateMultipartUploadResult", bucket).required("UploadId")
 
     def put_part(
         self, bucket: str, key: str, upload_id: str, number: int, body: Body, headers: Mapping[str, str]
@@ -178,7 +170,7 @@ class S3Client:
             response = self._execute("PUT", bucket, key, body=body, headers=dict(headers), query_params=query)
             if etag := etag_of(response):
                 return etag
-        raise cut_short(bucket, key)
+        raise TruncatedResponse(f"The response about a part of '{key}' in bucket '{bucket}' has no ETag.")
 
     def complete_upload(
         self,
@@ -209,17 +201,15 @@ class S3Client:
         response = self._write("POST", bucket, key, body, headers, query=query, only_if_absent=only_if_absent)
         if b"<Error" in response.data[:512]:  # S3 may find an error after it has sent status 200
             raise S3Error.fromxml(response)
-        return _text_of(response, "ETag", bucket, key).strip('"')
+        return XmlResponse(response, "CompleteMultipartUploadResult", bucket).required("ETag").strip('"')
 
     def abort_upload(self, bucket: str, key: str, upload_id: str) -> None:
-        """Remove a multipart upload and its parts (AbortMultipartUpload).
-
-        Runs while another error is on its way, which matters more: a failure is logged, not raised.
-        """
+        """Remove an unfinished multipart upload (AbortMultipartUpload); one that has ended is no error."""
         try:
             self._execute("DELETE", bucket, key, query_params={"uploadId": upload_id})
-        except FAILURES as error:
-            logger.warning("An unfinished multipart upload of '%s' stays in bucket '%s': %s", key, bucket, error)
+        except S3Error as error:
+            if error.code != "NoSuchUpload":
+                raise
 
     def copy(self, bucket: str, key: str, to: str) -> str:
         """Copy an object of at most 5 GiB with its headers, within the server (CopyObject); return the copy's ETag."""
@@ -338,7 +328,9 @@ class S3Client:
 
 
 def upload_headers(options: StorageOptions) -> dict[str, str]:
-    """Headers that a storage's metadata, tags, encryption, retention and legal hold make of themselves."""
+    """Return the headers for a storage's metadata, tags, encryption, retention and legal hold."""
+    if not (options.metadata or options.sse or options.tags or options.retention or options.legal_hold):
+        return {}
     headers = genheaders(
         dict(options.metadata) if options.metadata else None,
         customer_key(options) or options.sse,
@@ -369,13 +361,3 @@ class _QuietCustomerKey(SseCustomerKey):
 def customer_key(options: StorageOptions) -> SseCustomerKey | None:
     """The key that reading needs as well, where objects are encrypted with one of the customer's (SSE-C)."""
     return _QuietCustomerKey(options.sse) if isinstance(options.sse, SseCustomerKey) else None
-
-
-def _text_of(response: BaseHTTPResponse, name: str, bucket: str, key: str) -> str:
-    """Text of the first element of that name, whatever namespace the server puts it in."""
-    if not response.data:
-        raise cut_short(bucket, key)
-    for element in ET.fromstring(response.data).iter():  # noqa: S314 - the pool refuses document types
-        if element.tag.rpartition("}")[2] == name:
-            return element.text or ""
-    raise InvalidResponseError(response.status, response.headers.get("content-type"), f"no {name} in the answer")

@@ -127,10 +127,9 @@ def provider_for(options: StorageOptions) -> Provider:
     Raises:
         ConfigurationError: there are none, or MINIO_CREDENTIALS leads to none.
     """
-    where = f"STORAGES['{options.alias}']" if options.alias else "A storage made by a call"
     given = options.credentials
     if given is not None:
-        return QuietProvider(_provider(given, where), where)
+        return QuietProvider(_provider(given, options.label), options.label)
     if options.access_key is None or options.secret_key is None:
         raise ConfigurationError(
             f"A storage for {options.endpoint} was made without MINIO_SECRET_KEY, as migrations write one that no "

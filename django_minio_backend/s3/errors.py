@@ -95,11 +95,6 @@ def is_time_out(error: Exception) -> bool:
     return isinstance(reason, urllib3.exceptions.TimeoutError)
 
 
-def is_missing_upload(error: Exception) -> bool:
-    """Whether the server says that the multipart upload is not there: it was completed or aborted."""
-    return isinstance(error, S3Error) and error.code == "NoSuchUpload"
-
-
 def is_missing_bucket(error: Exception) -> bool:
     """Whether the server says that the bucket is not there: MinIO does so in a header where a HEAD has no body."""
     if not isinstance(error, S3Error):

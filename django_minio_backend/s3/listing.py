@@ -1,17 +1,14 @@
-"""Listings of a bucket (ListObjectsV2): page by page, or as what lies below a prefix.
-
-Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
-"""
+"""Listings of a bucket: objects (ListObjectsV2) and unfinished multipart uploads (ListMultipartUploads)."""
 
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.exceptions import ProtocolError
 
-from .responses import XmlAnswer
+from ..limits import KEYS_PER_PAGE
+from .responses import XmlResponse
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -20,174 +17,255 @@ if TYPE_CHECKING:
 
     from .client import S3Client
 
-PAGE = 1_000  # keys in one answer; S3 allows no more
 MAX_PAGES_WITHOUT_PROGRESS = 100  # in a row; S3 allows a page to be empty, and no server at hand gives many
 
 
-@dataclass(frozen=True)
-class Stored:
-    """An object as a listing shows it.
+class ListedObject(NamedTuple):
+    """An object in a listing.
 
     Attributes:
         etag: without its quotes.
         modified: time of the upload.
-        metadata: its headers, by names in lower case; only MinIO lists them, if asked.
+        metadata: the object's headers by lower-case name; empty unless MinIO was asked for them.
     """
 
     key: str
     size: int
-    etag: str
     modified: dt.datetime
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    etag: str = ""
+    metadata: Mapping[str, str] = {}
+
+
+class UnfinishedUpload(NamedTuple):
+    """A multipart upload that was neither completed nor aborted; its parts take space."""
+
+    key: str
+    upload_id: str
+    initiated: dt.datetime
+
+
+class UploadsPage(NamedTuple):
+    """One page of a listing of unfinished uploads.
+
+    Attributes:
+        served_at: time of the response, by the server's clock.
+    """
+
+    served_at: dt.datetime
+    uploads: list[UnfinishedUpload]
 
 
 class ListingPage:
-    """One response of a listing, whose keys are those that were asked for.
+    """One page of a listing of objects.
 
     Args:
-        prefix: that every key and folder has to start with.
-        delimited: whether keys that have a slash after the prefix have to be taken together as folders.
+        response: a ListBucketResult.
+        prefix: what every key and folder has to start with.
+        delimited: whether the request asked for keys to be grouped by the next slash after the prefix.
 
     Attributes:
-        contents: keys of objects, each with its element.
-        folders: what keys that have a slash after the prefix are taken together as; each ends with a slash.
+        keys: keys of the objects.
+        folders: the groups, called CommonPrefixes in S3; each ends with a slash.
 
     Raises:
-        urllib3.exceptions.ProtocolError: the server lists what nobody has asked for.
+        urllib3.exceptions.ProtocolError: the response is not a page of the requested listing.
     """
 
-    def __init__(self, answer: XmlAnswer, bucket: str, prefix: str, *, delimited: bool) -> None:
-        self.answer = answer
-        self.contents = [(answer.key_of(entry), entry) for entry in answer.all("Contents")]
-        self.folders = [answer.key_of(entry, "Prefix") for entry in answer.all("CommonPrefixes")]
-        for key in self.keys:
+    def __init__(self, response: XmlResponse, bucket: str, prefix: str, *, delimited: bool) -> None:
+        self.response = response
+        self._entries = list(response.all("Contents"))
+        self.keys = [response.key_of(entry) for entry in self._entries]
+        self.folders = [response.key_of(entry, "Prefix") for entry in response.all("CommonPrefixes")]
+        for key in (*self.folders, *self.keys):
             if not key.startswith(prefix):
-                raise ProtocolError(f"Asked for {prefix!r} the server listed {key!r} in bucket '{bucket}'.")
+                raise ProtocolError(f"The server listed {key!r} for prefix {prefix!r} in bucket '{bucket}'.")
         if delimited:
-            slashes = [key.find("/", len(prefix)) + 1 for key, _ in self.contents]  # 0 where there is none
+            slashes = [key.find("/", len(prefix)) + 1 for key in self.keys]  # 0 where there is none
             ends = [folder.find("/", len(prefix)) + 1 - len(folder) for folder in self.folders]
             if any(slashes) or any(ends):
-                raise ProtocolError(f"The server did not group the keys below {prefix!r} in bucket '{bucket}' by '/'.")
+                raise ProtocolError(
+                    f"The server did not group the keys with prefix {prefix!r} in bucket '{bucket}' by '/'."
+                )
 
     @property
-    def keys(self) -> list[str]:
-        """Folders, then keys of objects."""
-        return [*self.folders, *(key for key, _ in self.contents)]
+    def served_at(self) -> dt.datetime:
+        """Time of the response, by the server's clock."""
+        return self.response.served_at
+
+    @property
+    def objects(self) -> list[ListedObject]:
+        """The objects, parsed at each access."""
+        return [self._object(key, entry) for key, entry in zip(self.keys, self._entries, strict=True)]
+
+    def _object(self, key: str, entry: ET.Element) -> ListedObject:
+        response = self.response
+        metadata = entry.find(f"{response.namespace}UserMetadata")
+        return ListedObject(
+            key,
+            response.size_of(entry),
+            response.time_of(entry, "LastModified"),
+            response.text("ETag", entry).strip('"'),
+            {}
+            if metadata is None
+            else {child.tag[len(response.namespace) :].lower(): child.text or "" for child in metadata},
+        )
 
 
-class RisingKeys:
-    """Checks that keys rise from one page of a listing to the next, and within each: then the listing ends.
+class AscendingKeys:
+    """Checks that keys ascend within each page of a listing and from page to page, so that the listing ends.
 
-    S3 lists keys in the order of their UTF-8 bytes, which is that of Python's strings; MinIO, Versity and Garage do so
-    too. SeaweedFS lists folder by folder, "a/b" before "a-b", as if the slash were the lowest of all characters. Where
-    the order of bytes does not hold, that of folders has to hold from there on: with a free choice between the two for
-    each pair of keys a listing could go in circles.
+    S3, MinIO, Versity and Garage list keys in the order of their UTF-8 bytes, which is the order of Python's strings.
+    SeaweedFS lists folder by folder, "a/b" before "a-b", as if the slash were the lowest of all characters. Once the
+    order of bytes does not hold, the order of folders has to hold for the rest of the listing: with a free choice
+    between the two for each pair of keys, a listing could go in circles.
 
-    Versity writes U+FFFD for what XML cannot carry, wherever the character belongs, so such keys have no order.
+    Versity writes U+FFFD for characters that XML cannot carry, so the order of such keys is not checked.
     """
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
         self._by_folders = False
         self._last: list[str] = []
-        self._without_progress = 0
+        self._pages_without_progress = 0
 
     def check(self, *groups: Sequence[str]) -> None:
-        """Take in the next page: objects and folders, each of which rise on their own.
+        """Check the next page: its objects and its folders, each of which ascend on their own.
 
         Raises:
-            urllib3.exceptions.ProtocolError: the keys do not rise, or have not for very many pages.
+            urllib3.exceptions.ProtocolError: the keys do not ascend, or too many pages had no key.
         """
-        rising = [[key for key in group if "\ufffd" not in key] for group in groups]
-        rising = [group for group in rising if group]
-        if not self._rises(rising):
+        ordered = [[key for key in group if "\ufffd" not in key] for group in groups]
+        ordered = [group for group in ordered if group]
+        if not self._ascends(ordered):
             self._by_folders = True
-            if not self._rises(rising):
+            if not self._ascends(ordered):
                 raise ProtocolError(
-                    f"The keys of a listing of bucket '{self._bucket}' do not rise, so it may never end."
+                    f"The keys in a listing of bucket '{self._bucket}' do not ascend, so the listing may never end."
                 )
-        self._without_progress = 0 if rising else self._without_progress + 1
-        if self._without_progress == MAX_PAGES_WITHOUT_PROGRESS:
+        self._pages_without_progress = 0 if ordered else self._pages_without_progress + 1
+        if self._pages_without_progress == MAX_PAGES_WITHOUT_PROGRESS:
             raise ProtocolError(
-                f"A listing of bucket '{self._bucket}' goes on, but {MAX_PAGES_WITHOUT_PROGRESS} pages had no new key."
+                f"{MAX_PAGES_WITHOUT_PROGRESS} pages in a row of a listing of bucket '{self._bucket}' had no new key."
             )
-        if rising:
-            self._last = [group[-1] for group in rising]
+        if ordered:
+            self._last = [group[-1] for group in ordered]
 
-    def _rises(self, groups: Sequence[Sequence[str]]) -> bool:
-        last = max(self._in_order(self._last), default="")  # no key is empty
+    def _ascends(self, groups: Sequence[Sequence[str]]) -> bool:
+        last = max(self._comparable(self._last), default="")  # no key is empty
         for group in groups:
-            ordered = [last, *self._in_order(group)]
-            if not all(map(operator.lt, ordered, ordered[1:])):
+            keys = [last, *self._comparable(group)]
+            if not all(map(operator.lt, keys, keys[1:])):
                 return False
         return True
 
-    def _in_order(self, keys: Sequence[str]) -> Sequence[str]:
+    def _comparable(self, keys: Sequence[str]) -> Sequence[str]:
         return [key.replace("/", "\0") for key in keys] if self._by_folders else keys
 
 
-def page_below(client: S3Client, bucket: str, prefix: str, query: Mapping[str, str] | None = None) -> ListingPage:
-    """One answer about keys that start with a prefix, with further parameters of ListObjectsV2.
+def list_page(client: S3Client, bucket: str, prefix: str, query: Mapping[str, str] | None = None) -> ListingPage:
+    """Return one page of the objects whose keys start with ``prefix``; ``query`` adds parameters of ListObjectsV2.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 
     Raises:
-        urllib3.exceptions.ProtocolError: the answer is no page of that listing.
+        urllib3.exceptions.ProtocolError: the response is not a page of that listing.
     """
-    asked = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE), "prefix": prefix, **(query or {})}
-    response = client.request("GET", bucket, {name: value for name, value in asked.items() if value})
-    answer = XmlAnswer(response, "ListBucketResult", bucket)
-    return ListingPage(answer, bucket, prefix, delimited="delimiter" in asked)
+    parameters = {
+        "list-type": "2",
+        "encoding-type": "url",
+        "max-keys": str(KEYS_PER_PAGE),
+        "prefix": prefix,
+        **(query or {}),
+    }
+    response = client.request("GET", bucket, {name: value for name, value in parameters.items() if value})
+    xml = XmlResponse(response, "ListBucketResult", bucket)
+    return ListingPage(xml, bucket, prefix, delimited="delimiter" in parameters)
 
 
-def pages_below(
-    client: S3Client, bucket: str, prefix: str, query: Mapping[str, str] | None = None
+def list_pages(
+    client: S3Client, bucket: str, prefix: str = "", query: Mapping[str, str] | None = None
 ) -> Iterator[ListingPage]:
-    """Every answer of a listing, 1,000 keys a request.
+    """Iterate over all pages of the objects whose keys start with ``prefix``, 1,000 keys a request.
 
     Raises:
-        urllib3.exceptions.ProtocolError: an answer is no whole page of that listing, or the listing does not go on.
+        urllib3.exceptions.ProtocolError: a response is not a whole page of that listing, or names no next page.
     """
-    token, rising = "", RisingKeys(bucket)
+    token, order = "", AscendingKeys(bucket)
     while True:
-        page = page_below(client, bucket, prefix, {**(query or {}), "continuation-token": token})
-        rising.check([key for key, _ in page.contents], page.folders)
-        is_truncated = page.answer.is_truncated
+        page = list_page(client, bucket, prefix, {**(query or {}), "continuation-token": token})
+        order.check(page.keys, page.folders)
+        is_truncated = page.response.is_truncated
         yield page
         if not is_truncated:
             return
-        last, token = token, page.answer.text("NextContinuationToken")
+        last, token = token, page.response.text("NextContinuationToken")
         if token in ("", last):
-            raise ProtocolError(f"A listing of bucket '{bucket}' does not tell how it goes on.")
+            raise ProtocolError(f"A truncated listing of bucket '{bucket}' has no new NextContinuationToken.")
 
 
-def everything_below(client: S3Client, bucket: str, prefix: str, *, metadata: bool) -> Iterator[Stored]:
-    """All objects whose keys start with a prefix.
+def list_objects(client: S3Client, bucket: str, prefix: str, *, metadata: bool) -> Iterator[ListedObject]:
+    """Iterate over the objects whose keys start with ``prefix``.
 
-    ``metadata`` asks for that as well: MinIO gives it, in twice the time or more, and other servers do not.
+    ``metadata`` asks for the objects' headers, too: MinIO lists them, in at least twice the time; others ignore it.
     """
-    for page in pages_below(client, bucket, prefix, {"metadata": "true"} if metadata else None):
-        for key, entry in page.contents:
-            yield _stored(page.answer, key, entry)
+    for page in list_pages(client, bucket, prefix, {"metadata": "true"} if metadata else None):
+        yield from page.objects
 
 
-def directly_below(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
-    """Keys that start with a prefix; those with a slash behind it are taken together as one folder, slash included."""
-    for page in pages_below(client, bucket, prefix, {"delimiter": "/"}):
-        yield from page.keys
+def list_directory(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """Iterate over the folders (with their slash) and the keys directly below ``prefix``."""
+    for page in list_pages(client, bucket, prefix, {"delimiter": "/"}):
+        yield from (*page.folders, *page.keys)
 
 
-def anything_below(client: S3Client, bucket: str, prefix: str) -> bool:
-    """Whether the key of any object starts with a prefix: one request, whose answer has one key at the most."""
-    return bool(page_below(client, bucket, prefix, {"max-keys": "1"}).contents)
+def short_directory(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
+    """Return the folders and keys directly below ``prefix``; None if they do not fit on one page.
+
+    Raises:
+        urllib3.exceptions.ProtocolError: the response is not a page of that listing.
+    """
+    page = list_page(client, bucket, prefix, {"delimiter": "/"})
+    return None if page.response.is_truncated else [*page.folders, *page.keys]
 
 
-def _stored(answer: XmlAnswer, key: str, entry: ET.Element) -> Stored:
-    described = entry.find(f"{answer.namespace}UserMetadata")
-    return Stored(
-        key=key,
-        size=answer.size_of(entry),
-        etag=answer.text("ETag", entry).strip('"'),
-        modified=answer.time_of(entry, "LastModified"),
-        metadata={}
-        if described is None
-        else {child.tag[len(answer.namespace) :].lower(): child.text or "" for child in described},
-    )
+def prefix_exists(client: S3Client, bucket: str, prefix: str) -> bool:
+    """Whether the key of any object starts with ``prefix``: one request for one key."""
+    return bool(list_page(client, bucket, prefix, {"max-keys": "1"}).keys)
+
+
+def list_unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
+    """Iterate over all pages of a bucket's unfinished multipart uploads (ListMultipartUploads).
+
+    No prefix is sent, since MinIO lists only the uploads of the key that equals it. No encoding-type is sent, since
+    SeaweedFS confirms it for this listing and does not encode.
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+
+    Raises:
+        urllib3.exceptions.ProtocolError: a response is not a whole page of that listing, or names no next page.
+    """
+    markers: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()  # instead of the order of keys: MinIO and SeaweedFS do not sort uploads by key
+    while True:
+        response = client.request("GET", bucket, {"uploads": "", **markers})
+        xml = XmlResponse(response, "ListMultipartUploadsResult", bucket)
+        uploads = [
+            UnfinishedUpload(xml.key_of(entry), xml.text("UploadId", entry), xml.time_of(entry, "Initiated"))
+            for entry in xml.all("Upload")
+        ]
+        ids = {(upload.key, upload.upload_id) for upload in uploads}
+        if not all(upload.upload_id for upload in uploads):  # aborting that one might delete the object
+            raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' has an upload without an id.")
+        if len(ids) < len(uploads) or seen & ids:
+            raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' lists one of them twice.")
+        seen |= ids
+        is_truncated = xml.is_truncated
+        yield UploadsPage(xml.served_at, uploads)
+        if not is_truncated:
+            return
+        next_markers = {
+            "key-marker": xml.decoded(xml.text("NextKeyMarker")),
+            "upload-id-marker": xml.text("NextUploadIdMarker"),  # SeaweedFS uses only this one
+        }
+        if not ids or not any(next_markers.values()) or next_markers == markers:
+            raise ProtocolError(f"A truncated listing of unfinished uploads in bucket '{bucket}' has no new marker.")
+        markers = next_markers

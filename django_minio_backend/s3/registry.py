@@ -18,9 +18,9 @@ from ..errors import ConfigurationError
 from ..redaction.frame_locals import LocalsForgotten
 from ..redaction.secret_values import carries_customer_key
 from ..transport.certificates import failure_of, trusted_authorities
+from ..transport.connections import strict_pool
 from ..transport.echoed_secrets import Secrets
 from ..transport.pool import BoundedRetry, GuardedPool, guard_provider
-from ..transport.strict_headers import require_whole_heads
 from .client import S3Client, renew_all_clients
 from .credentials import provider_for
 from .errors import is_missing_bucket, missing_bucket, status_of
@@ -64,7 +64,7 @@ class _Sdk(Minio):
                 raise
             given = request.get("bucket_name") or next(iter(args[1:2]), "")  # the SDK passes it either way
             bucket = str(error.bucket_name or given)
-            aliases = [f"STORAGES['{alias}']" for alias, options in self._users.items() if bucket in options.buckets]
+            aliases = [options.label for options in self._users.values() if bucket in options.buckets]
             used_by = f" ({', '.join(aliases)})" if aliases else ""
             scheme = "https" if self._base_url.is_https else "http"
             raise missing_bucket(error, bucket, f"{scheme}://{self._base_url.host}{used_by}") from error
@@ -125,7 +125,7 @@ def default_pool(*, secure: bool) -> PoolManager:
     Raises:
         ConfigurationError: connections are to be secure, and SSL_CERT_FILE names no file of certificates.
     """
-    manager = urllib3.PoolManager(
+    return strict_pool(
         timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
         maxsize=THREADS,
         cert_reqs="CERT_REQUIRED",
@@ -140,7 +140,6 @@ def default_pool(*, secure: bool) -> PoolManager:
             allowed_methods=[*urllib3.Retry.DEFAULT_ALLOWED_METHODS, "POST"],
         ),
     )
-    return require_whole_heads(manager)
 
 
 def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
@@ -207,8 +206,9 @@ def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Clien
     try:
         return S3Client(_sdk(endpoint, options, GuardedPool(http), provider, secure=secure), http)
     except ValueError as error:  # of hosts that end with amazonaws.com the SDK takes only some
-        where = f"STORAGES['{options.alias}']" if options.alias else "A storage made by a call"
-        raise ConfigurationError(f"{where}: the SDK does not take the endpoint '{endpoint}': {error}.") from error
+        raise ConfigurationError(
+            f"{options.label}: the SDK does not take the endpoint '{endpoint}': {error}."
+        ) from error
 
 
 def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Provider | None, *, secure: bool) -> _Sdk:

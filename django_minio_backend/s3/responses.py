@@ -1,12 +1,13 @@
-"""XML answers about a bucket: taken apart, and refused if they are not whole.
+"""Responses of S3: values in headers, and XML documents.
 
-The SDK's parser takes several times as long, passes the server's time over, and reads times by strptime(), whose lock a
-forked child may inherit locked.
+XML is parsed here and not by the SDK, whose parser takes several times as long, ignores the Date header, and reads
+times with strptime(), whose lock may be held forever in a forked child.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
@@ -22,16 +23,60 @@ if TYPE_CHECKING:
 MAX_SIZE_DIGITS = 18  # of a size in bytes; SQLite's integers end at 19 digits, and no object has more than 15
 
 
-class XmlAnswer:
-    """An answer whose elements are found by name, whatever namespace the server puts them in.
+class TruncatedResponse(ProtocolError):  # noqa: N818 - named as the condition
+    """A response lacks what S3 always sends, as if its connection had been cut; nobody knows what the request did."""
+
+
+def etag_of(response: BaseHTTPResponse) -> str:
+    """Return the ETag without its quotes; empty if there is none."""
+    return str(response.headers.get("etag", "")).removeprefix("W/").strip('"')
+
+
+def size_of(response: BaseHTTPResponse) -> int:
+    """Return the Content-Length in bytes.
+
+    Raises:
+        TruncatedResponse: there is none.
+    """
+    value = response.headers.get("content-length", "")
+    if not _is_size(value):
+        raise TruncatedResponse("The response about an object has no valid Content-Length header.")
+    return int(value)
+
+
+def time_of(headers: Mapping[str, str], name: str) -> dt.datetime:
+    """Return the time in a header (RFC 9110, 5.6.7).
+
+    Raises:
+        TruncatedResponse: there is none.
+    """
+    try:
+        time = parsedate_to_datetime(headers.get(name, ""))
+    except (ValueError, OverflowError) as error:
+        raise TruncatedResponse(f"The response has no valid {name} header.") from error
+    return time if time.tzinfo else time.replace(tzinfo=dt.UTC)  # "-0000" is UTC, too
+
+
+def content_range(response: BaseHTTPResponse) -> tuple[int, int, int] | None:
+    """Return first byte, end (not included) and size of the whole object (RFC 9110, 14.4); None if not valid."""
+    match = re.fullmatch(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", response.headers.get("content-range", ""))
+    if match is None:
+        return None
+    first, last, size = (int(number) for number in match.groups())
+    return (first, last + 1, size) if first <= last < size else None
+
+
+class XmlResponse:
+    """An XML document whose elements are found by name, whatever namespace the server puts them in.
 
     Args:
         response: read to the end.
-        root: name of the element that it has to be.
-        bucket: that it is about.
+        root: the expected name of the root element.
+        bucket: the request's bucket, for errors.
 
     Raises:
-        urllib3.exceptions.ProtocolError: it is no whole answer of that kind; the properties and methods raise it too.
+        urllib3.exceptions.ProtocolError: the document is incomplete or of another kind. Methods raise it for a missing
+            or invalid value.
     """
 
     def __init__(self, response: BaseHTTPResponse, root: str, bucket: str) -> None:
@@ -40,64 +85,73 @@ class XmlAnswer:
         try:
             self._root = ET.fromstring(response.data)  # noqa: S314 - the pool refuses document types
         except ET.ParseError as error:
-            raise ProtocolError(f"An answer about bucket '{bucket}' broke off.") from error
+            raise TruncatedResponse(f"The <{root}> of bucket '{bucket}' is incomplete.") from error
         self.namespace, _, name = self._root.tag.rpartition("}")
         self.namespace += "}" if self.namespace else ""
         if name != root:
-            told = f"{self.text('Code')} {self.text('Message')}".strip()
-            raise ProtocolError(f"An answer about bucket '{bucket}' is <{name}> instead of <{root}>: {told}")
+            details = f"{self.text('Code')} {self.text('Message')}".strip()
+            raise ProtocolError(f"The response about bucket '{bucket}' is <{name}> instead of <{root}>: {details}")
         self._is_encoded = self.text("EncodingType") == "url"
 
     @property
     def served_at(self) -> dt.datetime:
-        """When the server gave the answer, by its own clock, in whole seconds (RFC 9110, 6.6.1)."""
+        """Time of the response, by the server's clock, in whole seconds (RFC 9110, 6.6.1)."""
         try:
-            time = parsedate_to_datetime(self._headers.get("date", ""))
-        except (ValueError, OverflowError) as error:
-            raise ProtocolError(
-                f"An answer about bucket '{self._bucket}' tells no time (header Date), so nobody knows how old the "
-                "objects are."
+            return time_of(self._headers, "Date")
+        except TruncatedResponse as error:
+            raise TruncatedResponse(
+                f"The response about bucket '{self._bucket}' has no valid Date header, so the objects' age is unknown."
             ) from error
-        return time if time.tzinfo else time.replace(tzinfo=dt.UTC)  # "-0000" is UTC as well
 
     @property
     def is_truncated(self) -> bool:
         """Whether there are more pages."""
-        told = self.text("IsTruncated")
-        if told not in ("true", "false"):
-            raise ProtocolError(f"A listing of bucket '{self._bucket}' does not tell whether it is complete.")
-        return told == "true"
+        value = self.text("IsTruncated")
+        if value not in ("true", "false"):
+            raise ProtocolError(f"A listing of bucket '{self._bucket}' has no IsTruncated, so it may be incomplete.")
+        return value == "true"
 
     def all(self, name: str) -> Iterator[ET.Element]:
-        """Every child of that name."""
+        """Iterate over the children of that name."""
         return self._root.iterfind(self.namespace + name)
 
     def text(self, name: str, parent: ET.Element | None = None) -> str:
-        """Text of the first child of that name, empty where there is none."""
+        """Return the text of the first child of that name; empty if there is none."""
         return (self._root if parent is None else parent).findtext(self.namespace + name, "")
 
+    def required(self, name: str) -> str:
+        """Return the text of the root's child of that name."""
+        text = self.text(name)
+        if not text:
+            raise ProtocolError(f"The response about bucket '{self._bucket}' has no {name}.")
+        return text
+
     def decoded(self, text: str) -> str:
-        """A key as it is: percent-encoded by servers that say so, a space being a plus or ``%20``."""
+        """Return a key without percent-encoding, where the server says that it has encoded keys."""
         return unquote_plus(text) if self._is_encoded else text
 
     def key_of(self, entry: ET.Element, name: str = "Key") -> str:
-        """Key of a listed entry, from its child of that name."""
+        """Return the key in a listed entry's child of that name."""
         key = self.decoded(self.text(name, entry))
         if not key:
             raise ProtocolError(f"A listing of bucket '{self._bucket}' has an entry without a key.")
         return key
 
     def size_of(self, entry: ET.Element) -> int:
-        """Bytes of a listed object."""
-        told = self.text("Size", entry)
-        if not (told.isascii() and told.isdecimal() and len(told) <= MAX_SIZE_DIGITS):
+        """Return a listed object's size in bytes."""
+        value = self.text("Size", entry)
+        if not _is_size(value):
             raise ProtocolError(f"A listing of bucket '{self._bucket}' has an object without a size.")
-        return int(told)
+        return int(value)
 
     def time_of(self, entry: ET.Element, name: str) -> dt.datetime:
-        """A time of a listed entry."""
+        """Return a time of a listed entry."""
         try:
             time = dt.datetime.fromisoformat(self.text(name, entry))
         except ValueError as error:
             raise ProtocolError(f"A listing of bucket '{self._bucket}' has an entry without a time.") from error
         return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+
+
+def _is_size(value: str) -> bool:
+    return value.isascii() and value.isdecimal() and len(value) <= MAX_SIZE_DIGITS

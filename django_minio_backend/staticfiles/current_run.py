@@ -1,17 +1,66 @@
-"""Which run of collectstatic is open for a storage; apart from the run itself, which takes long to import."""
+"""Which run of collectstatic is open for a storage; ``NO_RUN`` where none is."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .run import Collection
+    from collections.abc import Callable
 
-open_collection: ContextVar[Collection | None] = ContextVar("open_collection", default=None)
+    from django.core.files import File
+
+    Names = tuple[list[str], list[str]]
 
 
-def collection_of(storage: object) -> Collection | None:
-    """The collection that this thread has open for a storage, if any."""
-    found = open_collection.get()
-    return found if found is not None and found.storage is storage else None
+class Run:
+    """What a static storage does with its files. This base class is the null object: all of it on the server, at once.
+
+    Each method gets the storage's method that does so.
+    """
+
+    storage: object = None
+
+    def local_file(self, name: str) -> File[Any] | None:  # noqa: ARG002 - a run of collectstatic looks at it
+        """The file on this machine that has this name; None where it has to be read from the server."""
+        return None
+
+    def save(
+        self,
+        name: str | None,
+        content: Any,
+        max_length: int | None,
+        save: Callable[[str | None, Any, int | None], str],
+        /,
+    ) -> str:
+        """Find a name for a file, store it and return the name."""
+        return save(name, content, max_length)
+
+    def store(self, name: str, content: Any, upload: Callable[[str, Any], str], /) -> str:
+        """Store a file and return its name."""
+        return upload(name, content)
+
+    def delete(self, name: str, delete_object: Callable[[str], None], /) -> None:
+        """Delete a file."""
+        delete_object(name)
+
+    def exists(self, name: str, object_exists: Callable[[str], bool], /) -> bool:
+        """Whether there is a file or a folder of this name."""
+        return object_exists(name)
+
+    def listdir(self, path: str, list_directory: Callable[[str], Names], /) -> Names:
+        """Names of the folders and of the files directly in a folder."""
+        return list_directory(path)
+
+    def flush(self, name: str | None = None) -> None:
+        """Wait for the uploads in progress, or for that of one name."""
+
+
+NO_RUN = Run()
+open_run: ContextVar[Run] = ContextVar("open_run", default=NO_RUN)
+
+
+def current_run(storage: object) -> Run:
+    """The run that this thread has open for a storage, or ``NO_RUN``."""
+    run = open_run.get()
+    return run if run.storage is storage else NO_RUN

@@ -1,8 +1,8 @@
-"""Whether an object holds a file's content already, as far as a listing can tell.
+"""Compares a file with an object by what a listing shows of the object.
 
-The ETag of a plain upload is the MD5 of its body, and that of an upload in parts follows from its parts. Where it is
-neither, since the server encrypts or another release of zlib compressed, a checksum of the content before counts, which
-goes with every upload of collectstatic as metadata.
+The ETag of an upload in one request is the MD5 of its body; the ETag of a multipart upload is computed from the MD5s of
+its parts. Where the server encrypts, or another release of zlib compressed the file, the ETag is neither. Then the MD5
+of the uncompressed file decides, which every upload of collectstatic carries as metadata.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..s3.listing import Stored
+    from ..s3.listing import ListedObject
 
-RECORD = "x-amz-meta-source-md5"  # "<encoding>:<hexadecimal MD5 of the content before it was encoded>"
+SOURCE_MD5_HEADER = "x-amz-meta-source-md5"  # "<encoding>:<hexadecimal MD5 of the file before it was encoded>"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class Content:
-    """What a file would be as an object.
+class Fingerprint:
+    """Describes a file as the object that it would be.
 
     Attributes:
         size: bytes, as they are sent.
-        etag: what the server gives it, unless it encrypts.
-        record: value of the metadata entry that goes with it.
+        etag: ETag of the object, unless the server encrypts it.
+        source_md5: value of SOURCE_MD5_HEADER.
     """
 
     size: int
     etag: str
-    record: str
+    source_md5: str
 
     @property
-    def is_encoded(self) -> bool:
-        """Whether bytes and size depend on more than the file."""
-        return not self.record.startswith("identity:")
+    def is_compressed(self) -> bool:
+        """Whether the bytes and the size depend on the release of zlib as well."""
+        return not self.source_md5.startswith("identity:")
 
 
-def content_of(blocks: Iterable[bytes | bytearray], encoded_from: str | None) -> Content:
-    """Describe content by its bytes, cut as they will be sent.
+def fingerprint_of(blocks: Iterable[bytes | bytearray], uncompressed_md5: str | None) -> Fingerprint:
+    """Return the fingerprint of content.
 
     Args:
-        blocks: one for a single request, else one for each part.
-        encoded_from: MD5 of the content before it was compressed, if it was.
+        blocks: bodies of the requests that send the content: one, or one for each part.
+        uncompressed_md5: MD5 of the content before it was compressed, if it was.
     """
     whole, size, parts = md5(usedforsecurity=False), 0, []
     for block in blocks:
@@ -56,30 +56,30 @@ def content_of(blocks: Iterable[bytes | bytearray], encoded_from: str | None) ->
         if len(parts) > 1:
             whole.update(block)
     etag = whole.hexdigest()
-    record = f"gzip:{encoded_from}" if encoded_from else f"identity:{etag}"
+    source_md5 = f"gzip:{uncompressed_md5}" if uncompressed_md5 else f"identity:{etag}"
     if len(parts) > 1:
         of_parts = md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
         etag = f"{of_parts.hexdigest()}-{len(parts)}"
-    return Content(size, etag, record)
+    return Fingerprint(size, etag, source_md5)
 
 
-def recorded_in(metadata: Mapping[str, str]) -> str | None:
-    """The metadata entry of an upload by collectstatic, whatever the case of its name."""
-    return next((value for name, value in metadata.items() if name.lower() == RECORD), None)
+def source_md5_in(metadata: Mapping[str, str]) -> str | None:
+    """The value of SOURCE_MD5_HEADER in an object's metadata, whatever the case of its name."""
+    return next((value for name, value in metadata.items() if name.lower() == SOURCE_MD5_HEADER), None)
 
 
-def is_same(stored: Stored, content: Content, *, encrypted: bool) -> bool | None:
-    """Whether the object holds this content; None where the listing does not tell.
+def matches(stored: ListedObject, fingerprint: Fingerprint, *, encrypted: bool) -> bool | None:
+    """Whether the object holds the file; None where the listing does not show it.
 
-    An ETag is of another kind where the storage asks for encryption (``encrypted``).
+    Where the storage asks for encryption (``encrypted``), ETags are no MD5s.
     """
-    if stored.etag == content.etag:
+    if stored.etag == fingerprint.etag:
         return True
-    if not content.is_encoded and stored.size != content.size:
+    if not fingerprint.is_compressed and stored.size != fingerprint.size:
         return False
-    record = stored.metadata.get(RECORD)
-    if record is not None:
-        return record == content.record
-    if not content.is_encoded and not encrypted and _MD5.fullmatch(stored.etag):
+    source_md5 = stored.metadata.get(SOURCE_MD5_HEADER)
+    if source_md5 is not None:
+        return source_md5 == fingerprint.source_md5
+    if not fingerprint.is_compressed and not encrypted and _MD5.fullmatch(stored.etag):
         return False
     return None

@@ -1,27 +1,23 @@
-"""Text becomes gzip, and the same bytes each time: no clock, no file name and no system's name is in them."""
+"""Compresses text as gzip, always to the same bytes: without time, file name and operating system."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import struct
-import zlib
 from functools import cached_property
 from hashlib import md5
 from typing import TYPE_CHECKING
 
 from django.core.files.base import ContentFile
 
-from ..files.content import Source
-from ..files.upload import SINGLE_PUT, Blocks
+from ..files.content import SINGLE_PUT, ContentReader, PartSizes
 
 if TYPE_CHECKING:
     from io import BufferedReader
     from typing import Any
 
 MAGIC = b"\x1f\x8b"
-LEAST = 128  # bytes; what is shorter hardly shrinks
-_HEAD = MAGIC + b"\x08" + bytes(5) + b"\x02\xff"  # RFC 1952, 2.3: deflate, no time, best compression, unknown system
+MIN_SIZE = 128  # bytes; shorter content hardly shrinks
 _TEXT = ("application/javascript", "application/json", "application/xml", "application/xhtml+xml")
 
 
@@ -29,16 +25,16 @@ class Compressed(ContentFile):  # type: ignore[type-arg]  # of bytes; the class 
     """Compressed content.
 
     Attributes:
-        original_md5: of the content before, in hexadecimal digits: it stays the same with every release of zlib.
+        uncompressed_md5: MD5 of the uncompressed content, in hexadecimal digits; releases of zlib do not change it.
     """
 
-    def __init__(self, body: bytes, name: str | None, original_md5: str) -> None:
+    def __init__(self, body: bytes, name: str | None, uncompressed_md5: str) -> None:
         super().__init__(body, name)
-        self.original_md5 = original_md5
+        self.uncompressed_md5 = uncompressed_md5
 
 
 class Decompressed(gzip.GzipFile):
-    """Content as it was before, read from an object."""
+    """The uncompressed content of an object."""
 
     def __init__(self, reader: BufferedReader) -> None:
         super().__init__(fileobj=reader, mode="rb")
@@ -46,7 +42,7 @@ class Decompressed(gzip.GzipFile):
 
     @cached_property
     def size(self) -> int:
-        """Bytes that reading gives; found out by reading on to the end, as no server tells it."""
+        """Bytes of the uncompressed content, for which it is read to its end: no server knows them."""
         position = self.tell()
         size = self.seek(0, io.SEEK_END)
         self.seek(position)
@@ -59,24 +55,24 @@ class Decompressed(gzip.GzipFile):
 
 
 def is_gzip(content_encoding: str) -> bool:
-    """Whether a Content-Encoding header names gzip, and nothing behind it but what clients of AWS leave there."""
+    """Whether a Content-Encoding header is gzip; the ``aws-chunked`` that AWS clients leave there is ignored."""
     codings = [coding.strip().lower() for coding in content_encoding.split(",")]
     return [coding for coding in codings if coding and coding != "aws-chunked"] in (["gzip"], ["x-gzip"])
 
 
 def is_text(content_type: str) -> bool:
-    """Whether content of a media type is text, which compresses well."""
+    """Whether a media type is one of text, which compresses well."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind.startswith("text/") or kind in _TEXT or kind.endswith(("+json", "+xml"))
 
 
 def compress(content: Any) -> Any:
-    """The content compressed, or itself where that gains nothing or it is more than 32 MiB."""
-    source = Source(content, replayable=True)
+    """Return the content compressed, or unchanged if that makes it no smaller or it is larger than 32 MiB."""
+    source = ContentReader(content, replayable=True)
     try:
-        if source.length is not None and not LEAST <= source.length <= SINGLE_PUT:
+        if source.length is not None and not MIN_SIZE <= source.length <= SINGLE_PUT:
             return content
-        body = b"".join(source.blocks(Blocks(first=SINGLE_PUT, part=SINGLE_PUT, grows=False)))
+        body = b"".join(source.blocks(PartSizes(first=SINGLE_PUT, part=SINGLE_PUT, grows=False)))
     finally:
         source.close()
     squeezed = squeeze(body)
@@ -86,10 +82,11 @@ def compress(content: Any) -> Any:
 
 
 def squeeze(body: bytes) -> bytes:
-    """Bytes as a gzip file.
+    """Bytes as a gzip file, the same on every system and Python release: GzipFile writes OS byte 255 ("unknown").
 
-    Source: https://www.rfc-editor.org/rfc/rfc1952
+    ``gzip.compress(body, mtime=0)`` does so from Python 3.13 on; before, it leaves that byte to zlib.
     """
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    tail = struct.pack("<II", zlib.crc32(body), len(body) & 0xFFFFFFFF)
-    return _HEAD + deflate.compress(body) + deflate.flush() + tail
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as file:
+        file.write(body)
+    return buffer.getvalue()

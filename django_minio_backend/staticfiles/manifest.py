@@ -13,7 +13,6 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.utils.encoding import iri_to_uri
 from django.utils.functional import SimpleLazyObject
 
-from ..addressed_storage import relative
 from ..errors import ConfigurationError
 from ..files import keys as names
 from ..options.hiding import hidden_options
@@ -28,12 +27,11 @@ if TYPE_CHECKING:
     from ..options.fields import StorageOptions
 
 
-CACHE_FOR_GOOD = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+CACHE_FOREVER = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"
 
 
 class _Reference:
-    """A reference found in a file, with another URL in it."""
+    """A match of a reference in a file, with another URL."""
 
     def __init__(self, match: re.Match[str], url: str) -> None:
         self._match = match
@@ -46,10 +44,10 @@ class _Reference:
         return getattr(self._match, name)
 
 
-class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
-    """Stores each static file also under a name with a hash of its content, which browsers may keep for good.
+class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):  # type: ignore[misc]  # manifest_storage
+    """Also stores each static file under a name with a hash of its content, which browsers may cache forever.
 
-    ``staticfiles.json`` tells which name stands for which; it is read when the first address is asked for.
+    ``staticfiles.json`` maps names to hashed names. It is read for the first URL.
 
     Args:
         manifest_storage: where that file is kept instead of in the bucket: a storage, or an alias in STORAGES.
@@ -60,14 +58,14 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
         options = hidden_options(options)  # Django's mixins pass them on in frames of their own
         self._hashed: set[str] = set()
         self._rewritten: set[str] = set()
-        self._manifest_storage_given = manifest_storage
+        self._manifest_storage_argument = manifest_storage
         super().__init__(*arguments, **options)
         if self.options.manifest_storage is not None:
-            self.manifest_storage = self._manifest_storage(self.options.manifest_storage)
+            self.manifest_storage = self._resolved(self.options.manifest_storage)
 
     def _read_options(self) -> StorageOptions:
-        if self._manifest_storage_given is not None:  # Django's mixin keeps it from the classes after it
-            self._given = {**self._given, "manifest_storage": self._manifest_storage_given}
+        if self._manifest_storage_argument is not None:  # Django's mixin does not pass it on
+            self._given = {**self._given, "manifest_storage": self._manifest_storage_argument}
         return super()._read_options()
 
     def url(
@@ -79,19 +77,19 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
         response_headers: Mapping[str, str] | None = None,
         http_method: str = "GET",
     ) -> str:
-        """Address of the file under its hashed name, or its own in DEBUG mode unless ``force``.
+        """URL of the file under its hashed name, or under its own name in DEBUG mode unless ``force``.
 
         The other arguments are those of MinioBackend.url().
 
         Raises:
-            ValueError: the manifest does not have the file, or an argument cannot be.
+            ValueError: the file is missing from the manifest, or an argument is invalid.
         """
-        name = relative(name)  # Django's mixin does so in DEBUG mode only, and later finds no such file
+        name = names.relative(name)  # Django's mixin does so in DEBUG mode only, and finds no such file otherwise
         if expires is None and not response_headers and http_method == "GET":
-            # Django's mixin has decoded it; a percent sign that is left there and begins no escape is the name's own.
-            # A class between Django's and this one may have Storage's own signature, as Debug Toolbar's has.
+            # A base class between Django's mixin and this package's may have Storage's signature, as Debug Toolbar's.
             url = super().url(name, force) if force else super().url(name)
-            return iri_to_uri(_STRAY_PERCENT.sub("%25", url)) or ""
+            # Django's mixin has decoded the URL. A percent sign without two digits belongs to the name.
+            return iri_to_uri(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", url)) or ""
         served = name if settings.DEBUG and not force else self.stored_name(name)
         return MinioBackendStatic.url(
             self, served, expires=expires, response_headers=response_headers, http_method=http_method
@@ -104,15 +102,15 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
         expires: timedelta | float | None = None,
         response_headers: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """Addresses of many files under their hashed names, by name; see ``url``."""
+        """URLs of many files under their hashed names, by name; see ``url``."""
         return {name: self.url(name, expires=expires, response_headers=response_headers) for name in names}
 
     def url_converter(
         self, name: str, hashed_files: dict[str, Any], *arguments: Any, **more: Any
     ) -> Callable[[re.Match[str]], str]:
-        """Rewrite references in a file; one that starts with the path in STATIC_URL becomes relative to the file.
+        """Rewrite references in a file. One that starts with the path in STATIC_URL becomes relative to the file.
 
-        On the origin of the bucket that path leads elsewhere.
+        That path does not exist on the bucket's origin.
         """
         convert: Callable[[Any], str] = super().url_converter(name, hashed_files, *arguments, **more)
 
@@ -131,36 +129,40 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):
         hashed = super().hashed_name(name, content, filename)
         if hashed != name:
             self._hashed.add(names.clean(hashed))
-            if isinstance(content, ContentFile):  # what Django makes of rewritten files
+            if isinstance(content, ContentFile):  # Django gives rewritten files this type
                 self._rewritten.add(names.clean(hashed))
         return hashed
 
     def load_manifest(self) -> Any:
-        """The manifest's content, which is read when it is first looked at: making a storage sends no request."""
+        """The manifest's content, which is read at its first use: constructing a storage sends no request."""
         read: Any = cache(super().load_manifest)
         return SimpleLazyObject(lambda: read()[0]), SimpleLazyObject(lambda: read()[1])
 
     def save_manifest(self) -> None:
-        """Write the manifest, with its names in one order: the same files make the same manifest."""
+        """Write the manifest with its names sorted: the same files make the same manifest."""
         self.hashed_files = dict(sorted(self.hashed_files.items()))
         super().save_manifest()
 
-    def own_headers(self, name: str) -> dict[str, str]:
-        """Headers of a file unless the options say otherwise: hashed ones may be cached for good."""
-        return {"Cache-Control": CACHE_FOR_GOOD} if name in self._hashed else {}
+    def default_headers(self, name: str) -> dict[str, str]:
+        """Headers of a file, which the options may replace: hashed files may be cached forever."""
+        return {"Cache-Control": CACHE_FOREVER} if name in self._hashed else {}
 
-    def is_provisional(self, name: str) -> bool:
-        """Whether post-processing may yet give a file of this name another one."""
+    def is_hashed(self, name: str) -> bool:
+        """Whether ``hashed_name`` has returned this name."""
+        return name in self._hashed
+
+    def is_intermediate(self, name: str) -> bool:
+        """Whether post-processing may still give a file of this name another one."""
         return name in self._rewritten and not self.keep_intermediate_files
 
-    def _manifest_storage(self, given: Storage | str) -> Storage:
-        if not isinstance(given, str):
-            return given
-        if given == self.options.alias:
+    def _resolved(self, storage: Storage | str) -> Storage:
+        if not isinstance(storage, str):
+            return storage
+        if storage == self.options.alias:
             return self
         try:
-            return storages[given]
+            return storages[storage]
         except InvalidStorageError as error:
             raise ConfigurationError(
-                f"STORAGES['{self.options.alias}']: manifest_storage: there is no alias '{given}' in STORAGES."
+                f"STORAGES['{self.options.alias}']: manifest_storage: STORAGES has no alias '{storage}'."
             ) from error

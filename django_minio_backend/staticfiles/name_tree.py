@@ -1,4 +1,4 @@
-"""A listing of names as folders: what is directly in each."""
+"""Names of files as a tree of folders."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Folders:
-    """Names of files and the folders that they make; a folder is there while something is in it."""
+class NameTree:
+    """Names of files and of the folders that contain them. A folder exists while it contains anything."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._files: dict[str, dict[str, None]] = {}
@@ -18,19 +18,19 @@ class Folders:
             self.add(name)
 
     def add(self, name: str) -> None:
-        """Take a file in."""
+        """Add a file, and its folders."""
         folder, _, file = name.rpartition("/")
         self._files.setdefault(folder, {})[file] = None
         while folder:
             parent, _, child = folder.rpartition("/")
-            known = self._folders.setdefault(parent, {})
-            if child in known:
+            siblings = self._folders.setdefault(parent, {})
+            if child in siblings:
                 break
-            known[child] = None
+            siblings[child] = None
             folder = parent
 
     def remove(self, name: str) -> None:
-        """Take a file out, and the folders that are empty then."""
+        """Remove a file, and the folders that are empty without it."""
         folder, _, file = name.rpartition("/")
         self._files.get(folder, {}).pop(file, None)
         while folder and not self._files.get(folder) and not self._folders.get(folder):
@@ -39,12 +39,12 @@ class Folders:
             folder = parent
 
     def has_file(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Whether a file has this name."""
         folder, _, file = name.rpartition("/")
         return file in self._files.get(folder, {})
 
     def has_folder(self, name: str) -> bool:
-        """Whether anything is in a folder; the empty name is the outermost one."""
+        """Whether a folder contains anything; the empty name is the root."""
         return bool(self._files.get(name) or self._folders.get(name))
 
     def content(self, folder: str) -> tuple[list[str], list[str]]:

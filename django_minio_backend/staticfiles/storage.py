@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, cast
+import re
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from ..base import DefaultAlias
 from ..files import keys
-from ..object_urls.quoting import quoted_path
 from ..options.fields import DEFAULT_STATIC_FILES_BUCKET
 from ..options.hiding import hidden_options
 from ..storage import MinioBackend
 from ..transport import headers
-from . import gzipped
-from .current_run import collection_of
+from .current_run import current_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from io import BufferedReader
     from typing import Literal
 
+    from django.core.files.storage import Storage
     from minio.datatypes import Object
 
-    from ..files import upload
     from ..files.file import ObjectFile
     from ..files.reader import ObjectReader
+    from ..files.upload import UploadTarget
     from ..options.fields import StorageOptions
-    from .run import Collection
 
 
 class MinioBackendStatic(MinioBackend):
-    """Stores static files in MINIO_STATIC_FILES_BUCKET, which is always public; a save replaces what is there.
+    """Stores static files in MINIO_STATIC_FILES_BUCKET, which is always public; a save replaces an existing file.
 
     Args:
         bucket_name: the bucket, instead of MINIO_STATIC_FILES_BUCKET.
@@ -55,16 +53,15 @@ class MinioBackendStatic(MinioBackend):
 
         STATIC_URL is that for Django's own StaticFilesStorage; django-compressor removes it from URLs to get names.
         """
-        return self._public_start + quoted_path(self._public_path(""))
+        return self._urls.url("")
 
-    # Files; while collectstatic runs, it knows them without asking the server
+    # Files. A run of collectstatic knows most of them without a request.
 
     def _open(self, name: str, mode: str = "rb", **text: str | None) -> ObjectFile:
-        """Open a file; where the bucket is missing so is the file, as a manifest before the first collectstatic is."""
+        """Open a file. In a missing bucket the file is missing, as the manifest is before the first collectstatic."""
         from ..s3.errors import FAILURES, ObjectNotFound, is_missing_bucket
 
-        collection = collection_of(self)
-        if collection is not None and mode == "rb" and (local := collection.open(name)) is not None:
+        if mode == "rb" and (local := current_run(self).local_file(name)) is not None:
             return cast("ObjectFile", local)
         try:
             return super()._open(name, mode, **text)
@@ -74,79 +71,70 @@ class MinioBackendStatic(MinioBackend):
             raise
 
     def _reader(self, key: str) -> BufferedReader:
-        """Read what a save has compressed as it was before, whatever MINIO_STATIC_GZIP is by now."""
+        """Read an object; what the response declares as gzip is decompressed, whatever compressed it."""
+        from . import gzipped
+
         reader = super()._reader(key)
-        is_gzip = gzipped.is_gzip(cast("ObjectReader", reader.raw).encoding)
-        if not is_gzip or reader.peek(2)[:2] != gzipped.MAGIC:
-            return reader
-        name = key.removeprefix(keys.folder_prefix("", self.options.location))
-        return reader if self._has_own_encoding(name) else cast("BufferedReader", gzipped.Decompressed(reader))
+        is_gzip = gzipped.is_gzip(cast("ObjectReader", reader.raw).encoding) and reader.peek(2)[:2] == gzipped.MAGIC
+        return cast("BufferedReader", gzipped.Decompressed(reader)) if is_gzip else reader
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        """Store a file under its name, and replace what is there; return the name."""
-        kind = type(self)
-        is_ours = all(
-            getattr(kind, method) is getattr(MinioBackend, method) for method in ("_save", "get_available_name")
-        )
-        if name and is_ours and collection_of(self) is not None:  # thousands of files, and no name is ever taken
-            return self._store(name, content)
-        return super().save(name, content, max_length)
+        """Store a file under its name, replacing an existing file, and return the name."""
+        return current_run(self).save(name, content, max_length, super().save)
 
-    def _store(self, name: str, content: Any) -> str:
-        if self._compresses(name, content):
-            content = gzipped.compress(content)
-        collection = collection_of(self)
-        return super()._store(name, content) if collection is None else collection.store(name, content)
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The name: a save replaces an existing file."""
+        return name if max_length is None else super().get_available_name(name, max_length)
 
-    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> upload.Target:
+    def _save(self, name: str, content: Any) -> str:
+        return current_run(self).store(name, content, super()._save)
+
+    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> UploadTarget:
         target = super()._target(name, condition=condition, content=content)
-        gzip = {"Content-Encoding": "gzip"} if isinstance(content, gzipped.Compressed) else {}
-        own = headers.checked_for(target.key, self.own_headers(name), gzip, target.headers)
-        return dataclasses.replace(target, headers=own)
+        defaults = self.default_headers(name)
+        if not defaults:
+            return target
+        return dataclasses.replace(target, headers=headers.checked_for(target.key, defaults, target.headers))
 
-    def own_headers(self, name: str) -> dict[str, str]:  # noqa: ARG002 - subclasses look at it
-        """Headers of a file unless the options say otherwise: none."""
+    def default_headers(self, name: str) -> dict[str, str]:  # noqa: ARG002 - subclasses use it
+        """Headers of a file, which the options may replace: none."""
         return {}
 
-    def _compresses(self, name: str, content: object) -> bool:
-        """Whether a save stores this file as gzip. Readers of the manifest want plain JSON."""
-        if not self.options.static_gzip or name == getattr(self, "manifest_name", None):
-            return False
-        kind = keys.content_type(name, content, trusted=self.options.trust_content_type)
-        return not self._has_own_encoding(name) and gzipped.is_text(kind)
+    def _encoded(self, name: str, content: Any, target: UploadTarget) -> tuple[Any, UploadTarget]:
+        """Compress text, but not the manifest, which others read as plain JSON, nor content with another encoding."""
+        by_name = {header.lower(): value for header, value in target.headers.items()}
+        is_manifest = name == getattr(self, "manifest_name", None)
+        if not self.options.static_gzip or is_manifest or "content-encoding" in by_name:
+            return content, target
+        from . import gzipped
 
-    def _has_own_encoding(self, name: str) -> bool:
-        """Whether the site's own headers give the file a Content-Encoding, so that it is compressed before a save."""
-        given = (*(self._object_headers(name) or {}), *(self.options.headers or {}))
-        return any(header.lower() == "content-encoding" for header in given)
+        if not gzipped.is_text(by_name["content-type"]):
+            return content, target
+        content = gzipped.compress(content)
+        if isinstance(content, gzipped.Compressed):
+            target = dataclasses.replace(target, headers={**target.headers, "Content-Encoding": "gzip"})
+        return content, target
 
     def delete(self, name: str) -> None:
-        """Delete a file; one that is not there is no error."""
-        collection = collection_of(self)
-        if collection is None:
-            super().delete(name)
-        else:
-            collection.delete(name)
+        """Delete a file; deleting a missing file is not an error."""
+        current_run(self).delete(name, super().delete)
 
     def exists(self, name: str | None) -> bool:
-        """Whether there is such a file, or a folder of that name, as ``collectstatic --clear`` asks for."""
-        if name is None:
-            return False
-        collection = collection_of(self)
-        if collection is not None:
-            return collection.exists(name)
+        """Whether there is a file or a folder of this name: ``collectstatic --clear`` looks for folders."""
+        return name is not None and current_run(self).exists(name, self._exists)
+
+    def _exists(self, name: str) -> bool:
         if super().exists(name):
             return True
-        if not keys.clean(name) or keys.is_folder(name):  # the bucket itself is not there, or nothing in the folder
+        if not keys.clean(name) or keys.is_folder(name):  # the bucket or the folder, which does not exist
             return False
         from ..s3 import listing
 
-        return listing.anything_below(self.s3, self.bucket, keys.folder_prefix(name, self.options.location))
+        return listing.prefix_exists(self.s3, self.bucket, keys.folder_prefix(name, self.options.location))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """Names of the folders and of the files directly in a folder; none where there is no such folder."""
-        collection = collection_of(self)
-        return super().listdir(path) if collection is None else collection.listdir(path)
+        """Names of the folders and of the files directly in a folder; none if the folder does not exist."""
+        return current_run(self).listdir(path, super().listdir)
 
     def stat(self, name: str) -> Object:
         """The SDK's description of an object.
@@ -154,36 +142,54 @@ class MinioBackendStatic(MinioBackend):
         Raises:
             ObjectNotFound: both minio.error.S3Error and FileNotFoundError.
         """
-        collection = collection_of(self)
-        if collection is not None:
-            collection.settle(keys.clean(name))
+        current_run(self).flush(keys.clean(name))
         return super().stat(name)
 
-    # For collectstatic
+    # Called by a run of collectstatic
 
-    def collection(
-        self, *, dry_run: bool = False, force: bool = False, progress: Callable[[int, int], None] = lambda *_: None
-    ) -> Collection:
-        """What a run of collectstatic stores by, see there."""
-        from .run import Collection  # here, as it imports urllib3, which takes long when Django starts
+    def unwrapped(self) -> Self:
+        """This storage, even if it is called through ``staticfiles_storage``, Django's lazy object around it."""
+        return self
 
-        return Collection(self, dry_run=dry_run, force=force, progress=progress)
-
-    def upload_target(self, name: str, content: object) -> upload.Target:
-        """Where a file goes, with its headers."""
+    def upload_target(self, name: str, content: object) -> UploadTarget:
+        """Where a file is stored, with its headers."""
         return self._target(name, condition=False, content=content)
 
-    def ensure_bucket(self) -> None:
-        """Make the bucket with its policy."""
-        self._ensure_bucket()
+    def prepared_upload(self, name: str, content: Any) -> tuple[Any, UploadTarget]:
+        """The content of a file, compressed if its headers allow, and where it is stored."""
+        return self._encoded(name, content, self.upload_target(name, content))
 
-    def is_provisional(self, name: str) -> bool:  # noqa: ARG002 - subclasses look at it
-        """Whether post-processing may yet give a file of this name another one: never."""
+    def save_without_attempts(self, name: str, content: Any, max_length: int | None) -> str:
+        """Save a file by the methods that subclasses override, without what other storages need to change its name."""
+        return self._save(self.get_available_name(name, max_length), content)
+
+    def is_hashed(self, name: str) -> bool:
+        """Whether a name has a hash in it, where Django's HashedFilesMixin puts it."""
+        return re.search(r"\.[0-9a-f]{12}(\.[^./]*)?$", name) is not None
+
+    def is_intermediate(self, name: str) -> bool:  # noqa: ARG002 - subclasses use it
+        """Whether post-processing may still give a file of this name another one: never."""
         return False
 
     @property
+    def manifest_storage(self) -> Storage:
+        """Where Django's ManifestFilesMixin, if it is a base class, keeps the manifest.
+
+        The mixin reads this right before it writes the manifest. By then the files that the manifest names have to be
+        in the bucket.
+        """
+        current_run(self).flush()
+        return self._manifest_storage
+
+    @manifest_storage.setter
+    def manifest_storage(self, storage: Storage) -> None:
+        self._manifest_storage = storage
+
+    # Buckets
+
+    @property
     def is_bucket_public(self) -> bool:
-        """Always: browsers load static files without a signature."""
+        """True: browsers load static files without a signature."""
         return True
 
     @property

@@ -9,7 +9,7 @@ from minio.error import S3Error
 from urllib3.exceptions import ProtocolError
 
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3 import deletion
+from django_minio_backend.s3 import deletion, listing
 from tests.support.rewriting_proxy import Received, Response, rewriting_proxy, s3_error
 
 if TYPE_CHECKING:
@@ -43,13 +43,17 @@ def responding(server: Server, minio_options: dict[str, Any]) -> Iterator[Answer
         yield given
 
 
-def listing(*entries: str, root: str = "ListBucketResult", namespace: str = NAMESPACE) -> str:
+def xml(*entries: str, root: str = "ListBucketResult", namespace: str = NAMESPACE) -> str:
     return f"<{root} {namespace}>{''.join(entries)}</{root}>"
+
+
+def parse_all(client: S3Client) -> list[object]:
+    return [(page.served_at, page.objects) for page in listing.list_pages(client, "bucket")]
 
 
 @pytest.mark.parametrize("namespace", [NAMESPACE, ""])
 def test_namespaces_do_not_matter(responding: Answering, namespace: str) -> None:
-    (page,) = deletion.pages(responding(listing(LAST, ENTRY, namespace=namespace)), "bucket")
+    (page,) = listing.list_pages(responding(xml(LAST, ENTRY, namespace=namespace)), "bucket")
     assert [found.key for found in page.objects] == ["a.txt"]
 
 
@@ -61,54 +65,54 @@ def test_keys_are_decoded_where_the_server_has_encoded_them(
     responding: Answering, encoding: str, expected: str
 ) -> None:
     entry = ENTRY.replace("a.txt", "a+b%2Bc%25")
-    (page,) = deletion.pages(responding(listing(LAST, encoding, entry)), "bucket")
+    (page,) = listing.list_pages(responding(xml(LAST, encoding, entry)), "bucket")
     assert [found.key for found in page.objects] == [expected]
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (listing(ENTRY), "does not tell whether it is complete"),
-        (listing("<IsTruncated>perhaps</IsTruncated>"), "does not tell whether it is complete"),
-        (listing("<IsTruncated>true</IsTruncated>", ENTRY), "does not tell how it goes on"),
-        (listing(LAST, ENTRY)[:-20], "broke off"),
-        ("", "broke off"),
-        (listing(LAST, ENTRY, root="ListAllMyBucketsResult"), "instead of <ListBucketResult>"),
+        (xml(ENTRY), "has no IsTruncated"),
+        (xml("<IsTruncated>perhaps</IsTruncated>"), "has no IsTruncated"),
+        (xml("<IsTruncated>true</IsTruncated>", ENTRY), "no new NextContinuationToken"),
+        (xml(LAST, ENTRY)[:-20], "is incomplete"),
+        ("", "is incomplete"),
+        (xml(LAST, ENTRY, root="ListAllMyBucketsResult"), "instead of <ListBucketResult>"),
         ("<Error><Code>InternalError</Code><Message>Sorry</Message></Error>", "<Error> .*InternalError Sorry"),
-        (listing(LAST, ENTRY.replace("a.txt", "")), "without a key"),
-        (listing(LAST, ENTRY.replace("<Size>1</Size>", "")), "without a size"),
-        (listing(LAST, ENTRY.replace("<Size>1</Size>", "<Size>-1</Size>")), "without a size"),
-        (listing(LAST, ENTRY.replace("<Size>1</Size>", f"<Size>{'9' * 5000}</Size>")), "without a size"),
-        (listing(LAST, ENTRY.replace("<Size>1</Size>", "<Size>9223372036854775808</Size>")), "without a size"),
-        (listing(LAST, ENTRY.replace("2026-11-01T12:00:00Z", "yesterday")), "without a time"),
+        (xml(LAST, ENTRY.replace("a.txt", "")), "without a key"),
+        (xml(LAST, ENTRY.replace("<Size>1</Size>", "")), "without a size"),
+        (xml(LAST, ENTRY.replace("<Size>1</Size>", "<Size>-1</Size>")), "without a size"),
+        (xml(LAST, ENTRY.replace("<Size>1</Size>", f"<Size>{'9' * 5000}</Size>")), "without a size"),
+        (xml(LAST, ENTRY.replace("<Size>1</Size>", "<Size>9223372036854775808</Size>")), "without a size"),
+        (xml(LAST, ENTRY.replace("2026-11-01T12:00:00Z", "yesterday")), "without a time"),
     ],
 )
 def test_what_is_no_whole_page_is_refused(responding: Answering, body: str, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
-        list(deletion.pages(responding(body), "bucket"))
+        parse_all(responding(body))
 
 
 def test_a_listing_that_goes_in_circles_is_refused(responding: Answering) -> None:
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>"
-    with pytest.raises(ProtocolError, match="do not rise"):
-        list(deletion.pages(responding(listing(more, ENTRY)), "bucket"))
+    with pytest.raises(ProtocolError, match="do not ascend"):
+        list(listing.list_pages(responding(xml(more, ENTRY)), "bucket"))
 
 
 def test_a_server_that_passes_the_prefix_over_is_refused(responding: Answering) -> None:
     """Else what lies outside of a storage's folder would be taken for its orphans."""
-    with pytest.raises(ProtocolError, match=r"Asked for 'media/' the server listed 'a\.txt'"):
-        list(deletion.pages(responding(listing(LAST, ENTRY)), "bucket", "media/"))
+    with pytest.raises(ProtocolError, match=r"listed 'a\.txt' for prefix 'media/'"):
+        list(listing.list_pages(responding(xml(LAST, ENTRY)), "bucket", "media/"))
 
 
 @pytest.mark.parametrize("date", ["", "noon", "Sun, 01 Nov 99999 12:00:00 GMT", DATE.replace("GMT", "+99999999")])
 def test_a_server_that_tells_no_time_is_refused(responding: Answering, date: str) -> None:
-    with pytest.raises(ProtocolError, match="tells no time"):
-        list(deletion.pages(responding(listing(LAST, ENTRY), date=date), "bucket"))
+    with pytest.raises(ProtocolError, match="has no valid Date"):
+        parse_all(responding(xml(LAST, ENTRY), date=date))
 
 
 @pytest.mark.parametrize("date", [DATE, DATE.replace("GMT", "-0000")])
 def test_a_time_without_a_zone_is_universal_time(responding: Answering, date: str) -> None:
-    (page,) = deletion.pages(responding(listing(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
+    (page,) = listing.list_pages(responding(xml(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
     assert page.objects[0].modified == page.served_at
 
 
@@ -116,29 +120,27 @@ def test_pages_of_unfinished_uploads_go_on_where_the_server_says(responding: Ans
     upload = "<Upload><Key>{}</Key><UploadId>{}</UploadId><Initiated>2026-11-01T12:00:00Z</Initiated></Upload>"
     more = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>"
     root = "ListMultipartUploadsResult"
-    client = responding(
-        listing(more, upload.format("a", 1), root=root), listing(LAST, upload.format("a", 2), root=root)
-    )
-    pages = deletion.unfinished_uploads(client, "bucket")
+    client = responding(xml(more, upload.format("a", 1), root=root), xml(LAST, upload.format("a", 2), root=root))
+    pages = listing.list_unfinished_uploads(client, "bucket")
     assert [upload.upload_id for page in pages for upload in page.uploads] == ["1", "2"]
 
 
 @pytest.mark.parametrize("marker", ["", "<NextKeyMarker>a</NextKeyMarker>"])
 def test_a_listing_of_unfinished_uploads_that_goes_in_circles_is_refused(responding: Answering, marker: str) -> None:
-    client = responding(listing("<IsTruncated>true</IsTruncated>", marker, root="ListMultipartUploadsResult"))
-    with pytest.raises(ProtocolError, match="does not tell how it goes on"):
-        list(deletion.unfinished_uploads(client, "bucket"))
+    client = responding(xml("<IsTruncated>true</IsTruncated>", marker, root="ListMultipartUploadsResult"))
+    with pytest.raises(ProtocolError, match="no new marker"):
+        list(listing.list_unfinished_uploads(client, "bucket"))
 
 
 def test_what_could_not_be_deleted_has_its_reason(responding: Answering) -> None:
     client = responding(
-        listing(
+        xml(
             "<Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker></Deleted>",
             "<Error><Key>b</Key><Code>AccessDenied</Code><Message>It is locked.</Message></Error>",
             root="DeleteResult",
         )
     )
-    done = deletion.delete(client, "bucket", ["a", "b", "c"])
+    done = deletion.delete_objects(client, "bucket", ["a", "b", "c"])
     assert done.deleted == {"a"}
     assert done.failed == {"b": "AccessDenied It is locked.", "c": "the server does not say that it is deleted"}
     assert done.markers == 1
@@ -147,20 +149,20 @@ def test_what_could_not_be_deleted_has_its_reason(responding: Answering) -> None
 def test_what_was_not_asked_for_does_not_count_as_deleted(responding: Answering) -> None:
     told = "<Deleted><Key>{}</Key><DeleteMarker>true</DeleteMarker></Deleted>"
     error = "<Error><Key>x</Key><Code>AccessDenied</Code></Error>"
-    body = listing(told.format("a"), told.format("a"), told.format("z"), error, root="DeleteResult")
-    assert deletion.delete(responding(body), "bucket", ["a"]) == deletion.Deletion({"a"}, {}, 1)
+    body = xml(told.format("a"), told.format("a"), told.format("z"), error, root="DeleteResult")
+    assert deletion.delete_objects(responding(body), "bucket", ["a"]) == deletion.Deletion({"a"}, {}, 1)
 
 
 def test_a_key_that_is_both_deleted_and_not_counts_as_not(responding: Answering) -> None:
     told = "<Deleted><Key>a</Key></Deleted><Error><Key>a</Key><Code>InternalError</Code></Error>"
-    done = deletion.delete(responding(listing(told, "", root="DeleteResult")), "bucket", ["a"])
+    done = deletion.delete_objects(responding(xml(told, "", root="DeleteResult")), "bucket", ["a"])
     assert done.deleted == set()
     assert done.failed == {"a": "InternalError"}
 
 
 def test_a_deletion_whose_answer_broke_off_is_an_error(responding: Answering) -> None:
-    with pytest.raises(ProtocolError, match="broke off"):
-        deletion.delete(responding("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
+    with pytest.raises(ProtocolError, match="is incomplete"):
+        deletion.delete_objects(responding("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
 
 
 def test_an_upload_that_has_ended_meanwhile_is_no_error(server: Server, minio_options: dict[str, Any]) -> None:
@@ -168,16 +170,16 @@ def test_an_upload_that_has_ended_meanwhile_is_no_error(server: Server, minio_op
     with rewriting_proxy(server) as rewriter:
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})
-        (page,) = deletion.unfinished_uploads(storage.s3, storage.bucket)
+        (page,) = listing.list_unfinished_uploads(storage.s3, storage.bucket)
         rewriter.rule = lambda asked: s3_error(404, "NoSuchUpload") if asked.method == "DELETE" else None
-        deletion.abort(storage.s3, storage.bucket, page.uploads[0])
+        storage.s3.abort_upload(storage.bucket, "a.bin", page.uploads[0].upload_id)
 
 
 def test_an_upload_that_cannot_be_aborted_is_an_error(server: Server, minio_options: dict[str, Any]) -> None:
     with rewriting_proxy(server) as rewriter:
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})
-        (page,) = deletion.unfinished_uploads(storage.s3, storage.bucket)
+        (page,) = listing.list_unfinished_uploads(storage.s3, storage.bucket)
         rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
         with pytest.raises(S3Error, match="AccessDenied"):
-            deletion.abort(storage.s3, storage.bucket, page.uploads[0])
+            storage.s3.abort_upload(storage.bucket, "a.bin", page.uploads[0].upload_id)

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.files import keys
+from django_minio_backend.files import upload_headers
 from django_minio_backend.models import MinioBackend, MinioBackendStatic
 
 if TYPE_CHECKING:
@@ -65,16 +65,16 @@ def uploaded(told: str) -> SimpleUploadedFile:
 
 @pytest.mark.parametrize(("name", "expected"), NAMES_LIKE_URLS.items(), ids=NAMES_LIKE_URLS)
 def test_a_name_is_never_read_as_a_url(name: str, expected: str) -> None:
-    assert keys.content_type(name, ContentFile(b"")) == expected
+    assert upload_headers.content_type(name, ContentFile(b"")) == expected
 
 
 @given(stem=st.text(max_size=30), extension=st.sampled_from(["", ".doc", ".png", ".txt", ".tar.gz", ".html"]))
 def test_the_extension_alone_makes_the_type(stem: str, extension: str) -> None:
     name = f"{stem}a{extension}"
     if extension:
-        assert keys.type_of_name(name) == keys.type_of_name(f"a{extension}")
+        assert upload_headers.type_of_name(name) == upload_headers.type_of_name(f"a{extension}")
     else:
-        assert "/" in keys.type_of_name(name)
+        assert "/" in upload_headers.type_of_name(name)
 
 
 @pytest.mark.parametrize("told", ACTIVE.values(), ids=ACTIVE)
@@ -92,7 +92,7 @@ def test_the_extension_alone_makes_the_type(stem: str, extension: str) -> None:
     ],
 )
 def test_active_content_under_the_name_of_other_content_is_none(name: str, expected: str, told: str) -> None:
-    assert keys.content_type(name, uploaded(told)) == expected
+    assert upload_headers.content_type(name, uploaded(told)) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_active_content_under_the_name_of_other_content_is_none(name: str, expec
     ],
 )
 def test_what_agrees_with_the_name_or_is_not_run_is_kept(name: str, told: str, expected: str) -> None:
-    assert keys.content_type(name, uploaded(told)) == expected
+    assert upload_headers.content_type(name, uploaded(told)) == expected
 
 
 def test_what_the_server_gives_browsers_is_not_active(

@@ -100,7 +100,7 @@ def test_names_that_no_header_has_are_refused(minio_options: dict[str, Any], giv
 
 def test_a_static_storages_own_headers_are_checked_too(minio_options: dict[str, Any]) -> None:
     class Storage(MinioBackendStatic):
-        def own_headers(self, name: str) -> dict[str, str]:
+        def default_headers(self, name: str) -> dict[str, str]:
             return {NAME: f"{SECRET}\r\n{name}"}
 
     options = {**minio_options, "MINIO_STATIC_FILES_BUCKET": minio_options["MINIO_DEFAULT_BUCKET"]}

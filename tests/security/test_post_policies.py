@@ -12,7 +12,7 @@ from minio.credentials.credentials import Credentials
 from minio.error import S3Error
 
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.object_urls.signing import Moment
+from django_minio_backend.object_urls.signing import SigningContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ class Setting(NamedTuple):
     def sign(self, access_key: str, secret_key: str, policy: str) -> Sent:
         """The form with this policy, signed by this account at the form's own time."""
         second = int(datetime.strptime(self.fields["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp())
-        moment = Moment.of(Credentials(access_key, secret_key), second, self.server.region)
+        moment = SigningContext.of(Credentials(access_key, secret_key), second, self.server.region)
         return self.send(policy=policy, x__amz__credential=moment.credential, x__amz__signature=moment.sign(policy))
 
 

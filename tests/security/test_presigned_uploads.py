@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs("signatures")
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PRODUCTION = Path(__file__).resolve().parents[2] / "docs" / "start" / "production.md"
 SECRET = b"nobody's business"
 
 
@@ -230,7 +230,7 @@ def test_no_form_lets_the_browser_name_the_file(storage: MinioBackend, folder: s
 
 @pytest.mark.needs("object-lock")
 class TestAccountOfTheReadme:
-    """The policy that the README recommends for MinIO, with a bucket whose objects can be locked."""
+    """The policy that the documentation recommends, with a bucket whose objects can be locked."""
 
     @pytest.fixture
     def bucket(self, sdk: Minio, bucket_name: Callable[[], str]) -> str:
@@ -244,7 +244,7 @@ class TestAccountOfTheReadme:
         if server.kind != "minio":
             pytest.skip(f"{server.kind} has no users to make by MinIO's administration")
         bucket = minio_options["MINIO_DEFAULT_BUCKET"]
-        section = README.read_text(encoding="utf-8").partition("#### Direct uploads on MinIO")[2]
+        section = PRODUCTION.read_text(encoding="utf-8").partition("## An account for the site")[2]
         text = section.partition("```json\n")[2].partition("```")[0]
         user, password = uuid.uuid4().hex[:16], uuid.uuid4().hex
         keys = StaticProvider(server.access_key, server.secret_key)

@@ -106,8 +106,8 @@ def test_what_is_signed_passes_the_proxy(storage: MinioBackend, http: urllib3.Po
 
 
 def test_the_readme_shows_the_lines_of_the_example() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "direct-uploads.md").read_text(encoding="utf-8")
     example = (ROOT / "examples" / "nginx.conf").read_text(encoding="utf-8")
-    lines = readme.partition("```nginx\n")[2].partition("```")[0].splitlines()
+    lines = page.partition("```nginx\n")[2].partition("```")[0].splitlines()
     assert len(lines) == 5
     assert {line.strip() for line in lines} <= {line.strip() for line in example.splitlines()}

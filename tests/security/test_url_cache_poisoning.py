@@ -54,7 +54,7 @@ def place_of(content: str) -> str:
 
 def made(**options: Any) -> MinioBackend:
     storage = MinioBackend(**made_up(MINIO_URL_CACHING_ENABLED=True, MINIO_SESSION_TOKEN=TOKEN, **options))
-    storage._signed_urls.saved(storage.key(NAME), ETAG)
+    storage._urls.saved(storage.key(NAME), ETAG)
     return storage
 
 

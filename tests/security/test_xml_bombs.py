@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 
 from django_minio_backend.errors import BadResponseError
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3 import deletion
+from django_minio_backend.s3 import deletion, listing
 from tests.support.memory import peak_memory
 from tests.support.rewriting_proxy import Response, rewriting_proxy
 
@@ -46,10 +46,18 @@ PARTS: dict[str, Any] = {
 }
 QUESTIONS: dict[str, tuple[Callable[[MinioBackend], object], str, str]] = {
     "listing": (lambda storage: storage.listdir(""), "GET list-type", "ListBucketResult"),
-    "cleaning": (lambda storage: list(deletion.pages(storage.s3, storage.bucket)), "GET list-type", "ListBucketResult"),
-    "deletion": (lambda storage: deletion.delete(storage.s3, storage.bucket, ["a"]), "POST delete", "DeleteResult"),
+    "cleaning": (
+        lambda storage: list(listing.list_pages(storage.s3, storage.bucket)),
+        "GET list-type",
+        "ListBucketResult",
+    ),
+    "deletion": (
+        lambda storage: deletion.delete_objects(storage.s3, storage.bucket, ["a"]),
+        "POST delete",
+        "DeleteResult",
+    ),
     "unfinished-uploads": (
-        lambda storage: list(deletion.unfinished_uploads(storage.s3, storage.bucket)),
+        lambda storage: list(listing.list_unfinished_uploads(storage.s3, storage.bucket)),
         "GET uploads",
         "ListMultipartUploadsResult",
     ),

@@ -48,14 +48,14 @@ def put(sdk: Minio, bucket: str) -> Callable[..., None]:
     return stored
 
 
-def keys_of(pages: list[deletion.Page]) -> list[str]:
+def keys_of(pages: list[listing.ListingPage]) -> list[str]:
     return [found.key for page in pages for found in page.objects]
 
 
 def test_names_of_every_kind_are_listed_as_they_are(client: S3Client, bucket: str, put: Callable[..., None]) -> None:
     put(*NAMES)
     with requests_made() as made:
-        (page,) = deletion.pages(client, bucket)
+        (page,) = listing.list_pages(client, bucket)
     assert made == ["GET"]
     assert sorted(found.key for found in page.objects) == sorted(NAMES)
     assert {found.size for found in page.objects} == {7}
@@ -65,14 +65,14 @@ def test_names_of_every_kind_are_listed_as_they_are(client: S3Client, bucket: st
 
 
 def test_an_empty_bucket_is_one_page_without_objects(client: S3Client, bucket: str) -> None:
-    (page,) = deletion.pages(client, bucket)
+    (page,) = listing.list_pages(client, bucket)
     assert page.objects == []
 
 
 def test_a_listing_keeps_to_its_prefix(client: S3Client, bucket: str, put: Callable[..., None]) -> None:
     put("a/1", "a/2", "a/3", "ab", "b")
-    assert keys_of(list(deletion.pages(client, bucket, "a/"))) == ["a/1", "a/2", "a/3"]
-    assert keys_of(list(deletion.pages(client, bucket, "a"))) == ["a/1", "a/2", "a/3", "ab"]
+    assert keys_of(list(listing.list_pages(client, bucket, "a/"))) == ["a/1", "a/2", "a/3"]
+    assert keys_of(list(listing.list_pages(client, bucket, "a"))) == ["a/1", "a/2", "a/3", "ab"]
 
 
 def test_children_are_files_and_folders_below_a_prefix(
@@ -86,18 +86,18 @@ def test_children_are_files_and_folders_below_a_prefix(
         "b": ["b"],
         "c": [],
     }.items():
-        assert sorted(deletion.children(client, bucket, prefix) or []) == expected
-    monkeypatch.setattr(listing, "PAGE", 2)
-    assert deletion.children(client, bucket, "") is None
+        assert sorted(listing.short_directory(client, bucket, prefix) or []) == expected
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 2)
+    assert listing.short_directory(client, bucket, "") is None
 
 
 def test_a_listing_of_several_pages_is_whole(
     client: S3Client, bucket: str, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 2)
     put(*"abcde")
     with requests_made() as made:
-        pages = list(deletion.pages(client, bucket))
+        pages = list(listing.list_pages(client, bucket))
     assert [[found.key for found in page.objects] for page in pages] == [["a", "b"], ["c", "d"], ["e"]]
     assert made == ["GET", "GET", "GET"]
 
@@ -106,12 +106,12 @@ def test_small_pages_of_names_that_servers_order_differently_are_whole(
     client: S3Client, storage: MinioBackend, bucket: str, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By bytes "a-" comes before "a/b"; SeaweedFS lists folder by folder, and so the other way round."""
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 2)
     folders = ["a", "a!", "a-", "a.b", "a0", "a\u00e9", "\uffee", "\U0001f4c4"]
     files = ["a ", "a+", "a_", "b", "\U0001f4c5"]
     nested = [f"{folder}/{name}" for folder in folders for name in ("1", "2-", "2/3", "2\u00e9")]
     put(*files, *nested)
-    assert sorted(keys_of(list(deletion.pages(client, bucket)))) == sorted([*files, *nested])
+    assert sorted(keys_of(list(listing.list_pages(client, bucket)))) == sorted([*files, *nested])
     found = storage.listdir("")
     assert (sorted(found[0]), sorted(found[1])) == (sorted(folders), sorted(files))
 
@@ -121,15 +121,15 @@ def test_objects_are_deleted_in_one_request_whatever_their_names(
 ) -> None:
     put(*NAMES, "stays.txt")
     with requests_made() as made:
-        done = deletion.delete(client, bucket, [*NAMES, "never there.txt"])
+        done = deletion.delete_objects(client, bucket, [*NAMES, "never there.txt"])
     assert made == ["POST"]
     assert done == deletion.Deletion({*NAMES, "never there.txt"}, {}, 0)
-    assert keys_of(list(deletion.pages(client, bucket))) == ["stays.txt"]
+    assert keys_of(list(listing.list_pages(client, bucket))) == ["stays.txt"]
 
 
 def test_nothing_to_delete_is_no_request(client: S3Client, bucket: str) -> None:
     with requests_made() as made:
-        assert deletion.delete(client, bucket, []) == deletion.Deletion(set(), {}, 0)
+        assert deletion.delete_objects(client, bucket, []) == deletion.Deletion(set(), {}, 0)
     assert made == []
 
 
@@ -141,10 +141,10 @@ def test_keys_that_xml_cannot_carry_are_deleted_by_requests_of_their_own(
     put("line\rfeed", "plain", "line\nfeed")
     try:
         with requests_made() as made:
-            done = deletion.delete(client, bucket, ["line\rfeed", "plain"])
+            done = deletion.delete_objects(client, bucket, ["line\rfeed", "plain"])
         assert sorted(made) == ["DELETE", "POST"]
         assert done.deleted == {"line\rfeed", "plain"}
-        assert keys_of(list(deletion.pages(client, bucket))) == ["line\nfeed"]
+        assert keys_of(list(listing.list_pages(client, bucket))) == ["line\nfeed"]
     finally:  # else the fixture would try for ever
         sdk.remove_object(bucket_name=bucket, object_name="line\rfeed")
 
@@ -155,25 +155,25 @@ def test_what_lives_on_as_an_older_version_is_counted(
 ) -> None:
     sdk.set_bucket_versioning(bucket_name=bucket, config=VersioningConfig(ENABLED))
     put("a", "b")
-    done = deletion.delete(client, bucket, ["a", "b"])
+    done = deletion.delete_objects(client, bucket, ["a", "b"])
     assert (done.deleted, done.failed, done.markers) == ({"a", "b"}, {}, 2)
-    assert keys_of(list(deletion.pages(client, bucket))) == []
+    assert keys_of(list(listing.list_pages(client, bucket))) == []
 
 
 def test_unfinished_uploads_are_listed_and_aborted(client: S3Client, sdk: Minio, bucket: str) -> None:
     for key in ("folder/a b+c.bin", "folder/other.bin", "z.bin"):
         client.create_upload(bucket, key, {})
-    (page,) = deletion.unfinished_uploads(client, bucket)
+    (page,) = listing.list_unfinished_uploads(client, bucket)
     assert sorted(upload.key for upload in page.uploads) == ["folder/a b+c.bin", "folder/other.bin", "z.bin"]
     for upload in page.uploads:
-        deletion.abort(client, bucket, upload)
+        client.abort_upload(bucket, upload.key, upload.upload_id)
     assert unfinished_uploads(sdk, bucket) == []
-    (page,) = deletion.unfinished_uploads(client, bucket)
+    (page,) = listing.list_unfinished_uploads(client, bucket)
     assert page.uploads == []
 
 
 def test_aborting_what_has_ended_is_no_error(client: S3Client, bucket: str) -> None:
     client.create_upload(bucket, "a.bin", {})
-    (page,) = deletion.unfinished_uploads(client, bucket)
+    (page,) = listing.list_unfinished_uploads(client, bucket)
     for _ in range(2):
-        deletion.abort(client, bucket, page.uploads[0])
+        client.abort_upload(bucket, page.uploads[0].key, page.uploads[0].upload_id)

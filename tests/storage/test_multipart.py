@@ -10,7 +10,7 @@ import pytest
 import urllib3
 from django.core.files.base import ContentFile
 
-from django_minio_backend.files import upload
+from django_minio_backend.files import content as file_content
 from django_minio_backend.models import MinioBackend
 from tests.storage.contents import MIB, Chunks, Pipe, SizedPipe, some_bytes
 from tests.support.wire import requests_made
@@ -79,7 +79,7 @@ def test_parts_begin_at_the_threshold(minio_options: dict[str, Any], size: int, 
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 def test_sizes_around_the_most_that_one_request_carries_arrive_whole(storage: MinioBackend, extra: int) -> None:
-    data = some_bytes(upload.SINGLE_PUT + extra)
+    data = some_bytes(file_content.SINGLE_PUT + extra)
     with requests_made() as made:
         name = storage.save("large.bin", ContentFile(data))
     assert bool(parts_of(made)) == (extra > 0)
@@ -88,7 +88,7 @@ def test_sizes_around_the_most_that_one_request_carries_arrive_whole(storage: Mi
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 def test_sizes_around_the_packages_own_parts_arrive_whole(storage: MinioBackend, extra: int) -> None:
-    data = some_bytes(5 * upload.PART + extra)
+    data = some_bytes(5 * file_content.PART + extra)
     name = storage.save("large.bin", ContentFile(data))
     assert digest(storage, name) == hashlib.sha256(data).hexdigest()
 
@@ -105,7 +105,7 @@ def test_streams_of_unknown_length_arrive_whole(minio_options: dict[str, Any], o
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 def test_streams_of_unknown_length_around_one_part_arrive_whole(storage: MinioBackend, extra: int) -> None:
-    data = some_bytes(upload.UNSIZED_PART + extra)
+    data = some_bytes(file_content.UNSIZED_PART + extra)
     name = storage.save("stream", Pipe(data, piece=MIB))
     assert digest(storage, name) == hashlib.sha256(data).hexdigest()
 

@@ -61,9 +61,9 @@ def entries(cache: LocMemCache) -> list[str]:
 
 
 def opened(http: urllib3.PoolManager, url: str) -> bytes:
-    answer = http.request("GET", url)
-    assert answer.status == 200
-    return answer.data
+    response = http.request("GET", url)
+    assert response.status == 200
+    return response.data
 
 
 def test_it_is_off_by_default(minio_options: dict[str, Any], cache: LocMemCache) -> None:
@@ -118,7 +118,10 @@ def write_text(storage: MinioBackend, content: bytes) -> None:
 
 
 def write_parts(storage: MinioBackend, content: bytes) -> None:
-    with mock.patch("django_minio_backend.files.upload.UNSIZED_PART", 5 * 1024**2), storage.open("a.txt", "wb") as file:
+    with (
+        mock.patch("django_minio_backend.files.content.UNSIZED_PART", 5 * 1024**2),
+        storage.open("a.txt", "wb") as file,
+    ):
         file.write(content + b"." * 6 * 1024**2)
 
 
@@ -143,7 +146,7 @@ def test_after_a_change_the_next_url_is_another_at_once(
     assert made == []
     assert second != first
     assert opened(http, second).startswith(b"second")
-    assert opened(http, first).startswith(b"second")  # an old address still opens, whatever is there
+    assert opened(http, first).startswith(b"second")  # an old URL still opens
 
 
 def test_a_deleted_object_is_not_asked_for(cached: MinioBackend, http: urllib3.PoolManager) -> None:
@@ -161,10 +164,10 @@ def test_a_slow_head_does_not_undo_a_newer_save(minio_options: dict[str, Any], c
     head = cached.s3.head
 
     def slow(*args: Any) -> Any:
-        answer = head(*args)
+        response = head(*args)
         with mock.patch.object(cached.s3, "head", head):
-            cached.save("a.txt", ContentFile(b"new"))  # another thread's, while the answer is on its way
-        return answer
+            cached.save("a.txt", ContentFile(b"new"))  # by another thread, before the response arrives
+        return response
 
     with mock.patch.object(cached.s3, "head", slow):
         first = cached.url("a.txt")
@@ -236,7 +239,7 @@ def test_whatever_makes_another_signature_makes_another_entry(options: dict[str,
     seen = set()
     for storage in storages:
         key = storage.key("a.txt")
-        storage._signed_urls.saved(key, "0" * 32)
+        storage._urls.saved(key, "0" * 32)
         asked: list[dict[str, Any]] = [
             {},
             {"response_headers": {"response-expires": "0"}},
@@ -264,7 +267,7 @@ def test_two_aliases_never_share_an_entry(options: dict[str, Any], cache: LocMem
         assert isinstance(one, MinioBackend)
         assert isinstance(other, MinioBackend)
         assert [one.options.alias, other.options.alias] == ["default", "other"]
-        one._signed_urls.saved("a.txt", "0" * 32)
+        one._urls.saved("a.txt", "0" * 32)
         first = one.url("a.txt")
         before = entries(cache)
         second = other.url("a.txt")
@@ -295,11 +298,11 @@ def test_keys_start_with_the_prefix_and_tell_nothing(options: dict[str, Any], ca
         None,
         b"bytes",
         ["list"],
-        "{address}",
-        "{address}/",
-        "{address}.evil.test/a.txt?",
-        "{address}/other.txt?X-Amz-Signature=1",
-        "{address}/a.txt.exe?X-Amz-Signature=1",
+        "{url}",
+        "{url}/",
+        "{url}.evil.test/a.txt?",
+        "{url}/other.txt?X-Amz-Signature=1",
+        "{url}/a.txt.exe?X-Amz-Signature=1",
     ],
 )
 def test_a_poisoned_entry_is_ignored_and_replaced(cached: MinioBackend, cache: LocMemCache, poison: Any) -> None:
@@ -308,7 +311,7 @@ def test_a_poisoned_entry_is_ignored_and_replaced(cached: MinioBackend, cache: L
     cached.url("a.txt")
     (key,) = set(entries(cache)) - before
     if isinstance(poison, str):
-        poison = poison.replace("{address}", f"{cached.base_url}/{cached.bucket}")
+        poison = poison.replace("{url}", f"{cached.base_url}/{cached.bucket}")
     cache.set(key.removeprefix(":1:"), poison)
     url = cached.url("a.txt")
     assert url != poison
@@ -327,7 +330,7 @@ def test_a_poisoned_etag_is_asked_for_again(cached: MinioBackend, cache: LocMemC
 def test_an_entry_that_cannot_be_read_is_no_error(cached: MinioBackend, cache: LocMemCache) -> None:
     cached.save("a.txt", ContentFile(b"a"))
     for key in entries(cache):
-        contents(cache)[key] = b"this was pickled by nobody"
+        contents(cache)[key] = b"this was never pickled"
     assert "X-Amz-Signature" in cached.url("a.txt")
 
 
@@ -378,7 +381,7 @@ def test_an_unreachable_cache_is_not_asked_for_each_url(failing: MinioBackend) -
 def test_a_cache_that_comes_back_is_used_again(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     storage = MinioBackend(**options)
     storage.save("a.txt", ContentFile(b"a"))
-    monkeypatch.setattr(url_cache, "PAUSE", 0.0)
+    monkeypatch.setattr(url_cache, "COOLDOWN", 0.0)
     with mock.patch.object(LocMemCache, "get", side_effect=FailingError):
         storage.url("a.txt")
     first = storage.url("a.txt")
@@ -398,7 +401,7 @@ def test_a_cache_that_is_configured_wrongly_is_an_error(options: dict[str, Any])
         storage.url("a.txt")
 
 
-# Life
+# Validity
 
 
 @pytest.mark.parametrize(
@@ -415,7 +418,7 @@ def test_a_cached_url_has_life_left(
     options: dict[str, Any], given: int | None, expires: timedelta | int, kept: int
 ) -> None:
     storage = MinioBackend(**{**options, "MINIO_URL_EXPIRY_HOURS": 1, "MINIO_URL_CACHE_TIMEOUT": given})
-    storage._signed_urls.saved("a.txt", "0" * 32)
+    storage._urls.saved("a.txt", "0" * 32)
     with mock.patch.object(LocMemCache, "set_many", autospec=True, side_effect=LocMemCache.set_many) as set_many:
         storage.url("a.txt", expires=expires)
     assert kept - 2 <= set_many.call_args.kwargs["timeout"] <= kept
@@ -435,7 +438,7 @@ def test_a_cached_url_ends_with_temporary_credentials(options: dict[str, Any]) -
 
     keyless = {name: value for name, value in options.items() if name not in ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY")}
     storage = MinioBackend(**keyless, MINIO_CREDENTIALS=Temporary())
-    storage._signed_urls.saved("a.txt", "0" * 32)
+    storage._urls.saved("a.txt", "0" * 32)
     with mock.patch.object(LocMemCache, "set_many", autospec=True, side_effect=LocMemCache.set_many) as set_many:
         storage.url("a.txt")
     assert 470 <= set_many.call_args.kwargs["timeout"] <= 480
@@ -458,7 +461,7 @@ def test_a_stable_url_is_cached_to_the_end_of_its_span(options: dict[str, Any], 
 def test_many_cached_urls_are_few_round_trips(cached: MinioBackend) -> None:
     names = [f"folder/{number} ü.txt" for number in range(50)]
     for name in names:
-        cached._signed_urls.saved(name, "0" * 32)
+        cached._urls.saved(name, "0" * 32)
     calls: list[str] = []
 
     def counted(method: str) -> Any:

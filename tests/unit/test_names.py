@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from django_minio_backend.files import keys
+from django_minio_backend.files import keys, upload_headers
 
 NAMES = st.text(st.sampled_from("ab.é/\\ #?%+&~'\U0001f600"), max_size=20) | st.text(max_size=20)
 PARTS = st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
@@ -151,16 +151,16 @@ def test_a_key_lies_below_the_prefix_of_its_folder(path: str, location: str) -> 
     ],
 )
 def test_the_content_type_is_guessed_by_the_name(name: str, content_type: str) -> None:
-    assert keys.content_type(name, ContentFile(b"")) == content_type
+    assert upload_headers.content_type(name, ContentFile(b"")) == content_type
 
 
 def test_the_content_type_that_the_content_has_comes_first() -> None:
     content = SimpleUploadedFile("letter.txt", b"", content_type="application/x-letter")
-    assert keys.content_type("letter.txt", content) == "application/x-letter"
+    assert upload_headers.content_type("letter.txt", content) == "application/x-letter"
 
 
-@pytest.mark.parametrize("told", [None, "", "nonsense", "text/plain\r\nX-Evil: 1", 5])
-def test_a_content_type_that_is_none_is_not_taken(told: Any) -> None:
+@pytest.mark.parametrize("stated", [None, "", "nonsense", "text/plain\r\nX-Evil: 1", 5])
+def test_an_invalid_content_type_is_ignored(stated: Any) -> None:
     content = ContentFile(b"")
-    content.content_type = told  # type: ignore[attr-defined]
-    assert keys.content_type("photo.png", content) == "image/png"
+    content.content_type = stated  # type: ignore[attr-defined]
+    assert upload_headers.content_type("photo.png", content) == "image/png"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_minio_backend.orphans.parallel_listing import cut, groups_of
-from django_minio_backend.s3 import deletion
+from django_minio_backend.s3 import listing
 
 if TYPE_CHECKING:
     import pytest
@@ -49,12 +49,12 @@ def test_each_key_has_exactly_one_part(keys: list[str], parts: int, prefixes: li
         found = sorted({key if end < 0 else key[: end + 1] for key, end in ends})
         return found if len(found) <= A_PAGE else None
 
-    original = deletion.children
-    deletion.children = cast("Any", children)
+    original = listing.short_directory
+    listing.short_directory = cast("Any", children)
     try:
         made = cut(cast("S3Client", None), "bucket", prefixes, parts)
     finally:
-        deletion.children = original
+        listing.short_directory = original
     inside = [key for key in keys if of(key, prefixes)]
     assert [key for key in keys if of(key, made)] == inside
     assert all(of(key, made) == 1 for key in inside)
@@ -63,5 +63,5 @@ def test_each_key_has_exactly_one_part(keys: list[str], parts: int, prefixes: li
 
 def test_a_large_folder_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: dict[str, list[str] | None] = {"": ["a/", "b/"], "a/": None, "b/": ["b/1", "b/2"]}
-    monkeypatch.setattr(deletion, "children", lambda _, __, prefix: answers[prefix])
+    monkeypatch.setattr(listing, "short_directory", lambda _, __, prefix: answers[prefix])
     assert sorted(cut(cast("S3Client", None), "bucket", [""], 4)) == ["a/", "b/1", "b/2"]

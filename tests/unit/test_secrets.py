@@ -23,7 +23,7 @@ from minio.sse import SseCustomerKey
 from django_minio_backend.aliases import minio_storages
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.object_urls.signing import life_of
+from django_minio_backend.object_urls.signing import effective_expiry
 from django_minio_backend.options.hiding import hidden_options
 from django_minio_backend.redaction.secret_values import hidden
 from django_minio_backend.s3.credentials import QuietProvider
@@ -237,4 +237,4 @@ def test_credentials_keep_when_they_expire() -> None:
         def retrieve(self) -> Credentials:
             return Credentials("someone", "hush", "token", end)
 
-    assert life_of(QuietProvider(Temporary(), "here").retrieve(), int(end.timestamp()) - 10, 3600) == 10
+    assert effective_expiry(QuietProvider(Temporary(), "here").retrieve(), int(end.timestamp()) - 10, 3600) == 10

@@ -16,8 +16,8 @@ from minio.credentials.providers import StaticProvider
 
 from django_minio_backend.object_urls import signing
 from django_minio_backend.object_urls.response_headers import RESPONSE_HEADERS
-from django_minio_backend.object_urls.signing import Moment, Presigner, life_of, signing_key
-from django_minio_backend.object_urls.urls import bucket_address
+from django_minio_backend.object_urls.signing import Presigner, SigningContext, effective_expiry, signing_key
+from django_minio_backend.object_urls.urls import bucket_url
 from tests.support.settings import read
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def test_a_url_is_the_sdks_byte_for_byte(  # noqa: PLR0913 - everything that a s
         request_date=dt.datetime.fromtimestamp(second, dt.UTC),
         extra_query_params=dict(query),
     )
-    ours = Presigner(bucket_address(options, bucket), region).url(
+    ours = Presigner(bucket_url(options, bucket), region).url(
         method,
         key,
         StaticProvider(*keys).retrieve(),
@@ -168,20 +168,20 @@ def naive(when: dt.datetime) -> dt.datetime:
 def test_nothing_outlives_temporary_credentials(make: Callable[[dt.datetime], Credentials]) -> None:
     end = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
     second = int(end.timestamp()) - 100
-    assert life_of(make(end), second, 60) == 60
-    assert life_of(make(end), second, 3600) == 100
-    assert life_of(make(end), second + 200, 3600) == 1
+    assert effective_expiry(make(end), second, 60) == 60
+    assert effective_expiry(make(end), second, 3600) == 100
+    assert effective_expiry(make(end), second + 200, 3600) == 1
 
 
 def test_keys_without_an_end_limit_nothing() -> None:
-    assert life_of(Credentials("a", "b"), 0, 604_800) == 604_800
+    assert effective_expiry(Credentials("a", "b"), 0, 604_800) == 604_800
 
 
 def test_a_policy_is_signed_as_the_sdk_signs_it() -> None:
     from minio.signer import post_presign_v4
 
     when = dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.UTC)
-    moment = Moment.of(Credentials("a", "secret"), int(when.timestamp()), "eu-west-1")
+    moment = SigningContext.of(Credentials("a", "secret"), int(when.timestamp()), "eu-west-1")
     assert moment.sign("text") == post_presign_v4(data="text", secret_key="secret", date=when, region="eu-west-1")
 
 
@@ -189,4 +189,4 @@ def test_a_secret_is_in_no_repr() -> None:
     presigner = Presigner("http://host/bucket", "us-east-1")
     presigner.url("GET", "key", Credentials("a", "top-secret"), second=0, expires=60)
     assert "top-secret" not in repr(presigner)
-    assert "top-secret" not in repr(signing.Moment.of(Credentials("a", "top-secret"), 0, "us-east-1"))
+    assert "top-secret" not in repr(signing.SigningContext.of(Credentials("a", "top-secret"), 0, "us-east-1"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.files.upload import MAX_PARTS, PARTS_BEFORE_GROWTH, SINGLE_PUT, Blocks, cut
+from django_minio_backend.files.content import PARTS_BEFORE_GROWTH, SINGLE_PUT, PartSizes, plan_parts
+from django_minio_backend.limits import MAX_PARTS
 from tests.support.settings import read
 
 MEBIBYTE = 1024**2
@@ -18,7 +19,7 @@ THRESHOLDS = st.integers(1, 5 * GIBIBYTE) | st.integers(1, 50 * MEBIBYTE)
 OURS = read()
 
 
-def sizes(blocks: Blocks, length: int) -> list[int]:
+def sizes(blocks: PartSizes, length: int) -> list[int]:
     """Bytes of each block of a stream of this length."""
     found: list[int] = []
     while length > 0 or not found:
@@ -37,7 +38,7 @@ def assert_fits(found: list[int]) -> None:
 
 @given(length=LENGTHS)
 def test_a_stream_of_known_length_fits_into_the_parts_of_s3(length: int) -> None:
-    found = sizes(cut(length, OURS), length)
+    found = sizes(plan_parts(length, OURS), length)
     assert_fits(found)
     assert sum(found) == length
 
@@ -47,7 +48,7 @@ def test_a_stream_cut_by_settings_fits_into_the_parts_of_s3(length: int, part_si
     options = read(
         MINIO_MULTIPART_UPLOAD=True, MINIO_MULTIPART_PART_SIZE=part_size, MINIO_MULTIPART_THRESHOLD=threshold
     )
-    found = sizes(cut(length, options), length)
+    found = sizes(plan_parts(length, options), length)
     assert_fits(found)
     if length < threshold:
         assert len(found) == 1
@@ -58,23 +59,23 @@ def test_a_stream_cut_by_settings_fits_into_the_parts_of_s3(length: int, part_si
 
 @given(length=LENGTHS)
 def test_a_stream_of_unknown_length_fits_into_the_parts_of_s3(length: int) -> None:
-    assert_fits(sizes(cut(None, OURS), length))
+    assert_fits(sizes(plan_parts(None, OURS), length))
 
 
 @given(length=st.integers(0, LARGEST))
 def test_a_stream_of_unknown_length_fits_into_the_smallest_parts_that_settings_allow(length: int) -> None:
     options = read(MINIO_MULTIPART_UPLOAD=True, MINIO_MULTIPART_PART_SIZE=5 * MEBIBYTE)
-    assert_fits(sizes(cut(None, options), length))
+    assert_fits(sizes(plan_parts(None, options), length))
 
 
 @given(length=st.integers(0, SINGLE_PUT))
 def test_what_fits_into_memory_is_one_block(length: int) -> None:
-    assert cut(length, OURS).first >= length
+    assert plan_parts(length, OURS).first >= length
 
 
 @given(length=st.integers(SINGLE_PUT + 1, 50 * GIBIBYTE))
 def test_parts_of_a_known_length_are_small_enough_for_memory(length: int) -> None:
-    found = sizes(cut(length, OURS), length)
+    found = sizes(plan_parts(length, OURS), length)
     assert max(found) * (OURS.num_parallel_uploads + 1) < 64 * MEBIBYTE
 
 
@@ -84,17 +85,17 @@ def test_parts_begin_at_the_threshold() -> None:
         MINIO_MULTIPART_THRESHOLD=20 * MEBIBYTE,
         MINIO_MULTIPART_PART_SIZE=6 * MEBIBYTE,
     )
-    assert sizes(cut(20 * MEBIBYTE - 1, options), 20 * MEBIBYTE - 1) == [20 * MEBIBYTE - 1]
-    assert sizes(cut(20 * MEBIBYTE, options), 20 * MEBIBYTE) == [*[6 * MEBIBYTE] * 3, 2 * MEBIBYTE]
+    assert sizes(plan_parts(20 * MEBIBYTE - 1, options), 20 * MEBIBYTE - 1) == [20 * MEBIBYTE - 1]
+    assert sizes(plan_parts(20 * MEBIBYTE, options), 20 * MEBIBYTE) == [*[6 * MEBIBYTE] * 3, 2 * MEBIBYTE]
 
 
 def test_the_settings_of_parts_count_only_where_they_are_switched_on() -> None:
     options = read(MINIO_MULTIPART_THRESHOLD=MEBIBYTE, MINIO_MULTIPART_PART_SIZE=5 * MEBIBYTE)
-    assert cut(30 * MEBIBYTE, options) == cut(30 * MEBIBYTE, OURS)
+    assert plan_parts(30 * MEBIBYTE, options) == plan_parts(30 * MEBIBYTE, OURS)
 
 
 @given(first=st.integers(1, 100), part=st.integers(1, 100), number=st.integers(1, PARTS_BEFORE_GROWTH - 1))
 def test_the_first_parts_are_of_the_size_that_was_asked_for(first: int, part: int, number: int) -> None:
     for grows in (True, False):
-        blocks = Blocks(first=first, part=part, grows=grows)
+        blocks = PartSizes(first=first, part=part, grows=grows)
         assert (blocks.size(0), blocks.size(number)) == (first, part)

@@ -1,4 +1,4 @@
-"""A writer against a file on disk: the same calls give the same answers and the same bytes, wherever blocks end."""
+"""A writer compared with a file on disk: the same calls return the same and write the same bytes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from django_minio_backend.files import writer as writers
+from django_minio_backend.files import disk_copy
+from django_minio_backend.files.content import PartSizes
 from django_minio_backend.files.file import as_text
-from django_minio_backend.files.upload import Blocks, Target, Upload
+from django_minio_backend.files.upload import Upload, UploadTarget
 from django_minio_backend.files.writer import ObjectWriter
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from django_minio_backend.s3.client import S3Client
 
-SMALL = Blocks(first=7, part=5, grows=False)
+SMALL = PartSizes(first=7, part=5, grows=False)
 FULL = OSError(28, "No space left on device")
 
 
@@ -86,13 +87,13 @@ class Bucket:
         self.unfinished = None
 
 
-def writer_to(bucket: Bucket, blocks: Blocks = SMALL) -> ObjectWriter:
-    target = Target("bucket", "key", {}, condition=False, checksum=None, ssec=None, parallel=1)
+def writer_to(bucket: Bucket, blocks: PartSizes = SMALL) -> ObjectWriter:
+    target = UploadTarget("bucket", "key", {}, condition=False, checksum=None, ssec=None, parallel=1)
     return ObjectWriter(Upload(cast("S3Client", bucket), target), blocks)
 
 
-def cuts() -> st.SearchStrategy[Blocks]:
-    return st.builds(Blocks, first=st.integers(1, 40), part=st.integers(1, 20), grows=st.booleans())
+def cuts() -> st.SearchStrategy[PartSizes]:
+    return st.builds(PartSizes, first=st.integers(1, 40), part=st.integers(1, 20), grows=st.booleans())
 
 
 WHENCE = st.sampled_from([io.SEEK_SET, io.SEEK_CUR, io.SEEK_END])
@@ -125,7 +126,7 @@ def outcome(file: Any, call: tuple[Any, ...]) -> object:
 @example(calls=[("write", b"x" * 30), ("truncate", 12), ("seek", 25), ("write", b"y")], blocks=SMALL)
 @example(calls=[("write", b"x" * 30), ("truncate", 0)], blocks=SMALL)
 @example(calls=[("write", b"x" * 7), ("seek", 0), ("write", b"y")], blocks=SMALL)
-def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: Blocks) -> None:
+def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: PartSizes) -> None:
     bucket = Bucket()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
@@ -150,11 +151,11 @@ def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: Bl
     kept=10,
 )
 def test_a_writer_that_has_not_kept_all_does_what_a_file_does_or_stores_nothing(
-    calls: list[tuple[Any, ...]], blocks: Blocks, kept: int
+    calls: list[tuple[Any, ...]], blocks: PartSizes, kept: int
 ) -> None:
     bucket = Bucket()
     writer = writer_to(bucket, blocks)
-    with tempfile.TemporaryFile("wb+") as file, mock.patch.object(writers, "ALWAYS_KEPT", kept):
+    with tempfile.TemporaryFile("wb+") as file, mock.patch.object(disk_copy, "ALWAYS_KEPT", kept):
         for call in calls:
             result, expected = outcome(writer, call), outcome(file, call)
             if isinstance(result, tuple) and "no copy was kept" in result[1]:
@@ -186,21 +187,21 @@ TEXT_CALLS = st.lists(
     newline=st.sampled_from([None, "", "\n", "\r\n"]),
 )
 def test_a_text_writer_does_what_a_text_file_does(
-    calls: list[tuple[Any, ...]], blocks: Blocks, encoding: str, newline: str | None
+    calls: list[tuple[Any, ...]], blocks: PartSizes, encoding: str, newline: str | None
 ) -> None:
     bucket = Bucket()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
-        told = 0
+        position = 0
         with (
             path.open("w", encoding=encoding, newline=newline) as file,
             as_text(writer_to(bucket, blocks), encoding=encoding, newline=newline) as writer,
         ):
             for call in calls:
-                made = ("seek", told) if call[0].startswith("back") else call
+                made = ("seek", position) if call[0].startswith("back") else call
                 result = outcome(writer, made)
                 assert result == outcome(file, made), call
-                told = result if call[0] == "tell" and isinstance(result, int) else told
+                position = result if call[0] == "tell" and isinstance(result, int) else position
         assert bucket.object == path.read_bytes()
 
 
@@ -241,8 +242,8 @@ def test_what_fits_into_one_block_makes_no_temporary_file(monkeypatch: pytest.Mo
 
 
 def test_a_text_keeps_no_more_than_bytes_do() -> None:
-    with mock.patch.object(writers, "ALWAYS_KEPT", 10):
-        text = as_text(writer_to(Bucket(), Blocks(first=7000, part=5000, grows=False)), encoding=None, newline=None)
+    with mock.patch.object(disk_copy, "ALWAYS_KEPT", 10):
+        text = as_text(writer_to(Bucket(), PartSizes(first=7000, part=5000, grows=False)), encoding=None, newline=None)
         text.write("x" * 100_000)
         text.seek(7100)
         text.write("y")
@@ -326,7 +327,7 @@ def test_going_back_without_room_on_disk_is_an_error_and_stores_nothing() -> Non
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if 10 bytes were 64 MiB: the first two blocks are kept."""
-    monkeypatch.setattr(writers, "ALWAYS_KEPT", 10)
+    monkeypatch.setattr(disk_copy, "ALWAYS_KEPT", 10)
 
 
 @pytest.mark.usefixtures("kept")
@@ -342,8 +343,12 @@ def test_a_header_can_be_changed_however_much_was_written_behind_it() -> None:
 
 
 @pytest.mark.usefixtures("kept")
-@pytest.mark.parametrize("ask", [lambda file: file.seekable(), lambda file: file.tell(), lambda file: file.seek(0)])
-def test_all_can_be_changed_if_somebody_has_asked_for_it(ask: Callable[[ObjectWriter], object]) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [lambda file: file.seekable(), lambda file: file.tell(), lambda file: file.seek(0)],
+    ids=["seekable", "tell", "seek"],
+)
+def test_all_can_be_changed_after_a_call_for_the_position(ask: Callable[[ObjectWriter], object]) -> None:
     bucket = Bucket()
     with writer_to(bucket) as writer:
         ask(writer)
@@ -380,12 +385,12 @@ def test_changing_what_was_not_kept_is_an_error_and_stores_nothing(call: tuple[A
     writer = writer_to(bucket)
     writer.write(b"x" * 50)
     writer.seek(30)
-    with pytest.raises(OSError, match=r"Bytes 30 to \d+ of 'key' .* before anybody called seek\(\)"):
+    with pytest.raises(OSError, match=r"Bytes 30 to \d+ of 'key' .* before seek\(\)"):
         getattr(writer, call[0])(*call[1:])
     assert_says_so_again(writer, bucket)
 
 
-def test_a_failed_write_that_somebody_passes_over_is_told_again_on_close() -> None:
+def test_a_write_error_that_was_ignored_is_raised_again_on_close() -> None:
     class Failing(Bucket):
         def put_part(self, *_: object) -> str:
             raise ConnectionError("gone")

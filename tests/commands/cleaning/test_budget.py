@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import signal
 import time
@@ -13,7 +12,7 @@ import pytest
 
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.orphans import parallel_listing
-from django_minio_backend.s3 import deletion, listing
+from django_minio_backend.s3 import listing
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
@@ -73,7 +72,7 @@ def test_six_thousand_objects_cost_six_lists_and_one_deletion(run: Run, keys: Ke
 def test_parts_that_are_listed_at_once_miss_nothing(
     run: Run, keys: Keys, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE", 10)
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 10)
     referred = [f"{number:03}/{letter}.txt" for number in range(40) for letter in "abc"]
     Document.objects.bulk_create(Document(private=key) for key in referred)
     orphaned = [key.replace("b.txt", "b!.txt") for key in referred if "b.txt" in key] + [" 0", "zz"]
@@ -93,17 +92,15 @@ def test_ctrl_c_ends_all_parts_of_a_listing(monkeypatch: pytest.MonkeyPatch) -> 
     prefixes = [f"{number}/" for number in range(20)]
     listed: list[str] = []
 
-    def slow(_: object, __: str, prefix: str) -> Iterator[deletion.Page]:
-        for number in range(20):
+    def slow(_client: object, _bucket: str, prefix: str) -> Iterator[None]:
+        for _ in range(20):
             listed.append(prefix)
             if len(listed) == 10:
                 signal.raise_signal(signal.SIGINT)
             time.sleep(0.02)
-            yield deletion.Page(
-                dt.datetime.now(dt.UTC), [deletion.Listed(f"{prefix}{number}", 1, dt.datetime.now(dt.UTC))]
-            )
+            yield None
 
-    monkeypatch.setattr(deletion, "pages", slow)
+    monkeypatch.setattr(listing, "list_pages", slow)
     monkeypatch.setattr(parallel_listing, "cut", lambda *_: prefixes)
     client = MinioBackend(site.PRIVATE_BUCKET, "default").s3
     with pytest.raises(KeyboardInterrupt):

@@ -156,7 +156,7 @@ def test_a_server_that_fails_between_two_batches_tells_what_is_deleted(
 
     monkeypatch.setattr(orphans, "BATCH", 2)
     put(site.PRIVATE_BUCKET, *"abcde")
-    delete = deletion.delete
+    delete = deletion.delete_objects
 
     def failing(client: S3Client, bucket: str, names: list[str]) -> deletion.Deletion:
         if "c" in names:
@@ -164,7 +164,7 @@ def test_a_server_that_fails_between_two_batches_tells_what_is_deleted(
         return delete(client, bucket, names)
 
     with monkeypatch.context() as patched:
-        patched.setattr(deletion, "delete", failing)
+        patched.setattr(deletion, "delete_objects", failing)
         with pytest.raises(CommandError, match=r"stopped: cut off\. What is listed above is deleted"):
             run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == ["c", "d", "e", KEPT]
@@ -210,13 +210,13 @@ def test_what_may_be_deleted_is_told_where_the_answer_is_lost(
     put: Put, keys: Keys, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(site.PRIVATE_BUCKET, "a.txt", "b.txt")
-    delete = deletion.delete
+    delete = deletion.delete_objects
 
     def lost(*arguments: Any) -> deletion.Deletion:
         delete(*arguments)
         raise ProtocolError("The answer broke off.")
 
-    monkeypatch.setattr(deletion, "delete", lost)
+    monkeypatch.setattr(deletion, "delete_objects", lost)
     with pytest.raises(CommandError, match=r"deleted, and perhaps some of 2 more from 'a\.txt' to 'b\.txt'\."):
         run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT]

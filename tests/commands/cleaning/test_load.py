@@ -21,7 +21,7 @@ SITE = f"""
 import json, random, threading
 from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
-from django_minio_backend import bulk
+from django_minio_backend.s3 import listing
 
 THREADS, EACH, ORPHANS, REPOINTED = 8, 40, 120, 5
 call_command("migrate", run_syncdb=True, verbosity=0)
@@ -48,7 +48,7 @@ def upload(thread):
             late.append(name)
     connection.close()
 
-pages = bulk.pages
+pages = listing.list_pages
 todo = list(again)
 
 def repoint(*arguments, **more):
@@ -56,7 +56,7 @@ def repoint(*arguments, **more):
     while todo:
         Document.objects.filter(pk=rows[len(todo) - 1].pk).update(private=todo.pop())
 
-bulk.pages = repoint
+listing.list_pages = repoint
 threads = [threading.Thread(target=upload, args=(number,)) for number in range(THREADS)]
 for thread in threads:
     thread.start()

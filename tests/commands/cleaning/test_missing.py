@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3 import deletion
+from django_minio_backend.s3 import listing
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
@@ -85,13 +85,13 @@ def test_missing_objects_fail_the_command_where_that_is_asked_for(run: Run) -> N
 def test_a_row_that_is_gone_by_now_is_not_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     Document.objects.create(plain="gone.txt")
     row = Document.objects.create(plain="missing.txt")
-    pages = deletion.pages
+    pages = listing.list_pages
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[listing.ListingPage]:
         yield from pages(*arguments, **more)
         Document.objects.filter(plain="gone.txt").delete()
 
-    monkeypatch.setattr(deletion, "pages", slow)
+    monkeypatch.setattr(listing, "list_pages", slow)
     told = run(COMMAND, "--check-missing")
     assert f"app.Document {row.pk} plain: missing.txt" in told
     assert "gone.txt" not in told

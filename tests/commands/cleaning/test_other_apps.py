@@ -1,4 +1,4 @@
-"""Names that other apps keep: the signal, and the examples of README.md with the real packages."""
+"""Names that other apps keep: the signal, and the examples of the documentation with the real packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3 import deletion
+from django_minio_backend.s3 import listing
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document
@@ -91,16 +91,16 @@ def test_names_of_another_app_are_relative_to_the_location(run: Run, put: Put, k
 
 def test_what_another_app_names_late_stays(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    pages = deletion.pages
+    pages = listing.list_pages
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[listing.ListingPage]:
         yield from pages(*arguments, **more)
         names.append("late.png")
 
     def named(**_: object) -> list[str]:
         return names
 
-    monkeypatch.setattr(deletion, "pages", slow)
+    monkeypatch.setattr(listing, "list_pages", slow)
     put(site.PRIVATE_BUCKET, "late.png", "orphan.png")
     with received(named):
         run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
@@ -176,7 +176,7 @@ def test_names_of_other_apps_do_not_make_a_database_the_right_one(run: Run, put:
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.png"]
 
 
-# The examples of README.md, with the packages that they are for
+# The examples of docs/how-to/clean-up.md, with the packages that they are for
 
 MODELS = """
 from django.db import models
@@ -240,9 +240,9 @@ assert left == expected and len(names) == 5, (left, names)
 def test_the_examples_of_the_documentation_keep_what_they_are_for(
     bucket: str, tmp_path: Path, arguments: list[str], location: str
 ) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text[text.index("#### Names that other apps keep") :]
-    examples = re.findall(r"```python\n(.*?)```", section[: section.index("\n## ")], re.DOTALL)
+    text = (ROOT / "docs" / "how-to" / "clean-up.md").read_text(encoding="utf-8")
+    section = text[text.index("## Names that other apps keep") :]
+    examples = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     assert len(examples) == 4  # the imports, and three receivers
     app = tmp_path / "documents"
     app.mkdir()

@@ -37,7 +37,7 @@ def events(told: str) -> list[dict[str, Any]]:
 
 def refuse(name: str) -> Any:
     """A deletion that works but for this name."""
-    delete = deletion.delete
+    delete = deletion.delete_objects
 
     def partly(client: S3Client, bucket: str, names: Sequence[str]) -> deletion.Deletion:
         done = delete(client, bucket, [one for one in names if one != name])
@@ -107,7 +107,7 @@ def test_json_tells_a_dry_run_from_a_run(run: Run, put: Put) -> None:
 
 def test_json_tells_what_failed_and_so_does_the_exit_code(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     put(site.PRIVATE_BUCKET, "locked.txt")
-    monkeypatch.setattr(deletion, "delete", refuse("locked.txt"))
+    monkeypatch.setattr(deletion, "delete_objects", refuse("locked.txt"))
     out = io.StringIO()
     with pytest.raises(CommandError, match="AccessDenied It is locked"):
         call_command(COMMAND, "--json", *NOW, stdout=out)
@@ -122,7 +122,7 @@ def test_many_failures_do_not_make_an_endless_error(put: Put, monkeypatch: pytes
     monkeypatch.setattr(cleanup_report, "PROBLEMS", 2)
     put(site.PRIVATE_BUCKET, *"abcd")
     monkeypatch.setattr(
-        deletion, "delete", lambda _, __, names: deletion.Deletion(set(), dict.fromkeys(names, "No"), 0)
+        deletion, "delete_objects", lambda _, __, names: deletion.Deletion(set(), dict.fromkeys(names, "No"), 0)
     )
     out = io.StringIO()
     with pytest.raises(CommandError) as failed:
@@ -136,7 +136,7 @@ def test_the_log_tells_deletions_and_failures(
     run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, server: Server
 ) -> None:
     put(site.PRIVATE_BUCKET, "a.txt", "b\x9b.txt", "locked.txt")
-    monkeypatch.setattr(deletion, "delete", refuse("locked.txt"))
+    monkeypatch.setattr(deletion, "delete_objects", refuse("locked.txt"))
     with caplog.at_level(logging.DEBUG, "django_minio_backend"), pytest.raises(CommandError):
         run(COMMAND, "--verbosity", "0", "--bucket", site.PRIVATE_BUCKET, *NOW)
     place = f"http://{server.endpoint}/{site.PRIVATE_BUCKET}"

@@ -11,7 +11,7 @@ from django.db import DatabaseError, OperationalError, connection, connections, 
 from django.test.utils import CaptureQueriesContext
 
 from django_minio_backend.orphans import references
-from django_minio_backend.s3 import deletion
+from django_minio_backend.s3 import listing
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document, private_storage
@@ -223,14 +223,14 @@ def test_an_object_that_a_row_names_as_it_stands_is_no_orphan(
     if late and name not in there:
         pytest.skip("this server has normalised the key, and the last question is for names as they are listed")
     put(site.PRIVATE_BUCKET, "folder/orphan.txt")
-    pages = deletion.pages
+    pages = listing.list_pages
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[listing.ListingPage]:
         yield from pages(*arguments, **more)
         Document.objects.get_or_create(plain=name)
 
     if late:
-        monkeypatch.setattr(deletion, "pages", slow)
+        monkeypatch.setattr(listing, "list_pages", slow)
     else:
         Document.objects.create(plain=name)
     told = run(COMMAND, *NOW)
@@ -245,10 +245,10 @@ def test_a_late_row_of_a_storage_with_keys_of_its_own_saves_its_object(
     """A key does not tell which name leads to it, so every name is asked for again."""
     saved(archive.Shelf, special="a.txt")
     put(site.PRIVATE_BUCKET, "special/a.txt", "special/late.txt", "special/orphan.txt")
-    pages = deletion.pages
+    pages = listing.list_pages
     late: list[str] = []
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[listing.ListingPage]:
         yield from pages(*arguments, **more)
         if not late:
             late.append("late.txt")
@@ -259,7 +259,7 @@ def test_a_late_row_of_a_storage_with_keys_of_its_own_saves_its_object(
         known = late if by_signal and isinstance(storage, archive.SpecialStorage) else []
         return [name for name in known if among is None or name in among]
 
-    monkeypatch.setattr(deletion, "pages", slow)
+    monkeypatch.setattr(listing, "list_pages", slow)
     collect_references.connect(named)
     try:
         run(COMMAND, *NOW)

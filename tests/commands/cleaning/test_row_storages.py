@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.orphans import row_files, row_storages
-from django_minio_backend.s3 import deletion
+from django_minio_backend.s3 import listing
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document, private_storage
@@ -74,15 +74,15 @@ def elsewhere(sdk: Minio) -> Iterator[str]:
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """Functions that are called once after the references were read and a bucket was listed."""
-    pages = deletion.pages
+    pages = listing.list_pages
     todo: list[Any] = []
 
-    def slow(*arguments: Any, **more: Any) -> Iterator[deletion.Page]:
+    def slow(*arguments: Any, **more: Any) -> Iterator[listing.ListingPage]:
         yield from pages(*arguments, **more)
         while todo:
             todo.pop()()
 
-    monkeypatch.setattr(deletion, "pages", slow)
+    monkeypatch.setattr(listing, "list_pages", slow)
     yield todo
     assert not todo
 

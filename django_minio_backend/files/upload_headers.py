@@ -1,0 +1,153 @@
+"""Headers of an upload: its media type, those of MINIO_OBJECT_HEADERS, and those of the other options."""
+
+from __future__ import annotations
+
+import mimetypes
+import posixpath
+import re
+from typing import TYPE_CHECKING, cast
+
+from django.utils.module_loading import import_string
+
+from ..errors import ConfigurationError
+from ..s3.client import upload_headers as headers_of_options
+from ..transport import headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..options.fields import StorageOptions
+
+# Browsers refuse modules, styles and WebAssembly of another type, and the types of the module mimetypes depend on the
+# machine's tables. Source: https://www.iana.org/assignments/media-types/
+WEB_TYPES = {
+    ".avif": "image/avif",
+    ".cjs": "text/javascript",
+    ".css": "text/css",
+    ".eot": "application/vnd.ms-fontobject",
+    ".gif": "image/gif",
+    ".htm": "text/html",
+    ".html": "text/html",
+    ".ico": "image/x-icon",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".md": "text/markdown",
+    ".mjs": "text/javascript",
+    ".mp4": "video/mp4",
+    ".otf": "font/otf",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".txt": "text/plain",
+    ".wasm": "application/wasm",
+    ".webm": "video/webm",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".xml": "text/xml",
+}
+
+_COMPRESSED = {
+    "br": "application/x-brotli",
+    "bzip2": "application/x-bzip2",
+    "compress": "application/x-compress",
+    "gzip": "application/gzip",
+    "xz": "application/x-xz",
+}
+
+# Active content: browsers run it, or show it as a document that runs scripts. In unknown types they look for HTML.
+# PDF is not active: viewers isolate its scripts. Source: https://mimesniff.spec.whatwg.org/, 4.6 and 7.
+_ACTIVE_KINDS = {
+    "text/html": "html",
+    "application/xhtml+xml": "xhtml",
+    "image/svg+xml": "svg",
+    **dict.fromkeys(("application/xml", "text/xml", "text/xsl"), "xml"),
+    **dict.fromkeys(("*/*", "application/unknown", "unknown/unknown"), "unknown"),
+    **dict.fromkeys(
+        (
+            f"{group}/{kind}"
+            for group in ("application", "text")
+            for kind in ("ecmascript", "javascript", "x-ecmascript", "x-javascript")
+        ),
+        "javascript",
+    ),
+    **dict.fromkeys((f"text/javascript1.{digit}" for digit in range(6)), "javascript"),
+    **dict.fromkeys(("text/jscript", "text/livescript"), "javascript"),
+    "message/rfc822": "archive",  # web pages in one file, as multipart/related
+}
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.*+-]+/[\w!#$&^.*+-]+\s*(?:;[^,]*)?", re.ASCII)  # RFC 9110, 8.3.1; no list
+
+
+def upload_headers(options: StorageOptions, key: str, name: str, content: object) -> dict[str, str]:
+    """Return the headers of an object from the options of its storage, its name and its content.
+
+    Raises:
+        ConfigurationError: the dotted path in MINIO_OBJECT_HEADERS cannot be imported.
+        HeaderError: a header cannot be sent.
+    """
+    media_type = {"Content-Type": content_type(name, content, trusted=options.trust_content_type)}
+    own = object_headers(options, name), options.headers or {}, headers_of_options(options)
+    return headers.checked_for(key, media_type, *own)
+
+
+def object_headers(options: StorageOptions, name: str) -> Mapping[str, str]:
+    """Return the headers that MINIO_OBJECT_HEADERS gives to an object.
+
+    Raises:
+        ConfigurationError: its dotted path cannot be imported.
+    """
+    value = options.object_headers
+    if isinstance(value, str):
+        try:
+            value = cast("Callable[[str], Mapping[str, str]]", import_string(value))
+        except ImportError as error:
+            raise ConfigurationError(f"{options.label}: MINIO_OBJECT_HEADERS: {error}.") from error
+    return (value(name) if callable(value) else value) or {}
+
+
+def content_type(name: str, content: object, *, trusted: bool = False) -> str:
+    """Media type of an upload: the content's ``content_type``, else that of the name's extension.
+
+    Args:
+        name: of the file.
+        content: its ``content_type`` is chosen by whoever sends an upload, so an active type, which browsers run, is
+            used only if the name's extension has the same kind of type.
+        trusted: whether the content's type is used anyway.
+    """
+    by_name = type_of_name(name)
+    stated = getattr(content, "content_type", None)
+    if not isinstance(stated, str) or not headers.is_value(stated):
+        return by_name
+    stated = stated.strip()
+    if not _MEDIA_TYPE.fullmatch(stated):
+        return by_name
+    kind = _active_kind(stated)
+    return stated if trusted or kind is None or kind == _active_kind(by_name) else by_name
+
+
+def type_of_name(name: str) -> str:
+    """Media type of a name's extension; application/octet-stream for an unknown one."""
+    extension = posixpath.splitext(name)[1]
+    known = WEB_TYPES.get(extension.lower())
+    if known is not None:
+        return known
+    if ":" in extension:  # mimetypes would read this as the scheme of a URL
+        return "application/octet-stream"
+    guessed, encoding = mimetypes.guess_type(f"name{extension}")
+    if encoding is not None:
+        return _COMPRESSED.get(encoding, "application/octet-stream")
+    return guessed or "application/octet-stream"
+
+
+def _active_kind(media_type: str) -> str | None:
+    """How a browser interprets active content; None for any other."""
+    essence = media_type.partition(";")[0].strip().lower()
+    kind = _ACTIVE_KINDS.get(essence)
+    if kind is None and essence.endswith("+xml"):
+        return "xml"
+    return "archive" if kind is None and essence.startswith("multipart/") else kind

@@ -1,0 +1,199 @@
+"""What a save in progress must remember between methods whose signatures Django fixes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, Self
+
+from django.core.files.storage import Storage
+from django.core.files.utils import validate_file_name
+
+from .errors import NoAvailableNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .base import BaseStorage
+    from .files.content import ContentReader
+    from .files.upload import UploadTarget
+
+# Imports inside functions here load what Django's start does not need.
+
+MAX_NAMES = 100  # per save; alternatives are random, so after that many the server reports every name as existing
+
+
+class SaveAttempt:
+    """One save: the name that it tries, and the names that the server has refused as existing.
+
+    Django's ``save(name, content, max_length)`` calls ``get_available_name(name, max_length)``, which calls
+    ``is_name_available(name, max_length)``, and then ``_save(name, content)``. Subclasses override each of them, so no
+    argument can be added. A context variable carries the attempt instead: ``_save`` finds max_length there, and
+    ``is_name_available`` the refused names.
+
+    Attributes:
+        name: that save() was called with.
+        candidate: the name that ``get_available_name`` has returned, to be tried now.
+        refused: names that the server has refused.
+        unavailable: number of names that ``is_name_available`` has rejected.
+    """
+
+    def __init__(self, storage: BaseStorage, name: str, max_length: int | None = None) -> None:
+        self.storage = storage
+        self.name = name
+        self.max_length = max_length
+        self.candidate = ""
+        self.refused: set[str] = set()
+        self.unavailable = 0
+        self._reader: ContentReader | None = None
+        self._token: Token[SaveAttempt | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._token is not None  # noqa: S101 - entered
+        _current.reset(self._token)
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether a subclass's ``get_available_name`` has returned a refused name: it means to replace the object."""
+        return self.candidate in self.refused
+
+    def find_name(self) -> str:
+        """Return the name to try, as the storage's ``get_available_name`` chooses it.
+
+        Raises:
+            SuspiciousFileOperation: the name is invalid.
+        """
+        self.candidate = self.storage.get_available_name(self.name, max_length=self.max_length)
+        validate_file_name(self.candidate, allow_relative_path=True)
+        return self.candidate
+
+    def refuse(self, error: Exception) -> None:
+        """Record that the server has refused the candidate.
+
+        Raises:
+            NoAvailableNameError: it has refused too many names.
+        """
+        self.refused.add(self.candidate)
+        if len(self.refused) == MAX_NAMES:
+            raise self.no_available_name() from error
+
+    def upload(self, target: UploadTarget, content: Any) -> str:
+        """Upload the content, from its start for each name, and return the object's ETag.
+
+        Creates a missing bucket if MINIO_BUCKET_CHECK_ON_SAVE is on.
+
+        Raises:
+            ObjectExistsError: the target's condition does not hold.
+        """
+        from .files.content import ContentReader
+        from .files.upload import upload
+        from .s3.errors import FAILURES, is_missing_bucket
+
+        storage, options = self.storage, self.storage.options
+        if self._reader is None:
+            self._reader = ContentReader(content, replayable=bool(target.condition) or options.bucket_check_on_save)
+        else:
+            self._reader.rewind()
+        try:
+            return upload(storage.s3, target, self._reader, options)
+        except FileExistsError:
+            raise
+        except FAILURES as error:
+            if not (options.bucket_check_on_save and is_missing_bucket(error)):
+                raise
+        storage.ensure_bucket()
+        self._reader.rewind()
+        return upload(storage.s3, target, self._reader, options)
+
+    def close(self) -> None:
+        """Remove the recording of the content."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def no_available_name(self) -> NoAvailableNameError:
+        """The error for a server that reports every name as existing."""
+        storage = self.storage
+        return NoAvailableNameError(storage.bucket, storage.key(self.name), storage.server_url, MAX_NAMES)
+
+
+_current: ContextVar[SaveAttempt | None] = ContextVar("save_attempt", default=None)
+
+
+def current_attempt(storage: Storage) -> SaveAttempt | None:
+    """The save that this storage has in progress in this thread or task, if any."""
+    attempt = _current.get()
+    return attempt if attempt is not None and attempt.storage is storage else None
+
+
+@contextmanager
+def attempt_for(storage: BaseStorage, name: str) -> Iterator[SaveAttempt]:
+    """Continue the save that has found this name, or begin one.
+
+    Django's mixins call ``_save`` without ``save``, and subclasses change the name in between.
+    """
+    attempt = current_attempt(storage)
+    if attempt is None or attempt.candidate != name:
+        attempt = SaveAttempt(storage, name, attempt.max_length if attempt else None)
+        with attempt:
+            attempt.find_name()
+            with attempt_for(storage, attempt.candidate) as begun:
+                yield begun
+        return
+    try:
+        yield attempt
+    finally:
+        attempt.close()
+
+
+def is_available(storage: BaseStorage, name: str) -> bool:
+    """Whether a save may try this name: the server has not refused it, and no object is known to have it."""
+    from .s3.errors import FAILURES, is_missing_bucket
+
+    attempt = current_attempt(storage)
+    if attempt is not None and name in attempt.refused:
+        return False
+    if attempt is not None and storage.options.conditional_writes is True:  # the server will refuse the upload
+        return True
+    try:
+        return not storage.exists(name)
+    except FAILURES as error:
+        if is_missing_bucket(error):  # the upload reports that, or creates the bucket
+            return True
+        raise
+
+
+class BoundedAvailability(Storage):
+    """Runs Django's ``get_available_name`` with a storage's ``is_name_available``, for a limited number of names.
+
+    Django before 5.1 calls ``exists`` instead.
+    """
+
+    def __init__(self, storage: BaseStorage, name: str) -> None:
+        self._storage = storage
+        self._attempt = current_attempt(storage) or SaveAttempt(storage, name)
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        """Whether the storage has no object of this name.
+
+        Raises:
+            NoAvailableNameError: the storage has rejected too many names.
+        """
+        if self._storage.is_name_available(name, max_length=max_length):
+            return True
+        self._attempt.unavailable += 1
+        if self._attempt.unavailable == MAX_NAMES:
+            raise self._attempt.no_available_name()
+        return False
+
+    def exists(self, name: str) -> bool:
+        """Whether the name is not available."""
+        return not self.is_name_available(name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """Return the storage's alternative to a name."""
+        return self._storage.get_alternative_name(file_root, file_ext)
