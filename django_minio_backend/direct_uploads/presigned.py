@@ -16,9 +16,9 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
 from ..files import keys
+from ..limits import MAX_PART_SIZE
 from ..object_urls.signing import ALGORITHM, Presigner, SigningContext, effective_expiry
 from ..object_urls.urls import bucket_url, seconds_of
-from ..options.validators import MAX_PART_SIZE
 from ..s3.registry import client_for
 from ..transport import headers
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
 
+from ..limits import MAX_KEY_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 
 def clean(name: object) -> str:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..files import keys
-from ..options.validators import MAX_EXPIRY
+from ..limits import MAX_EXPIRY
 from ..redaction.escaping import get_logger
 from . import response_headers as response_headers_of_s3
 from .cache import DELETED, Cooldown, UrlCache

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import Error as DatabaseProblem
 
 from ..errors import CleaningError
+from ..limits import KEYS_PER_DELETION
 from ..redaction.escaping import get_logger
 from ..s3 import deletion, listing
 from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .references import FieldInDatabase
     from .scope import Place
 
-BATCH = deletion.BATCH  # keys in one DeleteObjects request
+BATCH = KEYS_PER_DELETION
 HEADS = 16  # requests at once, where objects are asked for one by one
 
 logger = get_logger(__name__)

@@ -328,7 +328,9 @@ class S3Client:
 
 
 def upload_headers(options: StorageOptions) -> dict[str, str]:
-    """Headers that a storage's metadata, tags, encryption, retention and legal hold make of themselves."""
+    """Return the headers for a storage's metadata, tags, encryption, retention and legal hold."""
+    if not (options.metadata or options.sse or options.tags or options.retention or options.legal_hold):
+        return {}
     headers = genheaders(
         dict(options.metadata) if options.metadata else None,
         customer_key(options) or options.sse,

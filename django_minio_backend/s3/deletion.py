@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from .client import S3Client
 
-BATCH = 1_000  # keys in one DeleteObjects request; S3 allows no more
-
 # Control characters: XML 1.0 has no way to write most of them, and servers lose some of the others.
 _NOT_FOR_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 

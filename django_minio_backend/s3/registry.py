@@ -18,9 +18,9 @@ from ..errors import ConfigurationError
 from ..redaction.frame_locals import LocalsForgotten
 from ..redaction.secret_values import carries_customer_key
 from ..transport.certificates import failure_of, trusted_authorities
+from ..transport.connections import strict_pool
 from ..transport.echoed_secrets import Secrets
 from ..transport.pool import BoundedRetry, GuardedPool, guard_provider
-from ..transport.strict_headers import require_whole_heads
 from .client import S3Client, renew_all_clients
 from .credentials import provider_for
 from .errors import is_missing_bucket, missing_bucket, status_of
@@ -125,7 +125,7 @@ def default_pool(*, secure: bool) -> PoolManager:
     Raises:
         ConfigurationError: connections are to be secure, and SSL_CERT_FILE names no file of certificates.
     """
-    manager = urllib3.PoolManager(
+    return strict_pool(
         timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
         maxsize=THREADS,
         cert_reqs="CERT_REQUIRED",
@@ -140,7 +140,6 @@ def default_pool(*, secure: bool) -> PoolManager:
             allowed_methods=[*urllib3.Retry.DEFAULT_ALLOWED_METHODS, "POST"],
         ),
     )
-    return require_whole_heads(manager)
 
 
 def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:

@@ -110,7 +110,7 @@ class GuardedPool(urllib3.PoolManager):
             if not secrets.are_in_error(error):
                 raise
         else:
-            if not secrets.are_in_response(response, _told_in(response, request)):
+            if not secrets.are_in_response(response, _shown_body(response, request)):
                 return response
             discard(response)
         raise BadResponseError(  # not within the block above: its error would be the context of this one
@@ -153,8 +153,8 @@ class GuardedPool(urllib3.PoolManager):
         return retries
 
 
-def _told_in(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:
-    """The body that is a good response's message; S3 itself repeats a token in that of a wrong signature."""
+def _shown_body(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:
+    """Return the body of a successful response without content; S3 itself repeats a token in some error messages."""
     is_content = not request.get("preload_content", True)
     return b"" if is_content or response.status >= _MULTIPLE_CHOICES else response.data
 

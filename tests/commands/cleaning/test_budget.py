@@ -72,7 +72,7 @@ def test_six_thousand_objects_cost_six_lists_and_one_deletion(run: Run, keys: Ke
 def test_parts_that_are_listed_at_once_miss_nothing(
     run: Run, keys: Keys, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE", 10)
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 10)
     referred = [f"{number:03}/{letter}.txt" for number in range(40) for letter in "abc"]
     Document.objects.bulk_create(Document(private=key) for key in referred)
     orphaned = [key.replace("b.txt", "b!.txt") for key in referred if "b.txt" in key] + [" 0", "zz"]

@@ -361,7 +361,7 @@ def test_a_replaced_object_is_not_the_orphan_that_was_listed(
         options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
     storage = MinioBackend(**options)
     monkeypatch.setattr(Document._meta.get_field("private"), "storage", storage)
-    monkeypatch.setattr(listing, "PAGE", 1)
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 1)
     put(site.PRIVATE_BUCKET, "avatar.txt", "gone.txt", "orphan.txt")
     pages = listing.list_pages
     to_list = [site.PRIVATE_BUCKET] * (1 + by_another_name)
@@ -516,7 +516,7 @@ def test_a_listing_that_breaks_off_deletes_nothing(
 def test_a_server_that_fails_in_the_middle_of_a_listing_deletes_nothing(
     run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch, server: Server, workers: str
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 2)
     names = [f"{number:02}.txt" for number in range(30)]
     put(site.PRIVATE_BUCKET, *names)
     with rewriting_proxy(server) as rewriter:
