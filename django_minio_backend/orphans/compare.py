@@ -195,15 +195,15 @@ class _Reader:
             ]
 
     def _add_page(self, page: listing.ListingPage) -> None:
-        options = self._options
-        young = {item.key for item in page.objects if _is_young(item.modified, page.served_at, options.min_age)}
-        excluded = {item.key for item in page.objects if options.excludes(item.key)}
+        options, objects, served_at = self._options, page.objects, page.served_at  # each access parses them
+        young = {item.key for item in objects if _is_young(item.modified, served_at, options.min_age)}
+        excluded = {item.key for item in objects if options.excludes(item.key)}
         kept = young | excluded
         if self._cleaned != self._listed:
-            kept |= {item.key for item in page.objects if not item.key.startswith(self._cleaned)}
-        self._store.add_objects((item.key, item.size, item.key not in kept) for item in page.objects)
-        self._comparison.listed_at = min(self._comparison.listed_at or page.served_at, page.served_at)
-        self._count(objects=len(page.objects), young=len(young), excluded=len(excluded - young))
+            kept |= {item.key for item in objects if not item.key.startswith(self._cleaned)}
+        self._store.add_objects((item.key, item.size, item.key not in kept) for item in objects)
+        self._comparison.listed_at = min(self._comparison.listed_at or served_at, served_at)
+        self._count(objects=len(objects), young=len(young), excluded=len(excluded - young))
 
     def _count(self, **more: int) -> None:
         stats = self._comparison.stats
