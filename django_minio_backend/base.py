@@ -229,7 +229,7 @@ class ConfiguredStorage(RecordedCall):
     @cached_property
     def ssec(self) -> SseCustomerKey | None:
         """The key that reading needs as well, where objects are encrypted with one of the customer's (SSE-C)."""
-        from .s3.client import customer_key
+        from .s3.credentials import customer_key
 
         return customer_key(self.options)
 

@@ -6,14 +6,9 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-import urllib3
-
-from ..certificate_errors import CertificateError, NotHttpsError
 from ..errors import BadResponseError, ObjectChangedError
 from ..options.fields import MEBIBYTE
 from ..redaction.request_description import printable
-from ..s3.responses import content_range, size_of
-from ..transport.pool import discard, drain
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -28,7 +23,6 @@ GROWTH = 8  # each further request in sequence asks for so many times as much
 TAIL = MEBIBYTE // 4  # archives keep their directory at the end: a jump there fetches it whole, once
 UNBOUNDED = 1 << 43  # more than the largest object, 5 TiB
 ATTEMPTS = 5  # to go on where a connection broke, without a byte in between
-BROKEN = (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, urllib3.exceptions.TimeoutError)
 
 
 class ObjectReader(io.RawIOBase):
@@ -137,11 +131,13 @@ class ObjectReader(io.RawIOBase):
                 if self._stream is None or not self._stream.move_to(self._position):
                     self._open_stream(wanted)
                 return self._from_tail(wanted) if self._stream is None else self._stream.read(wanted)
-            except (CertificateError, NotHttpsError):  # of BROKEN, but the next attempt would fail of it as well
-                raise
-            except BROKEN as error:
+            except Exception as error:
+                from ..s3.errors import is_interruption, is_timeout  # here, so that Django's start imports no urllib3
+
+                if not is_interruption(error):
+                    raise
                 self._abandon_stream()
-                out_of_time = isinstance(error, urllib3.exceptions.ReadTimeoutError)
+                out_of_time = is_timeout(error)
                 if not attempts_left or (timed_out and out_of_time):
                     raise
                 timed_out = timed_out or out_of_time
@@ -189,6 +185,9 @@ class ObjectReader(io.RawIOBase):
         Raises:
             BadResponseError: the answer has other bytes than those that were asked for, or more.
         """
+        from ..s3.responses import content_range, size_of
+        from ..transport.bodies import discard
+
         if response.status == 206:  # noqa: PLR2004 - Partial Content
             start, end, size = content_range(response) or (-1, -1, -1)
         else:  # the whole object: right if no more was asked for
@@ -252,9 +251,9 @@ class _Stream:
             return b""
         data: bytes = self._response.read(min(wanted, self.end - self.position), decode_content=False)
         if not data and self.position < self.end:
-            raise urllib3.exceptions.ProtocolError(
-                f"The answer broke off {self.end - self.position} bytes before its end."
-            )
+            from ..s3.responses import TruncatedResponse
+
+            raise TruncatedResponse(f"The response ended {self.end - self.position} bytes too early.")
         self.position += len(data)
         return data
 
@@ -271,6 +270,8 @@ class _Stream:
         response, self._response = self._response, None
         if response is None or self._process != os.getpid():
             return
+        from ..transport.bodies import discard, drain
+
         if self.end - self.position <= JUMP_WINDOW:
             drain(response, JUMP_WINDOW + 1)
         else:
@@ -278,6 +279,8 @@ class _Stream:
 
     def abandon(self) -> None:
         """Close a broken connection."""
+        from ..transport.bodies import discard
+
         if self._response is not None:
             discard(self._response)
             self._response = None

@@ -128,7 +128,7 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self.abort(server_is_silent=isinstance(error, Exception) and _is_time_out(error))
+            self.abort(server_is_silent=isinstance(error, Exception) and _is_timeout(error))
 
     @property
     def description(self) -> str:
@@ -169,7 +169,7 @@ class Upload:
         try:
             return self._conditionally(partial(self._parts.complete, blocks))
         except FAILURES as error:
-            found = self._stored_already() if may_have_worked(error) and not _is_time_out(error) else None
+            found = self._stored_already() if may_have_worked(error) and not _is_timeout(error) else None
             if found is None:
                 raise
             return found
@@ -226,10 +226,10 @@ class Upload:
         return found.etag if (found.metadata or {}).get(WRITE_TOKEN) == self._token else None
 
 
-def _is_time_out(error: Exception) -> bool:
-    from ..s3.errors import is_time_out
+def _is_timeout(error: Exception) -> bool:
+    from ..s3.errors import is_timeout
 
-    return is_time_out(error)
+    return is_timeout(error)
 
 
 class _Parts:

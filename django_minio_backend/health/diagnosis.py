@@ -58,7 +58,7 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
 
     Nothing is stored: a bucket is proven writable by a multipart upload that is begun and given up.
     """
-    from ..s3.registry import hurried
+    from ..s3.registry import without_retries
 
     until = time.monotonic() + DEADLINE
     options = storage.options
@@ -73,7 +73,7 @@ def diagnose(storage: MinioBackend) -> list[Finding]:
     findings = [Finding("server", bool(status), status.details.replace("\n", " "))]
     if not status:
         return [*findings, _not_asked("clock", "region", "credentials")]
-    quick = hurried(client, options, seconds=TIMEOUT)
+    quick = without_retries(client, options, seconds=TIMEOUT)
     findings += _account(quick, options, until)
     if not findings[-1].is_right:
         return findings

@@ -49,7 +49,7 @@ def bucket_address(options: StorageOptions, bucket: str) -> str:
     if _HOST_OF_A_CLOUD.search(host):
         from ..s3.registry import client_for
 
-        return client_for(options, external=True).address(bucket)
+        return client_for(options, external=True).bucket_url(bucket)
     # A certificate for *.host does not cover the dots of such a name.
     covered = not (scheme == "https" and "." in bucket)
     if options.virtual_host_style and covered:
