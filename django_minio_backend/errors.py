@@ -101,6 +101,10 @@ class ObjectChangedError(OSError):
         return type(self), (self.bucket, self.key)
 
 
+class CredentialsError(ValueError):
+    """MINIO_CREDENTIALS gives no credentials at the moment: a request to the server of credentials failed, say."""
+
+
 class PoliciesNotSupportedError(Exception):
     """The server has no bucket policies, so no bucket can be public and no hook can be applied."""
 
