@@ -52,6 +52,13 @@ class BoundedRetry(urllib3.Retry):
             drain(response)
         return retries
 
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Return the seconds of the Retry-After header; None if it has no number or time that Python can express."""
+        try:
+            return super().get_retry_after(response)
+        except (ValueError, OverflowError):
+            return None
+
 
 class GuardedPool(urllib3.PoolManager):
     """Another pool's connections, timeouts, retries and certificates.
