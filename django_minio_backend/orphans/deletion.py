@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import Error as AnyDatabaseError
 
 from ..errors import CleaningError
+from ..limits import KEYS_PER_DELETION
 from ..redaction.escaping import get_logger
 from ..s3 import deletion as s3_deletion
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .key_store import Orphan
     from .scope import CleanupScope
 
-BATCH = s3_deletion.BATCH  # keys in one DeleteObjects request
+BATCH = KEYS_PER_DELETION
 PARALLEL_HEADS = 16  # HeadObject requests at once
 
 logger = get_logger(__name__)

@@ -1,7 +1,7 @@
-"""clean_orphaned_minio_files at a size that real buckets reach: ``make bench``, or this module for itself.
+"""clean_orphaned_minio_files with a million objects: ``make bench``, or this module alone.
 
-Objects come from a listing server that makes them up, or, with ``--stored``, from a MinIO that has them all. Rows come
-from a sqlite database on disk. Both are prepared first.
+A listing server generates the objects, or, with ``--stored``, a MinIO stores them. The rows are in a sqlite database on
+disk. Both are prepared before the measurement.
 Every thousandth row refers to another object, so that there are orphans and missing objects.
 """
 
@@ -45,7 +45,7 @@ STEP = 1_000_003  # a prime: its multiples pass every row
 
 
 class _Counted(io.StringIO):
-    """Output that is read as it comes and not kept."""
+    """Output of which only the summary is kept."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ def report_model() -> type[models.Model]:
 
 
 def make_rows(count: int) -> None:
-    """Fill the table, in an order that is not that of the keys."""
+    """Fill the table, in another order than that of the keys."""
     from django.db import connection, transaction
 
     model = report_model()
@@ -121,7 +121,7 @@ def measure(count: int, arguments: list[str]) -> dict[str, float]:
 
 @contextmanager
 def listing_server(count: int) -> Iterator[dict[str, str]]:
-    """Run the listing server in a process of its own; give what a storage needs to reach it."""
+    """Run the listing server in a separate process; yield the options of a storage on it."""
     command = [sys.executable, "-m", "tests.benchmarks.listing_server", str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -135,18 +135,18 @@ def listing_server(count: int) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def stored_objects(count: int) -> Iterator[dict[str, str]]:
-    """Run a MinIO with that many objects of one byte; give what a storage needs to reach it.
+    """Run a MinIO with that many objects of one byte; yield the options of a storage on it.
 
-    MinIO unpacks archives by itself, which is several times as fast as one request for each object.
+    MinIO unpacks archives, which is several times as fast as one request for each object.
     Source: https://docs.min.io/community/minio-object-store/developers/python/API.html#upload_snowball_objects
     """
     with run_minio() as server, plain_client(server) as client:
         client.make_bucket(bucket_name=BUCKET)
         for first in range(0, count, OBJECTS_IN_AN_ARCHIVE):
-            some = range(first, min(first + OBJECTS_IN_AN_ARCHIVE, count))
+            batch = range(first, min(first + OBJECTS_IN_AN_ARCHIVE, count))
             client.upload_snowball_objects(
                 BUCKET,
-                [SnowballObject(object_name=key(number), data=io.BytesIO(b"."), length=1) for number in some],
+                [SnowballObject(object_name=key(number), data=io.BytesIO(b"."), length=1) for number in batch],
             )
         yield {
             "MINIO_ENDPOINT": server.endpoint,

@@ -78,7 +78,7 @@ def test_a_listing_keeps_to_its_prefix(client: S3Client, bucket: str, put: Calla
 def test_a_listing_of_several_pages_is_whole(
     client: S3Client, bucket: str, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 2)
     put(*"abcde")
     with requests_made() as made:
         pages = list(listing.list_pages(client, bucket))
@@ -90,7 +90,7 @@ def test_small_pages_of_names_that_servers_order_differently_are_whole(
     client: S3Client, storage: MinioBackend, bucket: str, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By bytes "a-" comes before "a/b"; SeaweedFS lists folder by folder, and so the other way round."""
-    monkeypatch.setattr(listing, "PAGE", 2)
+    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 2)
     folders = ["a", "a!", "a-", "a.b", "a0", "a\u00e9", "\uffee", "\U0001f4c4"]
     files = ["a ", "a+", "a_", "b", "\U0001f4c5"]
     nested = [f"{folder}/{name}" for folder in folders for name in ("1", "2-", "2/3", "2\u00e9")]
