@@ -131,7 +131,7 @@ class FieldInDatabase:
 
 @dataclass(frozen=True)
 class ReferringField(FieldInDatabase):
-    """A field whose files are all in one storage of ours."""
+    """A field whose files are all in one MinioBackend."""
 
     storage: MinioBackend
 
