@@ -4,9 +4,7 @@ Importing this package does not import the minio SDK, nor anything that needs co
 """
 
 from .apps import DjangoMinioBackendConfig
-from .dates import get_iso_date, iso_date_prefix
-from .staticfiles.storage import MinioBackendStatic
-from .storage import MinioBackend
+from .models import MinioBackend, MinioBackendStatic, get_iso_date, iso_date_prefix
 
 __version__ = "5.0.0.dev0"
 

@@ -110,11 +110,7 @@ class MinioBackend(BaseStorage):
         return self.replace_existing or is_available(self, name)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The name, or an available alternative that is not longer than ``max_length``.
-
-        Raises:
-            NoAvailableNameError: the server reports every name as existing.
-        """
+        """The name or an available alternative; NoAvailableNameError if the server reports every name as existing."""
         return BoundedAvailability(self, name).get_available_name(name, max_length)
 
     def get_alternative_name(self, file_root: str, file_ext: str) -> str:
@@ -122,10 +118,7 @@ class MinioBackend(BaseStorage):
         return f"{file_root}{file_ext}" if self.replace_existing else super().get_alternative_name(file_root, file_ext)
 
     def delete(self, name: str) -> None:
-        """Delete an object; a missing one is no error.
-
-        A trailing slash means the empty object by which consoles show a folder, not the objects in it.
-        """
+        """Delete an object if it exists. A trailing slash means the empty object by which consoles show a folder."""
         if not name:
             raise ValueError("The name must be given to delete().")
         key = f"{self.key(name)}/" if keys.is_folder(name) else self.key(name)

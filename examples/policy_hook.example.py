@@ -13,7 +13,7 @@ from typing import Any
 BUCKET = "example-media"
 
 # Anybody may fetch what lies below free/ if they know its name. Everything else in the bucket stays private, and
-# nobody gets to list it: that would need s3:ListBucket.
+# nobody can list it, which would need s3:ListBucket.
 READ_ONE_PREFIX: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [

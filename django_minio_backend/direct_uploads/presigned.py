@@ -16,14 +16,16 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
 from ..files import keys
+from ..limits import MAX_PART_SIZE
 from ..object_urls.signing import ALGORITHM, Presigner, SigningContext, effective_expiry
 from ..object_urls.urls import bucket_url, seconds_of
-from ..options.validators import MAX_PART_SIZE
+from ..s3.registry import client_for
 from ..transport import headers
 
 if TYPE_CHECKING:
+    from minio.credentials.credentials import Credentials
+
     from ..files.upload import UploadTarget
-    from ..object_urls.signing import Credentials
     from ..options.fields import StorageOptions
 
 RANDOM_BYTES = 16  # so that names are unique, and nobody can guess them
@@ -143,8 +145,6 @@ def presign(options: StorageOptions, target: UploadTarget, name: str, rules: Upl
     Raises:
         ValueError: the storage's options or headers are impossible in a direct upload.
     """
-    from ..s3.registry import client_for
-
     target = replace(target, headers=_object_headers(options, target, rules))
     credentials = client_for(options, external=True).credentials()
     return (_put if rules.method == "PUT" else _form)(options, credentials, target, name, rules)
@@ -204,9 +204,7 @@ def _form(
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
     """
     if FILE_NAME_VARIABLE in target.key:
-        raise ValueError(
-            f"{target.key!r} has {FILE_NAME_VARIABLE}, which S3 servers replace in a form. Use another name."
-        )
+        raise ValueError(f"'{target.key}' has {FILE_NAME_VARIABLE}, which servers replace in a form. Use another name.")
     url = bucket_url(options, target.bucket)
     now = int(time.time())
     context = SigningContext.of(credentials, now, options.region)

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from ..limits import MAX_PARTS, MIN_PART_SIZE
 from ..options.fields import MEBIBYTE
-from ..options.validators import MIN_PART_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 SINGLE_PUT = 32 * MEBIBYTE  # limit of one request's body, which is in memory as a whole
 PART = 8 * MEBIBYTE
 UNSIZED_PART = 8 * MEBIBYTE  # the first parts of a stream of unknown length; later ones grow
-MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each
 

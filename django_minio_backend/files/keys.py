@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
 
+from ..limits import MAX_KEY_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 
 def clean(name: object) -> str:
@@ -59,7 +59,7 @@ def key_of(name: object, location: str) -> str:
         raise ValueError(f"{name!r} names no object.")
     key = f"{location}/{path}" if location else path
     try:
-        length = len(key.encode())
+        length = len(key) if key.isascii() else len(key.encode())
     except UnicodeEncodeError as error:
         raise ValueError(f"{key!r} cannot be the name of an object: it is not valid Unicode.") from error
     if length > MAX_KEY_BYTES:

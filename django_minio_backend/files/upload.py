@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ConditionNotSupportedError, ObjectExistsError
 from ..redaction.escaping import get_logger
+from ..s3.credentials import customer_key
+from ..s3.errors import FAILURES, is_timeout, may_have_worked
 from .content import plan_parts
 from .upload_headers import upload_headers
 
@@ -63,8 +65,6 @@ class UploadTarget:
         condition: bool | Literal["auto"],  # noqa: FBT001 - one of three values
     ) -> UploadTarget:
         """Return the target of an object with the options of a storage; raises as ``upload_headers`` does."""
-        from ..s3.client import customer_key
-
         return cls(
             bucket,
             key,
@@ -114,7 +114,7 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self.abort(timed_out=isinstance(error, Exception) and _is_time_out(error))
+            self.abort(timed_out=isinstance(error, Exception) and is_timeout(error))
 
     @property
     def description(self) -> str:
@@ -145,8 +145,6 @@ class Upload:
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
-        from ..s3.errors import FAILURES, may_have_worked
-
         if self._parts is None:
             only, self._held = self._held or b"", None
             etag = self._conditionally(partial(self._put, only))
@@ -155,7 +153,7 @@ class Upload:
         try:
             return self._conditionally(partial(self._parts.complete, blocks))
         except FAILURES as error:
-            stored = self._stored_etag() if may_have_worked(error) and not _is_time_out(error) else None
+            stored = self._stored_etag() if may_have_worked(error) and not is_timeout(error) else None
             if stored is None:
                 raise
             return stored
@@ -212,12 +210,6 @@ class Upload:
         return stored.etag if (stored.metadata or {}).get(WRITE_TOKEN) == self._token else None
 
 
-def _is_time_out(error: Exception) -> bool:
-    from ..s3.errors import is_time_out
-
-    return is_time_out(error)
-
-
 class _Parts:
     """A multipart upload, of which ``UploadTarget.parallel`` parts are sent at the same time."""
 
@@ -263,8 +255,6 @@ class _Parts:
         if timed_out:
             logger.warning("An unfinished multipart upload of '%s' may stay in the bucket.", self._target.key)
             return
-        from ..s3.errors import FAILURES
-
         bucket, key = self._target.bucket, self._target.key
         try:
             self._client.abort_upload(bucket, key, self._upload_id)

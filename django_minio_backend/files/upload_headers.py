@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from django.utils.module_loading import import_string
 
 from ..errors import ConfigurationError
+from ..s3.client import upload_headers as headers_of_options
 from ..transport import headers
 
 if TYPE_CHECKING:
@@ -89,10 +90,8 @@ def upload_headers(options: StorageOptions, key: str, name: str, content: object
         ConfigurationError: the dotted path in MINIO_OBJECT_HEADERS cannot be imported.
         HeaderError: a header cannot be sent.
     """
-    from ..s3.client import upload_headers as sdk_headers  # here, because content types do not need the SDK
-
     media_type = {"Content-Type": content_type(name, content, trusted=options.trust_content_type)}
-    own = object_headers(options, name), options.headers or {}, sdk_headers(options)
+    own = object_headers(options, name), options.headers or {}, headers_of_options(options)
     return headers.checked_for(key, media_type, *own)
 
 

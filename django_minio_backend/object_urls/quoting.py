@@ -1,4 +1,8 @@
-"""Percent-encoding as ``urllib.parse.quote`` does it, in a third of its time: a page has many URLs."""
+"""Percent-encoding with the result of ``urllib.parse.quote``, which takes twice as long.
+
+For a path with one space that is 1 µs more. A presigned URL takes 6 µs in total and the SDK's 60 µs: with quote() it
+would not be ten times as fast, which matters because a page can have hundreds of URLs.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ def quoted_path(path: str) -> str:
     """
     if _is_plain_path(path):
         return path
-    return path.encode().decode("latin-1").translate(_OF_PATHS)  # latin-1: one letter for each byte
+    return path.encode().decode("latin-1").translate(_OF_PATHS)  # latin-1: one character for each byte
 
 
 def quoted_parameter(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Headers that a signed URL asks the server to answer with, such as a file name for the download."""
+"""Response headers that a presigned URL sets, such as the file name of a download."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ RESPONSE_HEADERS = frozenset(
         "response-expires",
     }
 )
-"""All that S3 knows: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
+"""All parameters of S3: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
 
 
-def checked(given: Mapping[str, str] | None) -> dict[str, str]:
-    """The parameters of a signed URL that ask for these response headers.
+def checked(parameters: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the parameters of a presigned URL for these response headers.
 
-    A ``response-content-disposition`` whose file name is not ASCII is written as ``content_disposition`` does.
+    A ``response-content-disposition`` whose file name is not ASCII is encoded as by ``content_disposition``.
 
     Raises:
-        ValueError: S3 has no such parameter, or the value cannot be that of a header.
+        ValueError: S3 has no such parameter, or a value cannot be that of a header.
     """
-    if given is None:
+    if parameters is None:
         return {}
-    if not isinstance(given, Mapping):
-        raise ValueError(f"response_headers is {type(given).__name__}, but must be a mapping of names to strings.")  # noqa: TRY004 - one kind of error for wrong arguments, as the docstring says
-    return {name: _checked_value(name, value) for name, value in given.items()}
+    if not isinstance(parameters, Mapping):
+        raise ValueError(f"response_headers is {type(parameters).__name__}, but must be a mapping of names to strings.")  # noqa: TRY004 - one kind of error for wrong arguments, as the docstring says
+    return {name: _checked_value(name, value) for name, value in parameters.items()}
 
 
 def _checked_value(name: object, value: object) -> str:

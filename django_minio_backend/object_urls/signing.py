@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from .quoting import quoted_parameter, quoted_path
@@ -21,6 +21,8 @@ from .quoting import quoted_parameter, quoted_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from hashlib import _Hash as Hash
+
+    from minio.credentials.credentials import Credentials
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 PREPARED_SECONDS = 256  # about 2 KiB each
@@ -30,22 +32,6 @@ _PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RF
 
 Pair = tuple[str, str]
 """Name and value of a parameter, percent-encoded."""
-
-
-class Credentials(Protocol):
-    """What the SDK's credential providers retrieve."""
-
-    @property
-    def access_key(self) -> str:
-        """Public part of the key pair."""
-
-    @property
-    def secret_key(self) -> str:
-        """Secret part of the key pair."""
-
-    @property
-    def session_token(self) -> str | None:
-        """Token of temporary credentials."""
 
 
 @lru_cache(maxsize=64)
@@ -59,7 +45,10 @@ def signing_key(secret_key: str, date: str, region: str) -> bytes:
 
 def effective_expiry(credentials: Credentials, second: int, expires: int) -> int:
     """Seconds after ``second`` at which the signature expires: never later than temporary credentials do."""
-    end = getattr(credentials, "expiration", None) or getattr(credentials, "_expiration", None)  # older SDKs' name
+    try:
+        end = credentials.expiration
+    except AttributeError:
+        end = getattr(credentials, "_expiration", None)  # as older SDKs name it
     if not isinstance(end, datetime):
         return expires
     return max(1, min(expires, int(end.replace(tzinfo=UTC).timestamp()) - second))
@@ -107,7 +96,11 @@ class SigningContext:
         return f"{self.credentials.access_key}/{self.scope}"
 
     def sign(self, text: str) -> str:
-        """The signature of a text: HMAC-SHA256 (RFC 2104), by hand as OpenSSL's is four times as slow to begin."""
+        """The signature of a text: HMAC-SHA256 (RFC 2104).
+
+        Copying the two prepared hashes takes 1.1 µs, a copied hmac.HMAC 1.6 µs, and hmac.digest 2.2 µs. A presigned
+        URL takes 6 µs in total and the SDK's 60 µs: with either of them it would not be ten times as fast.
+        """
         inner, outer = self.inner.copy(), self.outer.copy()
         inner.update(text.encode())
         outer.update(inner.digest())

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..files import keys
-from ..options.validators import MAX_EXPIRY
+from ..limits import MAX_EXPIRY
 from ..redaction.escaping import get_logger
 from . import response_headers as response_headers_of_s3
 from .cache import DELETED, Cooldown, UrlCache
@@ -21,9 +21,10 @@ from .signing import Presigner, effective_expiry, signed_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from minio.credentials.credentials import Credentials
+
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
-    from .signing import Credentials
 
 logger = get_logger(__name__)
 
@@ -39,7 +40,7 @@ def bucket_url(options: StorageOptions, bucket: str) -> str:
     """``scheme://host/bucket``, or ``scheme://bucket.host``, at the (external) endpoint, as the SDK builds it."""
     scheme, _, host = options.base_url(external=True).partition("://")
     if _CLOUD_HOST.search(host):
-        return _client(options, external=True).address(bucket)
+        return _client(options, external=True).bucket_url(bucket)
     # A certificate for *.host does not cover a bucket name with dots.
     covered = not (scheme == "https" and "." in bucket)
     if options.virtual_host_style and covered:
@@ -144,10 +145,12 @@ class ObjectUrls:
         http_method: str = "GET",
     ) -> str:
         """URL of one object; see ``MinioBackend.url``."""
-        if expires is None and not response_headers and self._public_url and http_method in METHODS:
+        request = self._default
+        if expires is not None or response_headers or http_method != "GET":
+            request = self._request(expires, response_headers, http_method)
+        if self._public_url and expires is None and not response_headers:
             return self._public_url + quoted_path(self._public_path(name))
         key = self._key_of(keys.relative(name))
-        request = self._request(expires, response_headers, http_method)
         return self._sign(key, request) if self._cache is None else self._from_cache(self._cache, [key], request)[key]
 
     def urls(
@@ -181,8 +184,6 @@ class ObjectUrls:
     def _request(
         self, expires: timedelta | float | None, response_headers: Mapping[str, str] | None, http_method: object
     ) -> PresignRequest:
-        if expires is None and not response_headers and http_method == "GET":
-            return self._default
         if http_method not in METHODS:
             raise ValueError(
                 f"http_method is {http_method!r}, but must be GET or HEAD. For uploads there is presigned_upload()."
@@ -265,7 +266,7 @@ class ObjectUrls:
 
     def _head(self, key: str) -> str | None:
         """ETag of an object; None if it does not exist or the server cannot be reached."""
-        from ..s3.client import customer_key
+        from ..s3.credentials import customer_key
         from ..s3.errors import FAILURES
 
         if self._head_cooldown:

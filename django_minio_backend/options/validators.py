@@ -7,15 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from ..limits import MAX_EXPIRY, MAX_PART_SIZE, MIN_PART_SIZE
 from .endpoints import WrongValueError, base_url, is_label
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
 
-# S3: every part but the last, https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-MIN_PART_SIZE = 5 * 1024**2
-MAX_PART_SIZE = 5 * 1024**3
-MAX_EXPIRY = timedelta(days=7)  # signature V4, X-Amz-Expires
 MAX_LABEL = 63  # characters
 CHECKSUMS = ("CRC32", "SHA1", "SHA256")
 

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Self, SupportsIndex
 
 HIDDEN = "***"
-SECRET_HEADER = re.compile(
+_SECRET_HEADER = re.compile(
     r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
 )
-_CUSTOMER_KEY = re.compile(r"(?i)x-amz-(copy-source-)?server-side-encryption-customer-key\Z")
+_CUSTOMER_KEYS = frozenset(
+    {
+        "x-amz-server-side-encryption-customer-key",
+        "x-amz-copy-source-server-side-encryption-customer-key",
+    }
+)
 _PASSWORD_IN_URL = re.compile(r"//.*@", re.DOTALL)
 
 
@@ -64,6 +70,12 @@ class SecretBytes(bytes):
         return bytes, (bytes(self),)
 
 
+@lru_cache(256)  # requests have the same few headers again and again
+def is_secret_header(name: str) -> bool:
+    """Whether the values of the header of this name are keys or tokens."""
+    return _SECRET_HEADER.match(name) is not None
+
+
 def hidden(value: Any) -> Any:
     """The same value with every string and bytes in it hidden; equal to what it was."""
     if isinstance(value, (SecretText, SecretBytes)):
@@ -85,15 +97,14 @@ def hidden_passwords(value: Any) -> Any:
         return SecretText(value) if _PASSWORD_IN_URL.search(value) else value
     if type(value) is dict:
         return {
-            name: hidden(one) if SECRET_HEADER.match(str(name)) else hidden_passwords(one)
-            for name, one in value.items()
+            name: hidden(one) if is_secret_header(str(name)) else hidden_passwords(one) for name, one in value.items()
         }
     return value
 
 
 def hidden_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The same headers, with keys and tokens among their values hidden."""
-    return {name: hidden(value) if SECRET_HEADER.match(name) else value for name, value in headers.items()}
+    return {name: hidden(value) if is_secret_header(name) else value for name, value in headers.items()}
 
 
 def has_secret(value: object) -> bool:
@@ -105,7 +116,7 @@ def has_secret(value: object) -> bool:
 
 def carries_customer_key(headers: object) -> bool:
     """Whether one of these headers is a customer's key (SSE-C)."""
-    return isinstance(headers, Mapping) and any(_CUSTOMER_KEY.match(str(name)) for name in headers)
+    return isinstance(headers, Mapping) and any(str(name).lower() in _CUSTOMER_KEYS for name in headers)
 
 
 def shown(value: object) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.exceptions import ProtocolError
 
+from ..limits import KEYS_PER_PAGE
 from .responses import XmlResponse
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from .client import S3Client
 
-PAGE = 1_000  # keys in one response; S3 allows no more
 MAX_PAGES_WITHOUT_PROGRESS = 100  # in a row; S3 allows a page to be empty, and no server at hand gives many
 
 
@@ -170,7 +170,13 @@ def list_page(client: S3Client, bucket: str, prefix: str, query: Mapping[str, st
     Raises:
         urllib3.exceptions.ProtocolError: the response is not a page of that listing.
     """
-    parameters = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE), "prefix": prefix, **(query or {})}
+    parameters = {
+        "list-type": "2",
+        "encoding-type": "url",
+        "max-keys": str(KEYS_PER_PAGE),
+        "prefix": prefix,
+        **(query or {}),
+    }
     response = client.request("GET", bucket, {name: value for name, value in parameters.items() if value})
     xml = XmlResponse(response, "ListBucketResult", bucket)
     return ListingPage(xml, bucket, prefix, delimited="delimiter" in parameters)
@@ -210,16 +216,6 @@ def list_directory(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
     """Iterate over the folders (with their slash) and the keys directly below ``prefix``."""
     for page in list_pages(client, bucket, prefix, {"delimiter": "/"}):
         yield from (*page.folders, *page.keys)
-
-
-def short_directory(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
-    """Return the folders and keys directly below ``prefix``; None if they do not fit on one page.
-
-    Raises:
-        urllib3.exceptions.ProtocolError: the response is not a page of that listing.
-    """
-    page = list_page(client, bucket, prefix, {"delimiter": "/"})
-    return None if page.response.is_truncated else [*page.folders, *page.keys]
 
 
 def prefix_exists(client: S3Client, bucket: str, prefix: str) -> bool:

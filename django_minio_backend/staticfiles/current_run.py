@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Run:
     """What a static storage does with its files. This base class is the null object: all of it on the server, at once.
 
-    Each method is given the storage's own one, which does so.
+    Each method gets the storage's method that does so.
     """
 
     storage: object = None
@@ -24,6 +24,17 @@ class Run:
     def local_file(self, name: str) -> File[Any] | None:  # noqa: ARG002 - a run of collectstatic looks at it
         """The file on this machine that has this name; None where it has to be read from the server."""
         return None
+
+    def save(
+        self,
+        name: str | None,
+        content: Any,
+        max_length: int | None,
+        save: Callable[[str | None, Any, int | None], str],
+        /,
+    ) -> str:
+        """Find a name for a file, store it and return the name."""
+        return save(name, content, max_length)
 
     def store(self, name: str, content: Any, upload: Callable[[str, Any], str], /) -> str:
         """Store a file and return its name."""

@@ -47,7 +47,7 @@ class _Reference:
 class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):  # type: ignore[misc]  # manifest_storage
     """Also stores each static file under a name with a hash of its content, which browsers may cache forever.
 
-    ``staticfiles.json`` maps names to hashed names. It is read when the first URL is made.
+    ``staticfiles.json`` maps names to hashed names. It is read for the first URL.
 
     Args:
         manifest_storage: where that file is kept instead of in the bucket: a storage, or an alias in STORAGES.

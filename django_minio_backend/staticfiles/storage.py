@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class MinioBackendStatic(MinioBackend):
-    """Stores static files in MINIO_STATIC_FILES_BUCKET, which is always public; a save replaces what is there.
+    """Stores static files in MINIO_STATIC_FILES_BUCKET, which is always public; a save replaces an existing file.
 
     Args:
         bucket_name: the bucket, instead of MINIO_STATIC_FILES_BUCKET.
@@ -78,8 +78,16 @@ class MinioBackendStatic(MinioBackend):
         is_gzip = gzipped.is_gzip(cast("ObjectReader", reader.raw).encoding) and reader.peek(2)[:2] == gzipped.MAGIC
         return cast("BufferedReader", gzipped.Decompressed(reader)) if is_gzip else reader
 
-    def _store(self, name: str, content: Any) -> str:
-        return current_run(self).store(name, content, super()._store)
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """Store a file under its name, replacing an existing file, and return the name."""
+        return current_run(self).save(name, content, max_length, super().save)
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """The name: a save replaces an existing file."""
+        return name if max_length is None else super().get_available_name(name, max_length)
+
+    def _save(self, name: str, content: Any) -> str:
+        return current_run(self).store(name, content, super()._save)
 
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> UploadTarget:
         target = super()._target(name, condition=condition, content=content)
@@ -143,9 +151,17 @@ class MinioBackendStatic(MinioBackend):
         """This storage, even if it is called through ``staticfiles_storage``, Django's lazy object around it."""
         return self
 
+    def upload_target(self, name: str, content: object) -> UploadTarget:
+        """Where a file is stored, with its headers."""
+        return self._target(name, condition=False, content=content)
+
     def prepared_upload(self, name: str, content: Any) -> tuple[Any, UploadTarget]:
-        """The content of a file as it is sent, and where it goes with its headers."""
-        return self._encoded(name, content, self._target(name, condition=False, content=content))
+        """The content of a file, compressed if its headers allow, and where it is stored."""
+        return self._encoded(name, content, self.upload_target(name, content))
+
+    def save_without_attempts(self, name: str, content: Any, max_length: int | None) -> str:
+        """Save a file by the methods that subclasses override, without what other storages need to change its name."""
+        return self._save(self.get_available_name(name, max_length), content)
 
     def is_hashed(self, name: str) -> bool:
         """Whether a name has a hash in it, where Django's HashedFilesMixin puts it."""

@@ -50,7 +50,7 @@ def checked_for(key: str, *mappings: object) -> dict[str, str]:
         HeaderError: as ``checked``; the message names the object as well.
     """
     try:
-        return merged(*map(checked, mappings))
+        return merged(*map(checked, filter(None, mappings)))
     except HeaderError as error:
         raise HeaderError(f"Object {key!r} cannot be uploaded: {error}.") from None
 
@@ -155,6 +155,8 @@ def _checked_name(name: object) -> str:
 
 
 def _plain(name: str, value: str) -> str:
+    if is_value(value):
+        return value
     if _CONTROL.search(value):
         raise _control_characters(name)
     if not value.isascii():

@@ -1,1 +1,1 @@
-"""The project: settings, addresses, WSGI application."""
+"""The project: settings, URLs, WSGI application."""

@@ -89,7 +89,7 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Django insists on these two, but the storages below ignore them: they make every address from the endpoint and the
+# Django insists on these two, but the storages below ignore them: they make every URL from the endpoint and the
 # bucket.
 MEDIA_URL = "media/"
 STATIC_URL = "static/"
@@ -110,7 +110,7 @@ MINIO_SERVER: dict[str, Any] = {
     "MINIO_REGION": os.environ.get("MINIO_REGION") or "us-east-1",
 }
 
-# Only where browsers reach the server by another address than Django does, as they do with containers.
+# Only if browsers reach the server at another endpoint than Django, as with containers.
 if os.environ.get("MINIO_EXTERNAL_ENDPOINT"):
     MINIO_SERVER["MINIO_EXTERNAL_ENDPOINT"] = os.environ["MINIO_EXTERNAL_ENDPOINT"]
     MINIO_SERVER["MINIO_EXTERNAL_ENDPOINT_USE_HTTPS"] = flag("MINIO_EXTERNAL_ENDPOINT_USE_HTTPS")

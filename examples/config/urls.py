@@ -1,4 +1,4 @@
-"""The site's addresses. None of them serves files: browsers fetch those from the S3 server."""
+"""The site's URLs. None of them serves files: browsers fetch those from the S3 server."""
 
 from django.contrib import admin
 from django.urls import include, path

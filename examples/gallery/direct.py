@@ -94,7 +94,7 @@ def begin(request: HttpRequest) -> JsonResponse:
         expires=TIME_TO_UPLOAD,
         max_length=field.max_length,
     )
-    # Only whoever began an upload can have it recorded. A site with logins puts the user into the token as well.
+    # Only the browser that began an upload can have it recorded. A site with logins adds the user to the token.
     token = signing.dumps(upload.name, salt=SALT)
     return JsonResponse({"url": upload.url, "fields": upload.fields, "token": token})
 
@@ -126,7 +126,7 @@ def storage() -> MinioBackend:
 
 
 def refused(form: forms.Form) -> JsonResponse:
-    """Tell all that is wrong in words for the visitor."""
+    """Return all problems in words for the visitor."""
     return JsonResponse(
         {"error": " ".join(str(error) for errors in form.errors.values() for error in errors)}, status=422
     )

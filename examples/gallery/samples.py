@@ -20,7 +20,7 @@ def sample_pictures() -> "Iterator[tuple[str, bool, ContentFile[bytes]]]":
 
 
 def as_file(picture: Image.Image, name: str) -> "ContentFile[bytes]":
-    """Encode a picture in the format that its name tells."""
+    """Encode a picture in the format of its name."""
     content = BytesIO()
     picture.save(content, format="PNG" if name.endswith(".png") else "JPEG", quality=88)
     return ContentFile(content.getvalue(), name=name)

@@ -38,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def show(request: HttpRequest, form: PictureForm, status: int = 200) -> HttpResponse:
-    """Render the page. Its addresses cost no request to the S3 server: they are signed here."""
+    """Render the page. Its URLs are signed here, without a request to the S3 server."""
     context = {
         "form": form,
         "pictures": newest(PublicPicture.objects.all(), PrivatePicture.objects.all()),

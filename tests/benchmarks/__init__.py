@@ -1,1 +1,1 @@
-"""Speed and memory beside the raw SDK: ``make bench``."""
+"""Speed and memory, compared with the SDK: ``make bench``."""

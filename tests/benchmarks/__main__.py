@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks``: measure each scenario in a process of its own, beside the raw SDK, in one run."""
+"""``python -m tests.benchmarks``: measure each scenario in a separate process, and the same by the SDK."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tools.servers import best_server
 
 MIB = 1024**2
 
-# Each row: what is told, our scenario, the SDK's, the most that our seconds may be of the SDK's, and whether those of
-# the CPU or of the clock.
+# Each row: title, scenario of this package, scenario of the SDK, limit of the ratio of their times, and which times:
+# CPU or wall.
 COMPARISONS = (
     ("512 MiB saved from disk", "save_large", "sdk_put_large", 1.25, "cpu"),
     ("512 MiB saved from an unsized stream", "save_unsized", "sdk_put_large", None, "cpu"),
@@ -33,14 +33,14 @@ COMPARISONS = (
     ("10,000 presigned URLs of downloads", "download_urls", "sdk_download_urls", None, "cpu"),
     ("10,000 URLs from a warm cache, one by one", "cached_urls", "sdk_urls", None, "cpu"),
     ("10,000 URLs from a warm cache, by 1,000", "cached_urls_together", "sdk_urls", None, "cpu"),
-    ("200 buckets made", "make_buckets", "sdk_make_buckets", 3.0, "wall"),
+    ("200 buckets created", "make_buckets", "sdk_make_buckets", 3.0, "wall"),
     ("200 buckets checked", "check_buckets", "sdk_check_buckets", 3.0, "wall"),
 )
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What one run of a scenario took: seconds on the clock and of this process's CPU, MiB above its baseline."""
+    """Seconds of wall and CPU time that a run of a scenario took, and its peak memory in MiB above the baseline."""
 
     wall: float
     cpu: float
@@ -67,13 +67,15 @@ def measure(scenario: str) -> Figures:
 
 
 def best_of(scenario: str, rounds: list[Figures]) -> Figures:
-    """Least time and most memory of some rounds."""
+    """Minimum of the times and maximum of the memory of all rounds."""
     assert rounds, scenario
-    return Figures(min(one.wall for one in rounds), min(one.cpu for one in rounds), max(one.memory for one in rounds))
+    return Figures(
+        min(each.wall for each in rounds), min(each.cpu for each in rounds), max(each.memory for each in rounds)
+    )
 
 
 def main() -> int:
-    """Measure, print, and tell by the exit code whether a limit was passed."""
+    """Measure and print; the exit code is 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--scenario", choices=scenarios.SCENARIOS, help="run one scenario in this process and print JSON"
@@ -82,12 +84,13 @@ def main() -> int:
         "--rounds",
         type=int,
         default=3,
-        help="how often each is run (default: 3): the best times count, and the median ratio",
+        help="number of runs of each scenario (default: 3); shown are the best times and the median ratio",
     )
-    parser.add_argument("--only", default="", metavar="TEXT", help="measure only what has TEXT in its title")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="measure only the scenarios with TEXT in their title"
+    )
     parser.add_argument("--objects", type=int, default=cleaning.OBJECTS, help=cleaning.OBJECTS_HELP)
     parser.add_argument("--stored", action="store_true", help=cleaning.STORED_HELP)
-    parser.add_argument("--workers", type=int, default=1, help=cleaning.WORKERS_HELP)
     arguments = parser.parse_args()
     if arguments.scenario:
         print(json.dumps(measure_here(arguments.scenario).__dict__))  # noqa: T201 - read by the parent process
@@ -100,7 +103,7 @@ def main() -> int:
         if arguments.only in static_files.TITLE:
             worst |= static_files.compare(server, arguments.rounds)
     if arguments.only in cleaning.TITLE:
-        worst |= not cleaning.run(arguments.objects, workers=arguments.workers, stored=arguments.stored)
+        worst |= not cleaning.run(arguments.objects, stored=arguments.stored)
     return worst
 
 
@@ -113,8 +116,8 @@ def _compare(rounds: int, only: str) -> int:
         pairs = [(measure(ours), measure(theirs)) for _ in range(rounds)]
         mine = best_of(ours, [pair[0] for pair in pairs])
         sdk = best_of(theirs, [pair[1] for pair in pairs])
-        # Rounds are compared each with its neighbour: what else the machine does changes from minute to minute.
-        ratio = statistics.median(getattr(one, clock) / getattr(other, clock) for one, other in pairs)
+        # The two runs of a round are compared, as the load of the machine changes from minute to minute.
+        ratio = statistics.median(getattr(ours, clock) / getattr(theirs, clock) for ours, theirs in pairs)
         worst |= limit is not None and ratio > limit
         print(  # noqa: T201
             f"{title:42}{mine.wall:8.2f}{sdk.wall:8.2f}{mine.cpu:8.2f}{sdk.cpu:8.2f}{ratio:7.2f}"

@@ -1,7 +1,7 @@
-"""clean_orphaned_minio_files at a size that real buckets reach: ``make bench``, or this module for itself.
+"""clean_orphaned_minio_files with a million objects: ``make bench``, or this module alone.
 
-Objects come from a listing server that makes them up, or, with ``--stored``, from a MinIO that has them all. Rows come
-from a sqlite database on disk. Both are prepared first.
+A listing server generates the objects, or, with ``--stored``, a MinIO stores them. The rows are in a sqlite database on
+disk. Both are prepared before the measurement.
 Every thousandth row refers to another object, so that there are orphans and missing objects.
 """
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 TITLE = "clean_orphaned_minio_files"
 OBJECTS = 1_000_000
 OBJECTS_HELP = f"objects of the bucket that is cleaned, and rows (default: {OBJECTS:,})"
-WORKERS_HELP = "parts of that bucket that are listed at once (default: 1)"
 STORED_HELP = "store those objects in a MinIO first, which takes several minutes for a million"
 BUCKET = "many-objects"
 OBJECTS_IN_AN_ARCHIVE = 10_000
@@ -46,7 +45,7 @@ STEP = 1_000_003  # a prime: its multiples pass every row
 
 
 class _Counted(io.StringIO):
-    """Output that is read as it comes and not kept."""
+    """Output of which only the summary is kept."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +87,7 @@ def report_model() -> type[models.Model]:
 
 
 def make_rows(count: int) -> None:
-    """Fill the table, in an order that is not that of the keys."""
+    """Fill the table, in another order than that of the keys."""
     from django.db import connection, transaction
 
     model = report_model()
@@ -106,15 +105,15 @@ def make_rows(count: int) -> None:
 
 
 def measure(count: int, arguments: list[str]) -> dict[str, float]:
-    """Run the command, see that it found everything, and tell seconds and peak memory in MiB."""
+    """Run the command, see that it found everything, and return seconds and peak memory in MiB."""
     report_model()
-    told = _Counted()
+    output = _Counted()
     begin, cpu = time.perf_counter(), time.process_time()
-    call_command(TITLE, "--json", *arguments, stdout=told)
+    call_command(TITLE, "--json", *arguments, stdout=output)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    (place,) = told.summary["places"]
-    assert (place["objects"], place["rows"]) == (count, count), place
-    assert place["deleted"] == place["missing"] == count // EVERY, place
+    (bucket,) = output.summary["buckets"]
+    assert (bucket["objects"], bucket["rows"]) == (count, count), bucket
+    assert bucket["deleted"] == bucket["missing"] == count // EVERY, bucket
     lines = Path("/proc/self/status").read_text().splitlines()
     peak = int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) / 1024
     return {"seconds": seconds, "cpu": cpu, "peak": peak}
@@ -122,7 +121,7 @@ def measure(count: int, arguments: list[str]) -> dict[str, float]:
 
 @contextmanager
 def listing_server(count: int) -> Iterator[dict[str, str]]:
-    """Run the listing server in a process of its own; give what a storage needs to reach it."""
+    """Run the listing server in a separate process; yield the options of a storage on it."""
     command = [sys.executable, "-m", "tests.benchmarks.listing_server", str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -136,18 +135,18 @@ def listing_server(count: int) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def stored_objects(count: int) -> Iterator[dict[str, str]]:
-    """Run a MinIO with that many objects of one byte; give what a storage needs to reach it.
+    """Run a MinIO with that many objects of one byte; yield the options of a storage on it.
 
-    MinIO unpacks archives by itself, which is several times as fast as one request for each object.
+    MinIO unpacks archives, which is several times as fast as one request for each object.
     Source: https://docs.min.io/community/minio-object-store/developers/python/API.html#upload_snowball_objects
     """
     with run_minio() as server, plain_client(server) as client:
         client.make_bucket(bucket_name=BUCKET)
         for first in range(0, count, OBJECTS_IN_AN_ARCHIVE):
-            some = range(first, min(first + OBJECTS_IN_AN_ARCHIVE, count))
+            batch = range(first, min(first + OBJECTS_IN_AN_ARCHIVE, count))
             client.upload_snowball_objects(
                 BUCKET,
-                [SnowballObject(object_name=key(number), data=io.BytesIO(b"."), length=1) for number in some],
+                [SnowballObject(object_name=key(number), data=io.BytesIO(b"."), length=1) for number in batch],
             )
         yield {
             "MINIO_ENDPOINT": server.endpoint,
@@ -156,19 +155,19 @@ def stored_objects(count: int) -> Iterator[dict[str, str]]:
         }
 
 
-def run(count: int, *, workers: int, stored: bool) -> bool:
+def run(count: int, *, stored: bool) -> bool:
     """Prepare, measure in a fresh process, and print; return whether memory stayed within its limit."""
     objects = stored_objects if stored else listing_server
     with tempfile.TemporaryDirectory() as folder, objects(count) as options:
         server = json.dumps(options)
         database = Path(folder, "rows.sqlite3")
-        here = [sys.executable, "-m", "tests.benchmarks.cleaning", f"--objects={count}", f"--workers={workers}"]
+        here = [sys.executable, "-m", "tests.benchmarks.cleaning", f"--objects={count}"]
         subprocess.run([*here, "--prepare", database, server], check=True)
         done = subprocess.run([*here, "--measure", database, server], stdout=subprocess.PIPE, check=True)
         took = json.loads(done.stdout)
         kind = "stored" if stored else "listed"
         print(  # noqa: T201
-            f"{TITLE} --workers {workers}, {count:,} {kind} objects and {count:,} rows: {took['seconds']:.1f} s "
+            f"{TITLE}: {count:,} {kind} objects and {count:,} rows: {took['seconds']:.1f} s "
             f"({took['cpu']:.1f} s of our CPU), {count / took['seconds']:,.0f} objects a second, "
             f"{took['peak']:.0f} MiB at most, limit {MEMORY_LIMIT}",
             flush=True,
@@ -177,10 +176,9 @@ def run(count: int, *, workers: int, stored: bool) -> bool:
 
 
 def main() -> int:
-    """Do what the arguments say, and tell by the exit code whether memory stayed within its limit."""
+    """Do what the arguments say, and exit with 1 unless memory stayed within its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=OBJECTS, help=OBJECTS_HELP)
-    parser.add_argument("--workers", type=int, default=1, help=WORKERS_HELP)
     parser.add_argument("--stored", action="store_true", help=STORED_HELP)
     parser.add_argument("--prepare", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
@@ -190,9 +188,9 @@ def main() -> int:
         make_rows(given.objects)
     elif given.measure:
         configure(*given.measure)
-        print(json.dumps(measure(given.objects, ["--check-missing", "--min-age=0", f"--workers={given.workers}"])))  # noqa: T201
+        print(json.dumps(measure(given.objects, ["--check-missing", "--min-age=0"])))  # noqa: T201
     else:
-        return int(not run(given.objects, workers=given.workers, stored=given.stored))
+        return int(not run(given.objects, stored=given.stored))
     return 0
 
 

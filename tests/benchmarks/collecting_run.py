@@ -1,8 +1,8 @@
-"""One collectstatic, timed, by whatever library is installed: this file is run by path and imports nothing of ours.
+"""Times collectstatic with the installed library. This file is run by path and imports nothing of this project.
 
 Reads a JSON object from its standard input: ``storage`` (the entry of STORAGES), ``apps`` (put first), ``folder`` (of
 static files); or ``raw`` (endpoint, keys, bucket, threads and copies) for plain parallel uploads by the SDK. Prints the
-seconds of a run into an empty bucket and of an unchanged one.
+seconds of a run into an empty bucket and of a run without changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from django.core.management import call_command
 
 
 def configure(storage: dict[str, Any], apps: list[str], folder: str) -> None:
-    """Make a site of Django's admin and a folder of files."""
+    """Configure a site with Django's admin and a folder of files."""
     settings.configure(
         USE_TZ=True,
         SECRET_KEY="for benchmarks alone",
@@ -44,12 +44,12 @@ def configure(storage: dict[str, Any], apps: list[str], folder: str) -> None:
 
 
 def seconds(count: int | None = None) -> float:
-    """Time a run; ``count`` says how many files it has to copy, if not none."""
-    told = io.StringIO()
+    """Time a run that copies ``count`` files, or none."""
+    output = io.StringIO()
     begin = time.perf_counter()
-    call_command("collectstatic", "--noinput", stdout=told)
+    call_command("collectstatic", "--noinput", stdout=output)
     took = time.perf_counter() - begin
-    assert f"{count or 0} static files copied" in told.getvalue(), told.getvalue()
+    assert f"{count or 0} static files copied" in output.getvalue(), output.getvalue()
     return took
 
 
@@ -57,12 +57,12 @@ def files() -> list[tuple[str, bytes]]:
     """Names and contents of all static files."""
     from django.contrib.staticfiles.finders import get_finders
 
-    found = [(path, storage.open(path)) for finder in get_finders() for path, storage in finder.list([])]
-    return [(path, file.read()) for path, file in found]
+    opened = [(path, storage.open(path)) for finder in get_finders() for path, storage in finder.list([])]
+    return [(path, file.read()) for path, file in opened]
 
 
 def raw(server: dict[str, Any]) -> float:
-    """Time uploads by the SDK and nothing else, from memory, by as many threads as ours."""
+    """Time uploads of the same files from memory by the SDK, with as many threads."""
     import urllib3
     from minio import Minio
 
@@ -83,15 +83,15 @@ def raw(server: dict[str, Any]) -> float:
 
 
 def main() -> None:
-    """Do what the input says."""
-    given = json.load(sys.stdin)
-    configure(given["storage"], given.get("apps", []), given["folder"])
-    if "raw" in given:
-        print(json.dumps({"cold": raw(given["raw"]), "unchanged": None}))  # noqa: T201 - read by the parent process
+    """Read the input, run and print the times."""
+    job = json.load(sys.stdin)
+    configure(job["storage"], job.get("apps", []), job["folder"])
+    if "raw" in job:
+        print(json.dumps({"cold": raw(job["raw"]), "unchanged": None}))  # noqa: T201 - read by the parent process
         return
     from django.contrib.staticfiles.storage import staticfiles_storage
 
-    staticfiles_storage.exists("nothing")  # what happens once in a process happens now: imports, the first connection
+    staticfiles_storage.exists("nothing")  # not timed: imports and the first connection
     count = len(files())
     cold = seconds(count)
     print(json.dumps({"cold": cold, "unchanged": min(seconds(), seconds())}))  # noqa: T201 - as above

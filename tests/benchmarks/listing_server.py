@@ -1,7 +1,7 @@
-"""``python -m tests.benchmarks.listing_server COUNT``: an S3 server whose one bucket seems to have COUNT objects.
+"""``python -m tests.benchmarks.listing_server COUNT``: an S3 server with a bucket of COUNT generated objects.
 
-No server that can be started here takes ten million objects in reasonable time. It prints its port and knows two
-requests: a page of ListObjectsV2, by prefix and delimiter too, and DeleteObjects, which it says to have done.
+Storing ten million objects on a real server takes too long. This one prints its port and implements two operations:
+ListObjectsV2, with prefix and delimiter, and DeleteObjects, which reports success and deletes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ENTRY = (
     "<ETag>&#34;9dd4e461268c8034f5c8564e155c67a6&#34;</ETag><Size>1024</Size><StorageClass>STANDARD</StorageClass></Contents>"
 )
 FOLDER = "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>"
-LAST = "\U0010ffff"  # behind every letter of a key
+LAST = "\U0010ffff"  # greater than every character of a key
 HEAD = '<?xml version="1.0" encoding="UTF-8"?><{} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
 
 
@@ -29,44 +29,44 @@ def key(number: int) -> str:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers from nothing but numbers."""
+    """Generates responses from the numbers of the objects."""
 
     protocol_version = "HTTP/1.1"
     count = 0
 
     def do_GET(self) -> None:
-        """Give a page of the listing."""
+        """Send a page of the listing."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         place, end = int(query.get("continuation-token") or self._first(prefix)), self._first(prefix + LAST)
         entries: list[str] = []
         while place < end and len(entries) < PAGE:
             name = key(place)
-            folder, found, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
-            if found:
-                entries.append(FOLDER.format(prefix + folder + found))
-                place = self._first(prefix + folder + found + LAST)
+            folder, separator, _ = name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+            if separator:
+                entries.append(FOLDER.format(prefix + folder + separator))
+                place = self._first(prefix + folder + separator + LAST)
             else:
                 entries.append(ENTRY.format(name))
                 place += 1
         more = f"<NextContinuationToken>{place}</NextContinuationToken>" if place < end else ""
-        self._give(
+        self._send(
             HEAD.format("ListBucketResult")
             + f"<IsTruncated>{str(place < end).lower()}</IsTruncated><EncodingType>url</EncodingType>"
             + f"{more}{''.join(entries)}</ListBucketResult>"
         )
 
     def do_POST(self) -> None:
-        """Say that everything asked for is deleted."""
+        """Report that all keys of the request are deleted."""
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        gone = "".join(f"<Deleted><Key>{one}</Key></Deleted>" for one in re.findall("<Key>(.*?)</Key>", body))
-        self._give(HEAD.format("DeleteResult") + f"{gone}</DeleteResult>")
+        deleted = "".join(f"<Deleted><Key>{each}</Key></Deleted>" for each in re.findall("<Key>(.*?)</Key>", body))
+        self._send(HEAD.format("DeleteResult") + f"{deleted}</DeleteResult>")
 
     def _first(self, least: str) -> int:
-        """Number of the first object whose key is not below this one."""
+        """Number of the first object with this key or a greater one."""
         return bisect_left(range(self.count), least, key=key)
 
-    def _give(self, text: str) -> None:
+    def _send(self, text: str) -> None:
         body = text.encode()
         self.send_response_only(200)
         self.send_header("Date", formatdate(usegmt=True))

@@ -1,4 +1,4 @@
-"""What is measured: each scenario prepares what it needs and returns the work, as a user's code would do it."""
+"""The scenarios: each one prepares and returns the work that is measured, as a project's code would do it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LARGE = 512 * 1024**2
 SMALL_FILES = 300
 SMALL = 10 * 1024
 BUCKETS = 200
-CHUNK = 64 * 1024  # what Django's File.chunks() reads at once
+CHUNK = 64 * 1024  # bytes of a chunk of Django's File.chunks()
 BUCKET = "benchmarks"
 LARGE_NAME = "large.bin"
 
@@ -42,7 +42,7 @@ def storage(**options: Any) -> MinioBackend:
         django.setup()
     server = server_from_environment()
     assert server is not None
-    made = MinioBackend(
+    backend = MinioBackend(
         MINIO_ENDPOINT=server.endpoint,
         MINIO_ACCESS_KEY=server.access_key,
         MINIO_SECRET_KEY=server.secret_key,
@@ -51,12 +51,12 @@ def storage(**options: Any) -> MinioBackend:
         MINIO_DEFAULT_BUCKET=BUCKET,
         **options,
     )
-    made.check_bucket_existence()
-    return made
+    backend.check_bucket_existence()
+    return backend
 
 
 def sdk() -> Minio:
-    """The raw SDK as its documentation makes it; the bucket exists."""
+    """A client of the SDK as in its documentation; the bucket exists."""
     storage()
     server = server_from_environment()
     assert server is not None
@@ -64,7 +64,7 @@ def sdk() -> Minio:
 
 
 def name() -> str:
-    """A name that nothing else uses."""
+    """A unique name."""
     return f"{uuid.uuid4().hex}.bin"
 
 
@@ -105,7 +105,7 @@ class _Stream:
 
 
 def save_unsized() -> Work:
-    """Save 512 MiB from a stream that neither seeks nor tells its size."""
+    """Save 512 MiB from a stream that cannot seek and has no size."""
     to, file = storage(), _large_file()
     return lambda: to.save(name(), _Stream(file))
 
@@ -138,7 +138,7 @@ def sdk_get_large() -> Work:
 def _save_small(**options: Any) -> Work:
     to = storage(**options)
     contents = [os.urandom(SMALL) for _ in range(SMALL_FILES)]
-    to.save(name(), ContentFile(b"what happens once in a process has happened"))
+    to.save(name(), ContentFile(b"not measured: imports and the first connection"))
 
     def work() -> None:
         for content in contents:
@@ -148,7 +148,7 @@ def _save_small(**options: Any) -> Work:
 
 
 def save_small_auto() -> Work:
-    """Save 300 files of 10 KiB, asking first."""
+    """Save 300 files of 10 KiB, each after a HEAD request."""
     return _save_small()
 
 
@@ -175,7 +175,7 @@ PAGES = 10  # of 1,000 pictures each
 
 
 def _urls(of: MinioBackend) -> Work:
-    of.url(PICTURES[0])  # what happens once in a process has happened
+    of.url(PICTURES[0])  # not measured: imports and the first connection
     return lambda: [of.url(picture) for _ in range(PAGES) for picture in PICTURES]
 
 
@@ -213,12 +213,12 @@ def _with_warm_cache() -> MinioBackend:
 
 
 def cached_urls() -> Work:
-    """Look 10,000 presigned URLs up in a warm cache in this process's memory, one by one."""
+    """Get 10,000 presigned URLs from a warm cache in memory, one by one."""
     return _urls(_with_warm_cache())
 
 
 def cached_urls_together() -> Work:
-    """Look the same up 1,000 at a time."""
+    """Get the same URLs, 1,000 at a time."""
     of = _with_warm_cache()
     return lambda: [of.urls(PICTURES) for _ in range(PAGES)]
 
@@ -248,7 +248,7 @@ def _site(names: list[str]) -> MinioBackend:
 
 
 def make_buckets() -> Work:
-    """Make 200 buckets, half of them public, as initialize_buckets does."""
+    """Create 200 buckets, half of them public, as initialize_buckets does."""
     from django_minio_backend.buckets.initialize import initialize
 
     site = _site(_bucket_names())
@@ -256,7 +256,7 @@ def make_buckets() -> Work:
 
 
 def sdk_make_buckets() -> Work:
-    """Make as many by the SDK, with as many threads; a script that knows that none of them is there."""
+    """Create as many by the SDK, with as many threads and without checks whether they exist."""
     from django_minio_backend.buckets.plan import WORKERS
     from django_minio_backend.buckets.policy import public_policy
 
@@ -275,7 +275,7 @@ def sdk_make_buckets() -> Work:
 
 
 def check_buckets() -> Work:
-    """Look at 200 buckets that are as they should be, as initialize_buckets --check does."""
+    """Check 200 buckets that are in sync, as initialize_buckets --check does."""
     from django_minio_backend.buckets.initialize import initialize
 
     site = _site(_bucket_names())
@@ -288,7 +288,7 @@ def check_buckets() -> Work:
 
 
 def sdk_check_buckets() -> Work:
-    """Ask whether as many buckets are there by the SDK, with as many threads."""
+    """Check whether as many buckets exist by the SDK, with as many threads."""
     from django_minio_backend.buckets.plan import WORKERS
 
     client, names = sdk(), _bucket_names()

@@ -1,4 +1,4 @@
-"""collectstatic beside other libraries and beside raw parallel uploads, in one run on one server."""
+"""collectstatic compared with other libraries and with parallel uploads by the SDK, on one server."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from tools.servers import Server
 
 REFERENCE = "django-minio-backend==4.4.4"
-REFERENCE_FOLDER = Path(".cache/reference")  # an environment of its own: its package has the name of ours
+REFERENCE_FOLDER = Path(".cache/reference")  # a separate environment: its package has the same name
 RUN = Path(__file__).with_name("collecting_run.py")
 THREADS = 32  # as django_minio_backend.staticfiles.upload_queue
 OURS = "django_minio_backend.models."
 TITLE = "collectstatic, 427 files"
 
-# The limits: how much faster than the fastest other library, and how much slower than raw uploads.
+# The limits: at least so many times as fast as the fastest other library, at most so many times as slow as the SDK.
 COLD, UNCHANGED, RAW = 3.0, 20.0, 1.5
 
 Times = dict[str, dict[str, float]]
 
 
 def compare(server: Server, rounds: int) -> int:
-    """Measure, print, and return 1 if a limit was passed."""
+    """Measure and print; return 1 if a limit is exceeded."""
     reference = _reference_python()
     worst = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -63,10 +63,10 @@ def _round(server: Server, folder: str, reference: str, *, hashed: bool) -> Time
             client.make_bucket(bucket_name=name)
             return name
 
-        def run(python: str, **given: Any) -> dict[str, float]:
+        def run(python: str, **job: Any) -> dict[str, float]:
             done = subprocess.run(
                 [python, "-W", "ignore", str(RUN.resolve())],
-                input=json.dumps({"folder": folder, **given}),
+                input=json.dumps({"folder": folder, **job}),
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
@@ -99,7 +99,7 @@ def _round(server: Server, folder: str, reference: str, *, hashed: bool) -> Time
                 storage={"BACKEND": f"storages.backends.s3.S3{kind}{'Static' if hashed else ''}Storage", "OPTIONS": s3},
             ),
         }
-        # Its storage fails on a manifest that is not there yet, so it cannot begin with hashed names.
+        # Its storage fails where the manifest does not exist yet, so it is measured without hashed names.
         if not hashed:
             times[REFERENCE] = run(
                 reference,
@@ -121,27 +121,27 @@ def _report(title: str, runs: list[Times]) -> int:
     best: Times = {}
     for name in runs[0]:
         best[name] = {
-            what: min(one[name][what] for one in runs)
+            what: min(times[name][what] for times in runs)
             for what in ("cold", "unchanged")
             if runs[0][name][what] is not None
         }
         unchanged = best[name].get("unchanged")
         print(f"  {name:40}{best[name]['cold']:10.2f}{unchanged or 0:14.3f}", flush=True)  # noqa: T201
-    # Rounds are compared each with its own neighbours: what else the machine does changes from minute to minute.
+    # The runs of a round are compared, as the load of the machine changes from minute to minute.
     others = [name for name in best if name not in ("ours", "raw")]
     figures = {
         "cold: fastest other library / ours": (
-            statistics.median(min(one[name]["cold"] for name in others) / one["ours"]["cold"] for one in runs),
+            statistics.median(min(times[name]["cold"] for name in others) / times["ours"]["cold"] for times in runs),
             COLD,
         ),
         "unchanged: fastest other library / ours": (
             statistics.median(
-                min(one[name]["unchanged"] for name in others) / one["ours"]["unchanged"] for one in runs
+                min(times[name]["unchanged"] for name in others) / times["ours"]["unchanged"] for times in runs
             ),
             UNCHANGED,
         ),
         "cold: ours / raw parallel uploads": (
-            statistics.median(one["ours"]["cold"] / one["raw"]["cold"] for one in runs),
+            statistics.median(times["ours"]["cold"] / times["raw"]["cold"] for times in runs),
             RAW,
         ),
     }
@@ -155,7 +155,7 @@ def _report(title: str, runs: list[Times]) -> int:
 
 
 def _reference_python() -> str:
-    """The Python of an environment with the reference library, which is made when it is first needed."""
+    """The Python of an environment with the reference library; the first call creates it."""
     python = REFERENCE_FOLDER / "bin/python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(REFERENCE_FOLDER)], check=True)

@@ -27,7 +27,7 @@ FILES = {
 
 @pytest.fixture
 def folder(tmp_path: Path, settings: Settings) -> Path:
-    """A folder of four static files, the only one that is collected."""
+    """A folder of four static files; no other files are collected."""
     path = tmp_path / "static"
     write(path, FILES)
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
@@ -46,7 +46,7 @@ def big_folder(tmp_path: Path, settings: Settings) -> Path:
 
 @pytest.fixture
 def static_storage() -> Callable[..., AbstractContextManager[Any]]:
-    """Make the static files' storage another class, or give it further options."""
+    """Configure the storage of static files with another class or further options."""
 
     def using(backend: str = "django_minio_backend.models.MinioBackendStatic", **more: Any) -> Any:
         return storages_set(
@@ -66,14 +66,14 @@ def manifest_storage(static_storage: Callable[..., AbstractContextManager[Any]])
 
 @pytest.fixture
 def objects(sdk: Minio) -> Callable[[], dict[str, bytes]]:
-    """What is in the static bucket: keys and contents."""
+    """Keys and contents of the objects in the static bucket."""
 
-    def found() -> dict[str, bytes]:
+    def read() -> dict[str, bytes]:
         contents = {}
-        for one in sdk.list_objects(bucket_name=site.STATIC_BUCKET, recursive=True):
-            response = sdk.get_object(bucket_name=site.STATIC_BUCKET, object_name=str(one.object_name))
-            contents[str(one.object_name)] = response.read(decode_content=False)
+        for listed in sdk.list_objects(bucket_name=site.STATIC_BUCKET, recursive=True):
+            response = sdk.get_object(bucket_name=site.STATIC_BUCKET, object_name=str(listed.object_name))
+            contents[str(listed.object_name)] = response.read(decode_content=False)
             response.release_conn()
         return contents
 
-    return found
+    return read

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("site_buckets")
 
 
-class Manifest(ManifestFilesMixin, MinioBackendStatic):  # type: ignore[misc]  # url() of Django's has one argument more
+class Manifest(ManifestFilesMixin, MinioBackendStatic):  # type: ignore[misc]  # Django's url() has an additional argument
     """Static files under hashed names, as a project may define it."""
 
 
 class Bundling(MinioManifestStaticStorage):
-    """Makes one file of its own out of all others."""
+    """Adds a file that is requests of all others."""
 
     def post_process(self, paths: Any, dry_run: bool = False, **options: Any) -> Iterator[Any]:  # noqa: FBT001, FBT002
         yield from super().post_process(paths, dry_run=dry_run, **options)
@@ -75,20 +75,20 @@ def test_files_are_copied_to_the_bucket(sdk: Minio, objects: Callable[[], dict[s
 def test_anyone_gets_a_style_sheet_as_one() -> None:
     collect()
     with urllib3.PoolManager(retries=False, timeout=10) as http:
-        answer = http.request("GET", static("style.css"))
-    assert (answer.status, answer.data, answer.headers["content-type"]) == (200, FILES["style.css"], "text/css")
+        response = http.request("GET", static("style.css"))
+    assert (response.status, response.data, response.headers["content-type"]) == (200, FILES["style.css"], "text/css")
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_second_run_copies_nothing(objects: Callable[[], dict[str, bytes]]) -> None:
     collect()
-    told = collect()
-    assert "0 static files copied" in told
-    assert "4 unmodified" in told
+    output = collect()
+    assert "0 static files copied" in output
+    assert "4 unmodified" in output
     assert objects() == FILES
 
 
-def test_what_has_changed_is_copied_under_its_own_name(folder: Path, objects: Callable[[], dict[str, bytes]]) -> None:
+def test_a_changed_file_is_copied_under_its_name(folder: Path, objects: Callable[[], dict[str, bytes]]) -> None:
     collect()
     (folder / "style.css").write_bytes(b"changed")
     in_a_minute = time.time() + 60
@@ -98,21 +98,21 @@ def test_what_has_changed_is_copied_under_its_own_name(folder: Path, objects: Ca
 
 
 @pytest.mark.usefixtures("folder")
-def test_clear_deletes_everything_first(objects: Callable[[], dict[str, bytes]]) -> None:
+def test_clear_deletes_all_files_first(objects: Callable[[], dict[str, bytes]]) -> None:
     stale = MinioBackendStatic()
     for name in ("stale.css", "images/stale.png", "old/deep/stale.svg"):
         stale.save(name, io.BytesIO(b"stale"))
-    told = collect("--clear")
-    assert "4 static files copied" in told
+    output = collect("--clear")
+    assert "4 static files copied" in output
     assert objects() == FILES
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_dry_run_changes_nothing(objects: Callable[[], dict[str, bytes]]) -> None:
     MinioBackendStatic().save("stale.css", io.BytesIO(b"stale"))
-    told = collect("--dry-run", "--clear", verbosity=2)
-    assert "Pretending to copy" in told
-    assert "Pretending to delete 'stale.css'" in told
+    output = collect("--dry-run", "--clear", verbosity=2)
+    assert "Pretending to copy" in output
+    assert "Pretending to delete 'stale.css'" in output
     assert objects() == {"stale.css": b"stale"}
 
 
@@ -126,15 +126,15 @@ def test_a_failed_upload_fails_the_command(folder: Path, sdk: Minio) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_links_are_no_copies() -> None:
+def test_links_are_refused() -> None:
     with pytest.raises(Exception, match="Can't symlink to a remote destination"):
         collect("--link")
 
 
-# Addresses
+# URLs
 
 
-def test_static_urls_lead_to_the_bucket_whatever_static_url_says(server: Server) -> None:
+def test_static_urls_lead_to_the_bucket_whatever_static_url_is(server: Server) -> None:
     bucket = f"{server.environment()['TEST_S3_ENDPOINT']}/{site.STATIC_BUCKET}"
     shown = Template("{% load static %}{% static 'a b/style.css' %}").render(Context())
     assert shown.endswith(f"://{bucket}/a%20b/style.css")
@@ -142,7 +142,7 @@ def test_static_urls_lead_to_the_bucket_whatever_static_url_says(server: Server)
 
 
 def test_the_url_of_a_folder_keeps_its_slash(server: Server) -> None:
-    """Scripts append names of files to it."""
+    """Scripts append file names to it."""
     assert static("admin/img/").endswith(f"://{server.endpoint}/{site.STATIC_BUCKET}/admin/img/")
     assert static("").endswith(f"://{server.endpoint}/{site.STATIC_BUCKET}/")
 
@@ -154,7 +154,7 @@ def test_the_urls_of_settings_are_ignored(setting: str, settings: Settings) -> N
     assert (static("style.css"), MinioBackend(site.PUBLIC_BUCKET).url("photo.png")) == before
 
 
-def test_the_bucket_of_static_files_is_forced_to_be_public(server: Server) -> None:
+def test_the_bucket_of_static_files_is_always_public(server: Server) -> None:
     options = {**site.SERVER_OPTIONS, "MINIO_STATIC_FILES_BUCKET": "assets", "MINIO_PRIVATE_BUCKETS": ["assets"]}
     storage = MinioBackendStatic(**options)
     assert storage.is_bucket_public
@@ -178,9 +178,9 @@ def test_default_buckets_have_the_promised_names() -> None:
 @pytest.mark.usefixtures("manifest")
 def test_the_manifest_mixin_of_django_works_on_the_bucket(objects: Callable[[], dict[str, bytes]]) -> None:
     assert "4 static files copied, 4 post-processed" in collect()
-    found = objects()
-    assert set(FILES) < set(found)
-    hashed = sorted(set(found) - set(FILES))
+    contents = objects()
+    assert set(FILES) < set(contents)
+    hashed = sorted(set(contents) - set(FILES))
     assert [re.sub(r"\.[0-9a-f]{12}\.", ".*.", name) for name in hashed] == [
         "images/deep/er/dot.*.svg",
         "images/red.*.png",
@@ -189,7 +189,7 @@ def test_the_manifest_mixin_of_django_works_on_the_bucket(objects: Callable[[], 
         "style.*.css",
     ]
     style, picture = hashed[-1], hashed[1]
-    assert found[style] == FILES["style.css"].replace(b"images/red.png", picture.encode()).replace(b"'", b'"')
+    assert contents[style] == FILES["style.css"].replace(b"images/red.png", picture.encode()).replace(b"'", b'"')
     assert staticfiles_storage.url("style.css").endswith(f"/{site.STATIC_BUCKET}/{style}")
 
 
@@ -201,7 +201,7 @@ def test_hashed_files_are_not_copied_twice(objects: Callable[[], dict[str, bytes
     assert objects() == before
 
 
-def test_what_a_class_of_the_users_adds_in_post_processing_is_stored(
+def test_a_file_that_a_projects_class_adds_in_post_processing_is_stored(
     folder: Path, objects: Callable[[], dict[str, bytes]], static_storage: Callable[..., AbstractContextManager[Any]]
 ) -> None:
     assert folder.exists()
@@ -215,7 +215,7 @@ def test_what_a_class_of_the_users_adds_in_post_processing_is_stored(
 def test_rewritten_files_are_not_all_kept_in_memory(
     folder: Path, monkeypatch: pytest.MonkeyPatch, objects: Callable[[], dict[str, bytes]]
 ) -> None:
-    """The last passes may rename them, so they wait; those that could not and were renamed go in the end."""
+    """Later passes may rename them, so they wait. If memory runs short they are uploaded, and deleted at the end."""
     write(folder, {f"{number}.js": random.Random(number).randbytes(500_000).hex().encode() for number in range(30)})
     write(folder, {"up.css": b"@import 'in/b.css';", "in/b.css": b"@import '../c.css';", "c.css": b"a {}"})
     monkeypatch.setattr(upload_queue, "MAX_QUEUED_BYTES", 4 * 1024**2)

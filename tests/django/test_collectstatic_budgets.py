@@ -1,4 +1,4 @@
-"""What collectstatic costs: Django admin's files and 300 generated ones, each request counted."""
+"""Requests of collectstatic, with the files of Django's admin and 300 generated ones."""
 
 from __future__ import annotations
 
@@ -30,72 +30,74 @@ pytestmark = pytest.mark.usefixtures("site_buckets")
 
 
 def lists(count: int) -> int:
-    """Requests that list so many objects: one at the least."""
+    """Number of requests that list this many objects, at least one."""
     return max(1, -(-count // 1000))
 
 
-def put(made: list[Request]) -> list[str]:
-    """Names that were uploaded."""
-    return sorted(one.url.partition(f"/{site.STATIC_BUCKET}/")[2] for one in made if one == "PUT")
+def uploaded(requests: list[Request]) -> list[str]:
+    """Names of the uploaded files."""
+    return sorted(request.url.partition(f"/{site.STATIC_BUCKET}/")[2] for request in requests if request == "PUT")
 
 
-def counted(made: list[Request]) -> dict[str, int]:
-    kinds = Counter("LIST" if one == "GET" and "list-type=2" in one.url else str(one) for one in made)
-    return dict(kinds)
+def counted(requests: list[Request]) -> dict[str, int]:
+    methods = Counter(
+        "LIST" if request == "GET" and "list-type=2" in request.url else str(request) for request in requests
+    )
+    return dict(methods)
 
 
 def test_the_first_run_costs_a_put_for_each_file_and_the_second_one_a_listing(big_folder: Path) -> None:
     names = found_names()
     assert len(names) > 420
-    with requests_made() as made:
-        told = collect()
-    assert counted(made) == {"LIST": 1, "PUT": len(names)}
-    assert f"{len(names)} static files copied." in told
+    with requests_made() as requests:
+        output = collect()
+    assert counted(requests) == {"LIST": 1, "PUT": len(names)}
+    assert f"{len(names)} static files copied." in output
 
-    with requests_made() as made:
-        told = collect()
-    assert counted(made) == {"LIST": lists(len(names))}
-    assert f"0 static files copied, {len(names)} unmodified." in told
+    with requests_made() as requests:
+        output = collect()
+    assert counted(requests) == {"LIST": lists(len(names))}
+    assert f"0 static files copied, {len(names)} unmodified." in output
 
-    later = time.time() + 3600  # as every build of a container does
+    later = time.time() + 3600  # as in every new container image
     for path in big_folder.rglob("*"):
         os.utime(path, (later, later))
-    with requests_made() as made:
-        told = collect()
-    assert counted(made) == {"LIST": lists(len(names))}
-    assert f"0 static files copied, {len(names)} unmodified." in told
+    with requests_made() as requests:
+        output = collect()
+    assert counted(requests) == {"LIST": lists(len(names))}
+    assert f"0 static files copied, {len(names)} unmodified." in output
 
     changed = big_folder / "generated/3/13.json"
     changed.write_bytes(changed.read_bytes().replace(b"13", b"31"))  # as long as before
     os.utime(changed, (0, 0))  # and older
-    with requests_made() as made:
-        told = collect()
-    assert counted(made) == {"LIST": lists(len(names)), "PUT": 1}
-    assert put(made) == ["generated/3/13.json"]
-    assert f"1 static file copied, {len(names) - 1} unmodified." in told
+    with requests_made() as requests:
+        output = collect()
+    assert counted(requests) == {"LIST": lists(len(names)), "PUT": 1}
+    assert uploaded(requests) == ["generated/3/13.json"]
+    assert f"1 static file copied, {len(names) - 1} unmodified." in output
 
 
 @pytest.mark.usefixtures("manifest_storage")
 def test_hashed_files_cost_a_put_each_and_the_manifest_one_more(big_folder: Path) -> None:
     names = found_names()
-    with requests_made() as made:
-        told = collect()
-    assert counted(made) == {"LIST": 1, "PUT": 2 * len(names) + 1}
-    assert f"{len(names)} static files copied, {len(names)} post-processed." in told
-    assert made[-1].url.endswith("/staticfiles.json")
+    with requests_made() as requests:
+        output = collect()
+    assert counted(requests) == {"LIST": 1, "PUT": 2 * len(names) + 1}
+    assert f"{len(names)} static files copied, {len(names)} post-processed." in output
+    assert requests[-1].url.endswith("/staticfiles.json")
 
     for path in big_folder.rglob("*"):
         os.utime(path)
-    with requests_made() as made:
-        told = collect()
-    assert counted(made) == {"LIST": lists(2 * len(names) + 1)}
-    assert re.search(rf"\b0 static files copied, {len(names)} unmodified, \d+ post-processed\.", told)
+    with requests_made() as requests:
+        output = collect()
+    assert counted(requests) == {"LIST": lists(2 * len(names) + 1)}
+    assert re.search(rf"\b0 static files copied, {len(names)} unmodified, \d+ post-processed\.", output)
 
     (big_folder / "generated/3/13.png").write_bytes(b"another picture")
-    with requests_made() as made:
+    with requests_made() as requests:
         collect()
-    assert counted(made) == {"LIST": lists(2 * len(names) + 1), "PUT": 4}
-    assert [re.sub(r"[0-9a-f]{12}", "*", name) for name in put(made)] == [
+    assert counted(requests) == {"LIST": lists(2 * len(names) + 1), "PUT": 4}
+    assert [re.sub(r"[0-9a-f]{12}", "*", name) for name in uploaded(requests)] == [
         "generated/3/13.*.css",  # names the picture
         "generated/3/13.*.png",
         "generated/3/13.png",
@@ -104,28 +106,28 @@ def test_hashed_files_cost_a_put_each_and_the_manifest_one_more(big_folder: Path
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_mixin_of_django_costs_no_more_with_this_storage(
+def test_djangos_manifest_mixin_costs_as_many_requests(
     static_storage: Callable[..., AbstractContextManager[Any]],
 ) -> None:
     with static_storage("tests.django.test_collectstatic.Manifest"):
-        assert staticfiles_storage.exists("style.css") is False  # makes the storage, which reads the manifest
-        with requests_made() as made:
+        assert staticfiles_storage.exists("style.css") is False  # constructs the storage, which reads the manifest
+        with requests_made() as requests:
             collect()
-        assert counted(made) == {"LIST": 1, "PUT": 9}
-        with requests_made() as made:
+        assert counted(requests) == {"LIST": 1, "PUT": 9}
+        with requests_made() as requests:
             collect()
-        assert counted(made) == {"LIST": 1}
+        assert counted(requests) == {"LIST": 1}
 
 
 @pytest.mark.usefixtures("folder", "manifest_storage")
-def test_making_the_manifest_storage_sends_nothing_and_its_addresses_one_request() -> None:
+def test_constructing_the_manifest_storage_sends_nothing_and_its_urls_one_request() -> None:
     collect()
-    with requests_made() as made:
+    with requests_made() as requests:
         storage = MinioManifestStaticStorage()
-        assert made == []
+        assert requests == []
         assert ".css" in storage.url("style.css")
         assert ".js" in storage.url("script.js")
-    assert made == ["GET"]
+    assert requests == ["GET"]
 
 
 def test_a_listing_of_more_than_a_thousand_objects_is_read_to_its_end(
@@ -139,24 +141,24 @@ def test_a_listing_of_more_than_a_thousand_objects_is_read_to_its_end(
     settings.STATICFILES_DIRS = [many]
     with static_storage(MINIO_LOCATION="assets/v1"):
         collect()
-        with requests_made() as made:
+        with requests_made() as requests:
             assert "0 static files copied, 1001 unmodified." in collect()
-        assert counted(made) == {"LIST": 2}
-        with requests_made() as made:
+        assert counted(requests) == {"LIST": 2}
+        with requests_made() as requests:
             assert "1001 static files copied." in collect("--clear")
-        assert counted(made) == {"LIST": 2, "POST": 2, "PUT": 1_001}
+        assert counted(requests) == {"LIST": 2, "POST": 2, "PUT": 1_001}
 
 
 @pytest.mark.usefixtures("folder")
-def test_clear_deletes_by_the_thousand_and_leaves_other_locations_alone(
+def test_clear_deletes_a_thousand_files_a_request_and_keeps_other_locations(
     sdk: Minio, static_storage: Callable[..., AbstractContextManager[Any]]
 ) -> None:
     for name in ("assets/stale.css", "assets/old/deep/stale.svg", "elsewhere/kept.txt"):
         sdk.put_object(bucket_name=site.STATIC_BUCKET, object_name=name, data=io.BytesIO(b"old"), length=3)
-    with static_storage(MINIO_LOCATION="assets"), requests_made() as made:
+    with static_storage(MINIO_LOCATION="assets"), requests_made() as requests:
         collect("--clear")
-    assert counted(made) == {"LIST": 1, "POST": 1, "PUT": 4}
-    keys = {str(one.object_name) for one in sdk.list_objects(bucket_name=site.STATIC_BUCKET, recursive=True)}
+    assert counted(requests) == {"LIST": 1, "POST": 1, "PUT": 4}
+    keys = {str(listed.object_name) for listed in sdk.list_objects(bucket_name=site.STATIC_BUCKET, recursive=True)}
     assert keys == {
         "assets/images/deep/er/dot.svg",
         "assets/images/red.png",
@@ -166,16 +168,16 @@ def test_clear_deletes_by_the_thousand_and_leaves_other_locations_alone(
     }
 
 
-def test_a_miss_of_exists_costs_one_listing_of_one_key(sdk: Minio) -> None:
+def test_exists_of_a_missing_name_costs_one_more_listing_of_one_key(sdk: Minio) -> None:
     storage = MinioBackendStatic()
     for number in range(5):
         storage.save(f"folder/deep/{number}.txt", ContentFile(b"x"))
-    with requests_made() as made:
+    with requests_made() as requests:
         assert storage.exists("folder/deep/1.txt")
-    assert made == ["HEAD"]
-    for name, is_there in (("folder", True), ("folder/deep", True), ("folder/de", False), ("nothing", False)):
-        with requests_made() as made:
-            assert storage.exists(name) is is_there
-        assert made == ["HEAD", "GET"]
-        assert "max-keys=1&" in made[1].url
+    assert requests == ["HEAD"]
+    for name, exists in (("folder", True), ("folder/deep", True), ("folder/de", False), ("nothing", False)):
+        with requests_made() as requests:
+            assert storage.exists(name) is exists
+        assert requests == ["HEAD", "GET"]
+        assert "max-keys=1&" in requests[1].url
     assert sdk.bucket_exists(bucket_name=site.STATIC_BUCKET)

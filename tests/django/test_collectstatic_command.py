@@ -1,4 +1,4 @@
-"""The command around the uploads: what it says, its flags, its failures; Django's own command is the measure."""
+"""Output, flags and failures of the command, compared with those of Django's."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ def run(command: type[DjangosCommand], *arguments: str, **options: Any) -> tuple
     return out.getvalue(), err.getvalue()
 
 
-def test_this_package_brings_the_command_where_it_stands_first() -> None:
+def test_this_packages_command_is_used_if_its_app_comes_first() -> None:
     assert get_commands()["collectstatic"] == "django_minio_backend"
 
 
 @pytest.mark.parametrize("verbosity", [0, 1, 2, 3])
 @pytest.mark.parametrize("backend", ["MinioBackendStatic", "MinioManifestStaticStorage"])
-def test_it_says_what_djangos_command_says(
+def test_the_output_is_that_of_djangos_command(
     backend: str, verbosity: int, tmp_path: Path, settings: Settings, static_storage: Using
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     write(first, {**FILES, "ignored.tmp": b"", "CVS/entries": b"", "~backup~": b""})
-    write(second, {"style.css": b"another one of this name", "more.css": b"@import 'style.css';"})
+    write(second, {"style.css": b"another file of this name", "more.css": b"@import 'style.css';"})
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     settings.STATICFILES_DIRS = [first, ("prefix", second), second]
     flags: list[tuple[str, ...]] = [(), (), ("--dry-run",), ("--no-post-process",), ("-i", "*.tmp", "--clear")]
@@ -77,9 +77,9 @@ def test_it_says_what_djangos_command_says(
     assert ours == theirs
 
 
-def test_a_failure_of_post_processing_is_told_as_django_tells_it(folder: Path, static_storage: Using) -> None:
+def test_a_failure_of_post_processing_is_reported_as_by_django(folder: Path, static_storage: Using) -> None:
     (folder / "broken.css").write_bytes(b"a { background: url(missing.png); }")
-    said, failures = [], []
+    outputs, failures = [], []
     for command in (DjangosCommand, Command):
         out, err = io.StringIO(), io.StringIO()
         with (
@@ -87,10 +87,10 @@ def test_a_failure_of_post_processing_is_told_as_django_tells_it(folder: Path, s
             pytest.raises((ValueError, CommandError)) as failure,
         ):
             call_command(command(stdout=out, stderr=err), "--noinput")
-        said.append((out.getvalue(), err.getvalue()))
+        outputs.append((out.getvalue(), err.getvalue()))
         failures.append(failure)
-    assert said[0] == said[1]
-    assert said[1][1].startswith("Post-processing 'broken.css' failed!")
+    assert outputs[0] == outputs[1]
+    assert outputs[1][1].startswith("Post-processing 'broken.css' failed!")
     assert failures[0].type is failures[1].type
     assert "missing.png" in str(failures[1].value)
 
@@ -113,24 +113,24 @@ def test_another_storage_gets_djangos_command(folder: Path, tmp_path: Path, sett
     assert folder.exists()
     settings.STATIC_ROOT = tmp_path / "root"
     settings.STORAGES = {"default": dict(site.STORAGES["default"]), "staticfiles": dict(STATIC)}
-    with requests_made() as made:
+    with requests_made() as requests:
         assert f"4 static files copied to '{tmp_path / 'root'}'." in collect()
         assert f"0 static files copied to '{tmp_path / 'root'}', 4 unmodified." in collect()
         collect("--link", "--clear")
         assert (tmp_path / "root/style.css").is_symlink()
         with pytest.raises(CommandError, match="--force-upload needs MinioBackendStatic"):
             collect("--force-upload")
-    assert made == []
+    assert requests == []
 
 
 @pytest.mark.usefixtures("folder")
-def test_force_upload_uploads_what_is_there_with_its_new_headers(sdk: Minio, static_storage: Using) -> None:
+def test_force_upload_uploads_unchanged_files_with_new_headers(sdk: Minio, static_storage: Using) -> None:
     collect()
     with static_storage(MINIO_OBJECT_HEADERS={"Cache-Control": "max-age=60"}):
         assert "0 static files copied, 4 unmodified." in collect()
         assert "4 static files copied." in collect("--force-upload")
-    found = sdk.stat_object(bucket_name=site.STATIC_BUCKET, object_name="style.css")
-    assert (found.metadata or {})["cache-control"] == "max-age=60"
+    description = sdk.stat_object(bucket_name=site.STATIC_BUCKET, object_name="style.css")
+    assert (description.metadata or {})["cache-control"] == "max-age=60"
 
 
 @pytest.mark.parametrize("backend", MANIFESTS)
@@ -138,9 +138,9 @@ def test_force_upload_uploads_what_is_there_with_its_new_headers(sdk: Minio, sta
 def test_force_upload_uploads_each_file_once(backend: str, static_storage: Using) -> None:
     with static_storage(backend):
         collect()
-        with requests_made() as made:
+        with requests_made() as requests:
             collect("--force-upload")
-    assert sorted(made) == ["GET", *["PUT"] * 9]
+    assert sorted(requests) == ["GET", *["PUT"] * 9]
 
 
 @pytest.mark.usefixtures("manifest_storage")
@@ -155,46 +155,46 @@ def test_force_upload_finds_files_that_only_the_server_has(
     assert objects() == before
 
 
-def test_a_dry_run_says_what_the_real_run_does(folder: Path, objects: Callable[[], dict[str, bytes]]) -> None:
+def test_a_dry_run_shows_what_the_real_run_does(folder: Path, objects: Callable[[], dict[str, bytes]]) -> None:
     assert "4 static files copied." in collect("--dry-run")
     assert objects() == {}
     collect()
     (folder / "style.css").write_bytes(b"changed")
     before = objects()
     for arguments, count in (((), 1), (("--clear",), 4)):
-        with requests_made() as made:
-            told = collect("--dry-run", *arguments)
-        assert made == ["GET"]
-        assert told.count("Pretending to copy") == count
-        assert f"{count} static file{'s' if count > 1 else ''} copied" in told
+        with requests_made() as requests:
+            output = collect("--dry-run", *arguments)
+        assert requests == ["GET"]
+        assert output.count("Pretending to copy") == count
+        assert f"{count} static file{'s' if count > 1 else ''} copied" in output
     assert objects() == before
     assert "1 static file copied, 3 unmodified." in collect()
 
 
 @pytest.mark.usefixtures("folder")
-def test_objects_in_the_way_are_replaced_and_never_deleted_first() -> None:
+def test_existing_objects_are_replaced_and_never_deleted_first() -> None:
     MinioBackendStatic().save("style.css", ContentFile(b"old"))
-    with requests_made() as made:
+    with requests_made() as requests:
         collect()
-    assert sorted(made) == ["GET", "PUT", "PUT", "PUT", "PUT"]
+    assert sorted(requests) == ["GET", "PUT", "PUT", "PUT", "PUT"]
 
 
 def test_a_refused_upload_fails_the_command_and_the_next_run_completes(
     big_folder: Path, server: Server, static_storage: Using, objects: Callable[[], dict[str, bytes]]
 ) -> None:
     with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
-        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.path.endswith("/13.png") else None
+        rewriter.rule = lambda request: s3_error(403, "AccessDenied") if request.path.endswith("/13.png") else None
         with pytest.raises(CommandError) as failure:
             collect()
-        for told in ("'generated/3/13.png' could not be uploaded", f"bucket '{site.STATIC_BUCKET}'", "AccessDenied"):
-            assert told in str(failure.value)
+        for text in ("'generated/3/13.png' could not be uploaded", f"bucket '{site.STATIC_BUCKET}'", "AccessDenied"):
+            assert text in str(failure.value)
         assert "STORAGES['staticfiles']" in str(failure.value)
         assert rewriter.endpoint in str(failure.value)
-        some = objects()
-        assert "generated/3/13.png" not in some
+        uploaded = objects()
+        assert "generated/3/13.png" not in uploaded
         rewriter.rule = lambda _: None
-        told = collect()
-    assert re.search(rf"\b[1-9]\d* static files? copied, {len(some)} unmodified\.", told)
+        output = collect()
+    assert re.search(rf"\b[1-9]\d* static files? copied, {len(uploaded)} unmodified\.", output)
     assert objects()["generated/3/13.png"] == (big_folder / "generated/3/13.png").read_bytes()
 
 
@@ -228,20 +228,22 @@ def test_a_failed_hashed_file_leaves_the_old_manifest(
 def test_a_refused_listing_or_deletion_fails_the_command(method: str, server: Server, static_storage: Using) -> None:
     MinioBackendStatic().save("stale.css", ContentFile(b"old"))
     with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
-        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == method else None
+        rewriter.rule = lambda request: s3_error(403, "AccessDenied") if request.method == method else None
         with pytest.raises(CommandError, match=rf"'{site.STATIC_BUCKET}'.* (cannot be listed|could not be deleted)"):
             collect("--clear")
 
 
 @pytest.mark.needs("signatures")
 @pytest.mark.usefixtures("folder")
-def test_wrong_keys_are_reported_with_what_to_correct(static_storage: Using) -> None:
+def test_wrong_keys_are_reported_with_the_option_to_correct(static_storage: Using) -> None:
     with (
         static_storage(MINIO_SECRET_KEY="wrong-secret"),
-        pytest.raises(CommandError, match=r"^The bucket .* cannot be listed: .*MINIO_SECRET_KEY does not") as told,
+        pytest.raises(
+            CommandError, match=r"^The bucket .* cannot be listed: .*MINIO_SECRET_KEY does not match"
+        ) as failure,
     ):
         collect()
-    assert "wrong-secret" not in str(told.value)
+    assert "wrong-secret" not in str(failure.value)
 
 
 LISTING = """<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated>{}
@@ -251,31 +253,33 @@ LISTED = """<Contents><Key>{}</Key><LastModified>2024-01-01T00:00:00.000Z</LastM
 
 
 @pytest.mark.usefixtures("folder")
-def test_keys_that_are_no_names_of_files_are_left_alone(server: Server, static_storage: Using) -> None:
-    """MinIO refuses most of them, other servers take them."""
+def test_keys_that_are_not_names_of_files_are_kept(server: Server, static_storage: Using) -> None:
+    """MinIO refuses most of them; other servers accept them."""
     keys = ("../up.css", "/style.css", "a//b.css", "folder/", "stale.css")
     listing = s3_error(200, "unused")._replace(body=LISTING.format("".join(map(LISTED.format, keys))).encode())
     with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
-        rewriter.rule = lambda asked: listing if asked.method == "GET" else None
-        told = collect("--clear", "--dry-run", verbosity=2)
-        assert re.findall("Pretending to delete '(.*)'", told) == ["stale.css"]
+        rewriter.rule = lambda request: listing if request.method == "GET" else None
+        output = collect("--clear", "--dry-run", verbosity=2)
+        assert re.findall("Pretending to delete '(.*)'", output) == ["stale.css"]
         assert "4 static files copied." in collect("--clear")
 
 
 def test_a_single_object_that_cannot_be_deleted_fails_the_command(server: Server, static_storage: Using) -> None:
     MinioBackendStatic().save("stale.css", ContentFile(b"old"))
-    answer = s3_error(200, "unused")._replace(
+    response = s3_error(200, "unused")._replace(
         body=b"<DeleteResult><Error><Key>stale.css</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
         b"</DeleteResult>"
     )
     with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
-        rewriter.rule = lambda asked: answer if asked.method == "POST" else None
+        rewriter.rule = lambda request: response if request.method == "POST" else None
         with pytest.raises(CommandError, match=r"1 files in .* could not be deleted: 'stale.css': AccessDenied no"):
             collect("--clear")
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_missing_bucket_is_told_or_made(bucket_name: Callable[[], str], sdk: Minio, static_storage: Using) -> None:
+def test_a_missing_bucket_is_reported_or_created(
+    bucket_name: Callable[[], str], sdk: Minio, static_storage: Using
+) -> None:
     name = bucket_name()
     for arguments in ((), ("--dry-run",)):
         with (
@@ -289,13 +293,13 @@ def test_a_missing_bucket_is_told_or_made(bucket_name: Callable[[], str], sdk: M
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_missing_bucket_that_cannot_be_made_is_told(
+def test_a_missing_bucket_that_cannot_be_created_is_reported(
     bucket_name: Callable[[], str], server: Server, static_storage: Using
 ) -> None:
     name = bucket_name()
     options = {"MINIO_STATIC_FILES_BUCKET": name, "MINIO_BUCKET_CHECK_ON_SAVE": True}
     with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint, **options):
-        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "PUT" else None
+        rewriter.rule = lambda request: s3_error(403, "AccessDenied") if request.method == "PUT" else None
         with pytest.raises(
             CommandError,
             match=rf"bucket '{name}' .* does not exist and cannot be created: .*s3:CreateBucket.*AccessDenied",
@@ -305,7 +309,7 @@ def test_a_missing_bucket_that_cannot_be_made_is_told(
 
 @pytest.mark.needs("policies")
 @pytest.mark.usefixtures("folder")
-def test_a_missing_bucket_is_made_where_saves_make_it(
+def test_a_missing_bucket_is_created_where_saves_create_it(
     bucket_name: Callable[[], str], sdk: Minio, static_storage: Using
 ) -> None:
     name = bucket_name()
@@ -321,7 +325,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_terminal_shows_how_far_the_uploads_are() -> None:
+def test_a_terminal_shows_the_progress_of_the_uploads() -> None:
     terminal = Terminal()
     call_command(Command(stdout=terminal), "--noinput")
     shown = terminal.getvalue()
@@ -332,38 +336,40 @@ def test_a_terminal_shows_how_far_the_uploads_are() -> None:
     assert quiet.getvalue() == ""
 
 
-def test_messages_have_a_line_of_their_own_beside_the_progress(
+def test_messages_are_written_on_separate_lines_from_the_progress(
     folder: Path, tmp_path: Path, settings: Settings
 ) -> None:
     large = tmp_path / "large"
-    write(large, {"large.bin": bytes(6 * 1024**2), "style.css": b"of the same name"})  # large files go up at once
+    write(
+        large, {"large.bin": bytes(6 * 1024**2), "style.css": b"of the same name"}
+    )  # large files are uploaded immediately
     settings.STATICFILES_DIRS = [large, folder]
     terminal = Terminal()
     call_command(Command(stdout=terminal), "--noinput")
     shown = terminal.getvalue()
     assert "\rUploaded 1 of " in shown
-    assert {"\r"}.issuperset(re.findall("(.)Found another file", shown))  # which Django 6 does not say here
+    assert {"\r"}.issuperset(re.findall("(.)Found another file", shown))  # which Django 6 does not write here
 
 
-def test_the_question_is_asked_as_django_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_asks_for_confirmation_as_djangos_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert folder.exists()
     monkeypatch.setattr("builtins.input", lambda _: "no")
     with pytest.raises(CommandError, match=r"Collecting static files cancelled\."):
         call_command(Command(), interactive=True)
 
 
-def test_without_the_app_of_static_files_the_command_says_so(settings: Settings) -> None:
+def test_the_missing_app_of_static_files_is_reported(settings: Settings) -> None:
     settings.INSTALLED_APPS = [app for app in site.INSTALLED_APPS if app != "django.contrib.staticfiles"]
     with pytest.raises(CommandError, match=r"needs 'django\.contrib\.staticfiles' in INSTALLED_APPS"):
         call_command(Command(), "--noinput")
 
 
 @pytest.mark.usefixtures("folder", "manifest_storage")
-def test_runs_in_several_threads_do_not_meet(objects: Callable[[], dict[str, bytes]]) -> None:
-    assert staticfiles_storage.exists("style.css") is False  # makes the storage, which is one for all threads
+def test_runs_in_several_threads_take_turns(objects: Callable[[], dict[str, bytes]]) -> None:
+    assert staticfiles_storage.exists("style.css") is False  # constructs the storage, which all threads share
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda _: run(Command), range(4)))
-    assert sorted(out.partition(" ")[0].strip() for out, _ in told) == ["0", "0", "0", "4"]
+        output = list(pool.map(lambda _: run(Command), range(4)))
+    assert sorted(out.partition(" ")[0].strip() for out, _ in output) == ["0", "0", "0", "4"]
     assert len(objects()) == 9
 
 
@@ -374,7 +380,7 @@ STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
 """
 
 
-def test_in_the_other_order_djangos_command_works_on_the_storage(
+def test_djangos_command_works_on_the_storage_if_its_app_comes_first(
     folder: Path, tmp_path: Path, objects: Callable[[], dict[str, bytes]]
 ) -> None:
     (tmp_path / "other_order.py").write_text(f"{OTHER_ORDER}STATICFILES_DIRS = [{str(folder)!r}]\n")

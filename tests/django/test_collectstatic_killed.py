@@ -1,4 +1,4 @@
-"""A run that is killed in the middle: the site that was served before works on, and the next run completes."""
+"""A run that is killed: the site keeps working with its old files, and the next run completes the new ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("site_buckets")
 
-PASSED = 60  # uploads, before the server is silent
+PASSED = 60  # uploads before the server stops responding
 
 SETTINGS = """
 from tests.settings import *
@@ -41,15 +41,15 @@ STATICFILES_DIRS = ["{folder}"]
 
 
 class Pause:
-    """Lets some uploads pass and holds the rest back."""
+    """Lets the first uploads pass and delays the others."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._passed = 0
         self.reached, self.over = threading.Event(), threading.Event()
 
-    def __call__(self, asked: Received) -> Response | None:
-        if asked.method == "PUT":
+    def __call__(self, request: Received) -> Response | None:
+        if request.method == "PUT":
             with self._lock:
                 self._passed += 1
                 held = self._passed > PASSED
@@ -61,12 +61,12 @@ class Pause:
 
 @pytest.fixture
 def rewriter(server: Server) -> Iterator[RewritingProxy]:
-    with rewriting_proxy(server) as found:
-        yield found
+    with rewriting_proxy(server) as rewriter:
+        yield rewriter
 
 
 def kill_in_the_middle(rewriter: RewritingProxy, backend: str, folder: Path, tmp_path: Path) -> None:
-    """Start collectstatic in a process of its own, and kill it when some of the uploads have arrived."""
+    """Start collectstatic in a separate process, and kill it after some of its uploads."""
     text = SETTINGS.format(backend=backend, endpoint=rewriter.endpoint, folder=folder)
     (tmp_path / "killed_settings.py").write_text(text)
     pause = rewriter.rule = Pause()
@@ -82,7 +82,7 @@ def kill_in_the_middle(rewriter: RewritingProxy, backend: str, folder: Path, tmp
     )
     try:
         assert pause.reached.wait(60)
-        time.sleep(0.2)  # for what was let through before
+        time.sleep(0.2)  # for the uploads that have passed
         assert process.poll() is None
     finally:
         process.send_signal(signal.SIGKILL)
@@ -110,19 +110,19 @@ def test_a_killed_run_is_completed_by_the_next_one(
     assert killed.keys() == before.keys()  # nothing is missing at any time
     replaced = {name for name in old if killed[name] == new[name]}
     assert 0 < len(replaced) < len(old)
-    assert all(killed[name] in (old[name], new[name]) for name in old)  # and nothing is half there
+    assert all(killed[name] in (old[name], new[name]) for name in old)  # and no file is incomplete
 
-    told = collect()
-    left = len(old) - len(replaced)
-    # What the kill caught on its way to the server may have arrived since.
-    copied = int(re.search(r"(\d+) static files? copied", told)[1])  # type: ignore[index]  # fails the test as well
-    assert 0 < copied <= left
+    output = collect()
+    outstanding = len(old) - len(replaced)
+    # Uploads that were in progress when the process was killed may have arrived since.
+    copied = int(re.search(r"(\d+) static files? copied", output)[1])  # type: ignore[index]  # fails the test as well
+    assert 0 < copied <= outstanding
     completed = objects()
     assert {name: completed[name] for name in new} == new
 
 
 @pytest.mark.needs("policies")
-def test_the_site_that_is_served_works_while_a_run_is_killed_and_repeated(
+def test_the_site_works_while_a_run_is_killed_and_repeated(
     big_folder: Path,
     rewriter: RewritingProxy,
     tmp_path: Path,
@@ -130,11 +130,11 @@ def test_the_site_that_is_served_works_while_a_run_is_killed_and_repeated(
     static_storage: Callable[..., AbstractContextManager[Any]],
 ) -> None:
     def served(storage: MinioBackendStatic) -> dict[str, bytes]:
-        answers = {
+        responses = {
             name: http.request("GET", storage.url(name)) for name in sorted(found_names()) if "generated" in name
         }
-        assert {answer.status for answer in answers.values()} == {200}
-        return {name: answer.data for name, answer in answers.items()}
+        assert {response.status for response in responses.values()} == {200}
+        return {name: response.data for name, response in responses.items()}
 
     backend = "MinioManifestStaticStorage"
     with static_storage(f"django_minio_backend.models.{backend}"):
@@ -144,7 +144,7 @@ def test_the_site_that_is_served_works_while_a_run_is_killed_and_repeated(
         change_everything(big_folder)
         kill_in_the_middle(rewriter, backend, big_folder, tmp_path)
         assert served(running) == first
-        assert served(MinioManifestStaticStorage()) == first  # and one that is started now
+        assert served(MinioManifestStaticStorage()) == first  # and one that starts now
         collect()
         assert served(running) == first
         second = served(MinioManifestStaticStorage())

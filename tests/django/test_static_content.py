@@ -1,4 +1,4 @@
-"""What static files are as objects: types, headers, compression, other ETags than MD5."""
+"""Types, headers and compression of static files, and their comparison where ETags are not MD5s."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def stat(sdk: Minio) -> Callable[[str], Object]:
     return lambda name: sdk.stat_object(bucket_name=site.STATIC_BUCKET, object_name=name)
 
 
-def metadata(found: Object) -> dict[str, str]:
-    return {name.lower(): value for name, value in (found.metadata or {}).items()}
+def metadata(description: Object) -> dict[str, str]:
+    return {name.lower(): value for name, value in (description.metadata or {}).items()}
 
 
 TYPES = {
@@ -73,7 +73,7 @@ TYPES = {
 }
 
 
-def test_types_are_right_whatever_the_machine_says(
+def test_types_do_not_depend_on_the_machine(
     folder: Path, monkeypatch: pytest.MonkeyPatch, stat: Callable[[str], Object]
 ) -> None:
     monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: ("text/plain", None))  # as the registry of Windows
@@ -82,7 +82,7 @@ def test_types_are_right_whatever_the_machine_says(
     assert {name: stat(name).content_type for name in TYPES} == TYPES
 
 
-def test_headers_of_the_options_win(
+def test_headers_of_the_options_replace_the_defaults(
     folder: Path, static_storage: Using, stat: Callable[[str], Object], objects: Callable[[], dict[str, bytes]]
 ) -> None:
     write(folder, {"own.js": b"void 1;"})
@@ -93,13 +93,13 @@ def test_headers_of_the_options_win(
     with static_storage(MANIFEST, MINIO_OBJECT_HEADERS=headers):
         collect()
     for name in objects():
-        found = stat(name)
+        description = stat(name)
         if name.startswith("own"):
-            assert (found.content_type, metadata(found)["cache-control"]) == ("text/x-own", "no-cache")
+            assert (description.content_type, metadata(description)["cache-control"]) == ("text/x-own", "no-cache")
         elif re.search(r"\.[0-9a-f]{12}\.", name):
-            assert metadata(found)["cache-control"] == "public, max-age=31536000, immutable"
+            assert metadata(description)["cache-control"] == "public, max-age=31536000, immutable"
         else:
-            assert "cache-control" not in metadata(found)
+            assert "cache-control" not in metadata(description)
 
 
 def test_text_is_compressed_and_compared_by_its_content(
@@ -111,9 +111,9 @@ def test_text_is_compressed_and_compared_by_its_content(
         assert gzip.decompress(objects()["style.css"]) == TEXT
         assert metadata(stat("style.css"))["content-encoding"] == "gzip"
         assert "content-encoding" not in metadata(stat("images/red.png"))
-        with requests_made() as made:
+        with requests_made() as requests:
             assert "0 static files copied, 4 unmodified." in collect()
-        assert made == ["GET"]
+        assert requests == ["GET"]
         with MinioBackendStatic().open("style.css") as file:
             assert file.size == len(TEXT)
             assert file.read() == TEXT
@@ -128,7 +128,7 @@ def test_text_is_compressed_and_compared_by_its_content(
 @pytest.mark.parametrize("location", ["", "v1"])
 @pytest.mark.parametrize("mode", ["rb", "r"])
 @pytest.mark.parametrize("now", [True, False], ids=["on", "off"])
-def test_what_is_stored_compressed_is_read_whether_compression_is_on_or_off_by_now(
+def test_compressed_files_are_read_whether_compression_is_on_or_off_by_then(
     location: str, mode: str, static_storage: Using, *, now: bool
 ) -> None:
     expected: object = TEXT if mode == "rb" else TEXT.decode()
@@ -153,7 +153,9 @@ def test_what_is_stored_compressed_is_read_whether_compression_is_on_or_off_by_n
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "aws-chunked,gzip", "gzip, aws-chunked"])
-def test_what_another_program_has_compressed_is_read_as_text(sdk: Minio, static_storage: Using, encoding: str) -> None:
+def test_a_file_that_another_program_compressed_is_read_uncompressed(
+    sdk: Minio, static_storage: Using, encoding: str
+) -> None:
     body = gzip.compress(TEXT)
     with static_storage():
         storage = MinioBackendStatic()
@@ -168,7 +170,7 @@ def test_what_another_program_has_compressed_is_read_as_text(sdk: Minio, static_
             assert file.read() == TEXT
 
 
-def test_a_gzip_file_without_that_encoding_is_read_as_it_is(static_storage: Using) -> None:
+def test_a_gzip_file_without_a_content_encoding_is_read_unchanged(static_storage: Using) -> None:
     body = gzip.compress(TEXT)
     with static_storage(MINIO_STATIC_GZIP=True):
         storage = MinioBackendStatic()
@@ -243,16 +245,16 @@ def test_another_zlib_uploads_nothing_again(
             data=io.BytesIO(body),
             length=len(body),
             content_type="text/css",
-            metadata={"Content-Encoding": "gzip", SOURCE_MD5_HEADER: f"gzip:{md5(TEXT).hexdigest()}"},  # noqa: S324
+            metadata={"Content-Encoding": "gzip", SOURCE_MD5_HEADER: f"gzip:{md5(TEXT).hexdigest()}"},  # noqa: S324 - as collectstatic
         )
         if not metadata_is_listed:  # as by every server but MinIO
             stored = sdk.list_objects(bucket_name=site.STATIC_BUCKET, recursive=True)
             entries = [LISTED.format(each.object_name, each.last_modified, each.etag, each.size) for each in stored]
             listing = s3_error(200, "unused")._replace(body=LISTING.format("".join(entries)).encode())
             rewriter.rule = lambda request: listing if request.method == "GET" else None
-        with requests_made() as made:
+        with requests_made() as requests:
             assert "0 static files copied, 4 unmodified." in collect()
-        assert made == (["GET"] if metadata_is_listed and server.kind == "minio" else ["GET", "HEAD"])
+        assert requests == (["GET"] if metadata_is_listed and server.kind == "minio" else ["GET", "HEAD"])
 
 
 @pytest.mark.needs("policies")
@@ -260,9 +262,9 @@ def test_browsers_get_compressed_text_as_text(folder: Path, static_storage: Usin
     write(folder, {"style.css": TEXT})
     with static_storage(MINIO_STATIC_GZIP=True):
         collect()
-        answer = http.request("GET", MinioBackendStatic().url("style.css"))
-    assert (answer.headers["content-encoding"], answer.headers["content-type"]) == ("gzip", "text/css")
-    assert answer.data == TEXT  # decoded by the client
+        response = http.request("GET", MinioBackendStatic().url("style.css"))
+    assert (response.headers["content-encoding"], response.headers["content-type"]) == ("gzip", "text/css")
+    assert response.data == TEXT  # decoded by the client
 
 
 def test_hashed_names_and_manifest_are_the_same_with_compression(
@@ -275,9 +277,9 @@ def test_hashed_names_and_manifest_are_the_same_with_compression(
     with static_storage(MANIFEST, MINIO_STATIC_GZIP=True):
         collect("--force-upload")
         compressed = objects()
-        with requests_made() as made:
+        with requests_made() as requests:
             collect()
-        assert made == ["GET"]
+        assert requests == ["GET"]
         assert MinioManifestStaticStorage().url("style.css")
     assert compressed.keys() == plain.keys()
     assert compressed["staticfiles.json"] == plain["staticfiles.json"]
@@ -286,19 +288,19 @@ def test_hashed_names_and_manifest_are_the_same_with_compression(
         assert content in (stored, zlib.decompress(stored, wbits=31) if stored[:2] == b"\x1f\x8b" else stored)
 
 
-# ETags that are no MD5
+# ETags that are not MD5s
 
 
 LARGE = 33 * 1024**2
 
 
-def test_a_file_that_goes_up_in_parts_is_compared_by_its_parts(folder: Path, stat: Callable[[str], Object]) -> None:
+def test_a_multipart_upload_is_compared_by_its_parts(folder: Path, stat: Callable[[str], Object]) -> None:
     (folder / "film.mp4").write_bytes(b"0123456789abcdef" * (LARGE // 16))
     collect()
     assert str(stat("film.mp4").etag).endswith("-5")
-    with requests_made() as made:
+    with requests_made() as requests:
         assert "0 static files copied, 5 unmodified." in collect()
-    assert made == ["GET"]
+    assert requests == ["GET"]
     with (folder / "film.mp4").open("r+b") as file:
         file.write(b"X")
     assert "1 static file copied, 4 unmodified." in collect()
@@ -308,14 +310,18 @@ def test_parts_of_other_sizes_are_compared_by_the_recorded_checksum(folder: Path
     (folder / "film.mp4").write_bytes(b"0123456789abcdef" * (12 * 1024**2 // 16))
     with static_storage(MINIO_MULTIPART_UPLOAD=True, MINIO_MULTIPART_PART_SIZE=5 * 1024**2):
         collect()
-    with requests_made() as made:
+    with requests_made() as requests:
         assert "0 static files copied, 5 unmodified." in collect()
-    assert set(made) <= {"GET", "HEAD"}
+    assert set(requests) <= {"GET", "HEAD"}
 
 
-@pytest.mark.parametrize(("older", "told"), [(False, "0 static files copied, 4"), (True, "1 static file copied, 3")])
-def test_what_others_have_uploaded_in_parts_is_compared_by_size_and_time(
-    told: str, folder: Path, sdk: Minio, *, older: bool
+@pytest.mark.parametrize(
+    ("newer", "summary"),
+    [(False, "0 static files copied, 4"), (True, "1 static file copied, 3")],
+    ids=["older-file", "newer-file"],
+)
+def test_a_multipart_upload_of_another_program_is_compared_by_size_and_time(
+    summary: str, folder: Path, sdk: Minio, *, newer: bool
 ) -> None:
     content = b"0123456789abcdef" * (11 * 1024**2 // 16)
     collect()
@@ -327,12 +333,12 @@ def test_what_others_have_uploaded_in_parts_is_compared_by_size_and_time(
         part_size=5 * 1024**2,
     )
     (folder / "images/red.png").write_bytes(content)
-    when = time.time() + (3600 if older else -3600)
+    when = time.time() + (3600 if newer else -3600)
     os.utime(folder / "images/red.png", (when, when))
-    assert told in collect()
+    assert summary in collect()
 
 
-def test_a_file_without_a_time_is_copied_where_times_have_to_tell(
+def test_a_file_without_a_time_is_copied_where_times_decide(
     folder: Path, sdk: Minio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = b"0123456789abcdef" * (11 * 1024**2 // 16)
@@ -354,23 +360,23 @@ def test_encrypted_files_are_compared_by_the_recorded_checksum(
         assert "5 static files copied" in collect()
         assert metadata(stat("style.css"))["x-amz-server-side-encryption"] == "aws:kms"
         assert stat("images/red.png").etag != md5(b"\x89PNG red", usedforsecurity=False).hexdigest()
-        with requests_made() as made:
+        with requests_made() as requests:
             assert "0 static files copied, 5 unmodified." in collect()
-        assert made == ["GET"]
+        assert requests == ["GET"]
         (folder / "images/red.png").write_bytes(b"\x89PNG rot")  # as long as before
         assert "1 static file copied, 4 unmodified." in collect()
         assert storages["staticfiles"].open("style.css").read() == TEXT
 
 
 @pytest.mark.usefixtures("folder")
-def test_uploads_carry_the_checksum_of_their_source(stat: Callable[[str], Object]) -> None:
+def test_uploads_carry_the_md5_of_their_source(stat: Callable[[str], Object]) -> None:
     collect()
-    found = stat("script.js")
-    assert metadata(found)[SOURCE_MD5_HEADER] == f"identity:{md5(b'void 0;').hexdigest()}"  # noqa: S324 - as the ETag
-    assert str(found.etag) == md5(b"void 0;").hexdigest()  # noqa: S324 - as the ETag
+    description = stat("script.js")
+    assert metadata(description)[SOURCE_MD5_HEADER] == f"identity:{md5(b'void 0;').hexdigest()}"  # noqa: S324 - as the ETag
+    assert str(description.etag) == md5(b"void 0;").hexdigest()  # noqa: S324 - as the ETag
 
 
-# Where the manifest is
+# Location of the manifest
 
 
 def test_the_manifest_can_be_kept_by_another_storage(
@@ -379,35 +385,37 @@ def test_the_manifest_can_be_kept_by_another_storage(
     assert folder.exists()
     options = site.STORAGES["staticfiles"]["OPTIONS"]
     local = FileSystemStorage(location=tmp_path / "manifest")
-    for number, given in enumerate((local, "manifest")):
+    for number, manifest_storage in enumerate((local, "manifest")):
         with storages_set(
             default=entry(dict(site.STORAGES["default"]["OPTIONS"])),
             manifest={
                 "BACKEND": "django.core.files.storage.FileSystemStorage",
                 "OPTIONS": {"location": tmp_path / "alias"},
             },
-            staticfiles=entry({**options, "manifest_storage": given, "MINIO_LOCATION": str(number)}, MANIFEST),
+            staticfiles=entry(
+                {**options, "manifest_storage": manifest_storage, "MINIO_LOCATION": str(number)}, MANIFEST
+            ),
         ):
             collect()
             assert (tmp_path / ("alias" if number else "manifest") / "staticfiles.json").exists()
             assert f"{number}/staticfiles.json" not in objects()
-            with requests_made() as made:
+            with requests_made() as requests:
                 assert re.search(r"/style\.[0-9a-f]{12}\.css$", MinioManifestStaticStorage().url("style.css"))
-            assert made == []
+            assert requests == []
 
 
-def test_an_alias_that_is_not_there_is_told(static_storage: Using) -> None:
+def test_a_missing_alias_is_reported(static_storage: Using) -> None:
     with (
         static_storage(MANIFEST, manifest_storage="nowhere"),
-        pytest.raises(ConfigurationError, match=r"'staticfiles'.*manifest_storage.* no alias 'nowhere'"),
+        pytest.raises(ConfigurationError, match=r"'staticfiles'.*manifest_storage.*has no alias 'nowhere'"),
     ):
         storages["staticfiles"]
 
 
-# Addresses of hashed files
+# URLs of hashed files
 
 
-def test_addresses_of_hashed_files_are_encoded_and_keep_their_fragments(folder: Path, static_storage: Using) -> None:
+def test_urls_of_hashed_files_are_encoded_and_keep_their_fragments(folder: Path, static_storage: Using) -> None:
     write(folder, {"a b/ä.svg": b"<svg/>"})
     with static_storage(MANIFEST):
         collect()
@@ -421,7 +429,7 @@ def test_addresses_of_hashed_files_are_encoded_and_keep_their_fragments(folder: 
 
 @pytest.mark.needs("policies")
 @pytest.mark.parametrize("debug", [True, False])
-def test_addresses_of_names_with_a_percent_sign_lead_to_the_files(
+def test_urls_of_names_with_a_percent_sign_lead_to_the_files(
     folder: Path, static_storage: Using, http: urllib3.PoolManager, settings: Any, *, debug: bool
 ) -> None:
     names = ("100%.txt", "50%/a b.txt", "5%2.txt")
@@ -429,13 +437,13 @@ def test_addresses_of_names_with_a_percent_sign_lead_to_the_files(
     with static_storage(MANIFEST):
         collect()
         settings.DEBUG = debug
-        addresses = {name: storages["staticfiles"].url(name) for name in names}
-    for name, address in addresses.items():
-        assert not re.search(r"%(?![0-9A-F]{2})", address)
-        assert http.request("GET", address).data == name.encode()
+        urls = {name: storages["staticfiles"].url(name) for name in names}
+    for name, url in urls.items():
+        assert not re.search(r"%(?![0-9A-F]{2})", url)
+        assert http.request("GET", url).data == name.encode()
 
 
-def test_signed_addresses_name_the_hashed_file_too(
+def test_presigned_urls_name_the_hashed_file_as_well(
     folder: Path, static_storage: Using, http: urllib3.PoolManager
 ) -> None:
     assert folder.exists()
@@ -452,7 +460,7 @@ def test_signed_addresses_name_the_hashed_file_too(
     assert (response.status, response.headers["content-disposition"]) == (200, "attachment")
 
 
-def test_in_debug_mode_addresses_are_not_hashed(folder: Path, static_storage: Using, settings: Any) -> None:
+def test_in_debug_mode_urls_are_not_hashed(folder: Path, static_storage: Using, settings: Any) -> None:
     assert folder.exists()
     with static_storage(MANIFEST):
         collect()
@@ -479,7 +487,7 @@ def test_another_alias_is_a_static_storage_too(bucket: str, server: Server) -> N
 def test_references_by_static_url_lead_to_the_bucket(
     folder: Path, static_storage: Using, settings: Any, http: urllib3.PoolManager, prefix: str
 ) -> None:
-    """On the bucket's origin there is no such path, so they become relative; other absolute ones stay as they are."""
+    """They become relative, as the path does not exist on the bucket's origin. Other absolute ones do not change."""
     settings.STATIC_URL = prefix
     style = f"""
         @import "{prefix}base.css";
@@ -501,21 +509,20 @@ def test_references_by_static_url_lead_to_the_bucket(
         storage = storages["staticfiles"]
         text = ""
         for name, count in {"base.css": 1, "deep/er/site.css": 3}.items():
-            address = storage.url(name)
-            text = http.request("GET", address).data.decode()
+            url = storage.url(name)
+            text = http.request("GET", url).data.decode()
             references = [
-                url for url in re.findall(r"""(?:url\(|@import url\()["']?([^"')]+)""", text) if "else" not in url
+                found for found in re.findall(r"""(?:url\(|@import url\()["']?([^"')]+)""", text) if "else" not in found
             ]
             assert len(references) == count
             for reference in references:
-                found = http.request("GET", urljoin(address, reference))
-                assert found.status == 200
+                assert http.request("GET", urljoin(url, reference)).status == 200
                 assert re.search(r"\.[0-9a-f]{12}\.", reference)
         assert "url(/elsewhere/blue.png)" in text
 
 
-def test_a_class_in_between_may_have_the_signature_of_a_plain_storage(folder: Path, static_storage: Using) -> None:
-    """As Debug Toolbar puts one among the bases of the static storage's class."""
+def test_a_base_class_in_between_may_have_the_signature_of_a_plain_storage(folder: Path, static_storage: Using) -> None:
+    """Debug Toolbar puts such a class among the bases of the static storage's class."""
     seen = []
 
     class Noting:

@@ -1,4 +1,4 @@
-"""Who may do what: answers of a real server to anonymous requests and to signatures right, wrong and late."""
+"""Permissions: responses of a real server to anonymous requests and to valid, invalid and expired signatures."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def test_anyone_gets_a_public_object_by_its_plain_url(
     assert (response.status, response.data) == (200, b"public")
 
 
-def test_nobody_lists_a_public_bucket_without_a_signature(public: MinioBackend, http: urllib3.PoolManager) -> None:
+def test_a_public_bucket_cannot_be_listed_without_a_signature(public: MinioBackend, http: urllib3.PoolManager) -> None:
     public.save("a.txt", ContentFile(b"public"))
     for query in ("", "?list-type=2", "?list-type=2&prefix=a", "?versions", "?uploads", "?policy", "?location"):
         assert http.request("GET", bucket_url(public) + query).status == 403, query
 
 
-def test_nobody_changes_a_public_bucket_without_a_signature(public: MinioBackend, http: urllib3.PoolManager) -> None:
+def test_a_public_bucket_cannot_be_changed_without_a_signature(public: MinioBackend, http: urllib3.PoolManager) -> None:
     public.save("a.txt", ContentFile(b"public"))
     assert http.request("PUT", public.url("a.txt"), body=b"changed").status == 403
     assert http.request("PUT", public.url("b.txt"), body=b"new").status == 403
@@ -100,8 +100,8 @@ def test_a_changed_presigned_url_opens_nothing(private: MinioBackend, http: urll
         url.partition("&X-Amz-Signature")[0],
     ]
     assert url not in changed
-    for address in changed:
-        assert http.request("GET", address).status in (400, 403), address
+    for url in changed:
+        assert http.request("GET", url).status in (400, 403), url
     for method in ("PUT", "DELETE"):
         assert http.request(method, url).status == 403
     assert private.size("a b.txt") == len(b"private")
@@ -266,7 +266,7 @@ def test_check_bucket_existences_makes_all_buckets_of_the_storage(
 
 
 @pytest.mark.parametrize("operation", [MinioBackend.exists, MinioBackend.size, MinioBackend.open, MinioBackend.listdir])
-@pytest.mark.needs("minio-health")  # the mark of MinIO itself: its answer to a HEAD names the reason in a header
+@pytest.mark.needs("minio-health")  # the mark of MinIO itself: its response to a HEAD names the reason in a header
 def test_a_missing_bucket_is_not_a_missing_object(
     minio_options: dict[str, Any],
     bucket_name: Callable[[], str],

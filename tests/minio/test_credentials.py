@@ -52,8 +52,8 @@ def temporary(server: Server) -> AssumeRoleProvider:
 def assert_works(storage: MinioBackend) -> None:
     name = storage.save("name.txt", ContentFile(b"content"))
     assert storage.open(name).read() == b"content"
-    answer = urllib3.request("GET", storage.url(name))
-    assert (answer.status, answer.data) == (200, b"content")
+    response = urllib3.request("GET", storage.url(name))
+    assert (response.status, response.data) == (200, b"content")
 
 
 def test_a_provider_of_temporary_credentials_is_used(keyless: dict[str, Any], temporary: AssumeRoleProvider) -> None:
@@ -78,7 +78,7 @@ def test_temporary_credentials_sign_uploads_from_a_browser(
 ) -> None:
     storage = MinioBackend(**keyless, MINIO_CREDENTIALS=temporary)
     form = storage.presigned_upload("a.txt", max_size=10, expires=7200)
-    assert form.expires_at <= dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)  # as long as the credentials live
+    assert form.expires_at <= dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)  # when the credentials expire
     fields: list[tuple[str, Any]] = [*form.fields.items(), ("file", ("a.txt", b"content", "text/plain"))]
     assert urllib3.request("POST", form.url, fields=fields).status == 204
     request = storage.presigned_upload("a.txt", max_size=10, size=7, method="PUT")
@@ -139,7 +139,7 @@ def test_a_dotted_path_to_something_else_is_a_mistake_in_the_settings(keyless: d
 
 
 class SentHere(urllib3.PoolManager):
-    """Connects to one address, whatever host a URL names, as a name server would see to."""
+    """Connects to one address for every host, as a name server would."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def test_buckets_are_addressed_by_host_names_where_that_is_asked_for(
     minio_options: dict[str, Any], server: Server, bucket: str
 ) -> None:
     if server.kind != "minio":
-        pytest.skip(f"{server.kind} was not told a domain of its own")
+        pytest.skip(f"{server.kind} is not configured with a domain")
     port = server.endpoint.rpartition(":")[2]
     http = SentHere(server.endpoint)
     storage = MinioBackend(

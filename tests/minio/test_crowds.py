@@ -37,7 +37,7 @@ assert storage.open("before.txt").read() == b"the parent has a connection"
 
 
 def assert_all_are_there(storage: MinioBackend, count: int, size: int) -> None:
-    """Each of `count` contents, told by its byte, is stored whole and once."""
+    """Each of `count` contents, identified by its byte, is stored whole and once."""
     _, names = storage.listdir("")
     seen = []
     for name in names:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tools.demo_check import Answer
     from tools.demo_site import Site
 
-# MinIO allows pages of every origin to upload; the others have to be told, see docs/how-to/direct-uploads.md on CORS.
+# MinIO allows pages of every origin to upload; the others need a CORS rule, see docs/how-to/direct-uploads.md on CORS.
 pytestmark = pytest.mark.needs("minio-health", "signatures")
 
 MIB = 1024**2
@@ -55,7 +55,7 @@ def element(chrome: Chrome, name: str) -> WebElement:
 
 
 def upload(chrome: Chrome, site: Site, file: Path, *, title: str, script: str = "") -> None:
-    """Fill the form in and send it, as a visitor does, until the page tells how it went."""
+    """Fill the form in and send it, as a visitor does, until the page shows the result."""
     chrome.get(f"{site.address}direct/")
     chrome.execute_script(WATCH_PROGRESS + script)
     element(chrome, "title").send_keys(title)
@@ -108,11 +108,11 @@ def test_fifty_mebibytes_go_straight_to_the_bucket_and_are_recorded(chrome: Chro
 
     element(chrome, "done").find_element(By.TAG_NAME, "a").click()
     link = WebDriverWait(chrome, 20).until(lambda _: chrome.find_element(By.LINK_TEXT, "Zürich"))
-    address = str(link.get_attribute("href"))
-    assert f"{site.server.endpoint}/{site.prefix}-private/" in address
-    answer = Browser().get(address)
-    assert answer.content_type == "video/mp4"
-    assert hashlib.sha256(answer.body).digest() == hashlib.sha256(film.read_bytes()).digest()
+    url = str(link.get_attribute("href"))
+    assert f"{site.server.endpoint}/{site.prefix}-private/" in url
+    response = Browser().get(url)
+    assert response.content_type == "video/mp4"
+    assert hashlib.sha256(response.body).digest() == hashlib.sha256(film.read_bytes()).digest()
     console = chrome.get_log("browser")  # type: ignore[no-untyped-call]  # Selenium's
     problems = [entry for entry in console if entry["level"] == "SEVERE"]
     assert problems == []
@@ -155,7 +155,7 @@ def test_the_server_refuses_another_type_than_agreed(chrome: Chrome, site: Site,
 
 SEND_BY_PUT = """
 const [url, headers, done] = arguments;
-fetch(url, {method: "PUT", headers, body: new Blob(["content"])}).then((answer) => done(answer.status), done);
+fetch(url, {method: "PUT", headers, body: new Blob(["content"])}).then((response) => done(response.status), done);
 """
 
 
@@ -195,16 +195,16 @@ def test_the_page_is_labelled(chrome: Chrome, site: Site) -> None:
 @pytest.mark.parametrize("salt", ["gallery.direct", "something else"])
 def test_only_an_upload_that_was_begun_is_recorded(site: Site, salt: str) -> None:
     """A name of the visitor's own making is signed with another key, whatever object it names."""
-    token = signing.dumps("2026-1-1/of-somebody-else.pdf", key="another key", salt=salt)
-    answer = ask(site, Browser(), "finish", {"title": "Mine", "token": token})
-    assert answer.status == 403
-    assert "not begun here" in json.loads(answer.body)["error"]
+    token = signing.dumps("2026-1-1/of-another-user.pdf", key="another key", salt=salt)
+    response = ask(site, Browser(), "finish", {"title": "Mine", "token": token})
+    assert response.status == 403
+    assert "not begun here" in json.loads(response.body)["error"]
 
 
 def test_what_has_not_arrived_is_not_recorded(site: Site) -> None:
     browser = Browser()
     file = {"name": "a.pdf", "content_type": "application/pdf", "size": "10"}
     begun = json.loads(ask(site, browser, "begin", file).body)
-    answer = ask(site, browser, "finish", {"title": "Mine", "token": begun["token"]})
-    assert answer.status == 409
-    assert "not arrived" in json.loads(answer.body)["error"]
+    response = ask(site, browser, "finish", {"title": "Mine", "token": begun["token"]})
+    assert response.status == 409
+    assert "not arrived" in json.loads(response.body)["error"]

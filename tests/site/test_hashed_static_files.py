@@ -31,7 +31,7 @@ STORAGES["staticfiles"]["OPTIONS"]["MINIO_STATIC_GZIP"] = {gzip}
 STATICFILES_DIRS = ["{folder}"]
 """
 
-# Says what it got: the modules, and whether the font of the style sheet is there.
+# Returns what was loaded: the font of the style sheet, and the modules.
 SCRIPT = """
 const [style, script, done] = arguments;
 const link = document.createElement("link");
@@ -40,7 +40,7 @@ link.href = style;
 link.onload = async () => {
     const fonts = await document.fonts.load("16px Shipped");
     const module = await import(script);
-    done([fonts.length, fonts[0] && fonts[0].status, module.told]);
+    done([fonts.length, fonts[0] && fonts[0].status, module.text]);
 };
 link.onerror = () => done(["no style sheet"]);
 document.head.append(link);
@@ -49,7 +49,7 @@ document.head.append(link);
 
 @pytest.fixture(params=[False, True], ids=["plain", "gzip"])
 def site(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iterator[Site]:
-    """The example site, served, with a font and two modules on top of its static files."""
+    """The example site, served, with a font and two modules in addition to its static files."""
     files = tmp_path / "files"
     font: Any = ImageFont.load_default(16)
     write(
@@ -57,7 +57,7 @@ def site(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iter
         {
             "extra/fonts/shipped.ttf": font.font_bytes,
             "extra/style.css": b'@font-face { font-family: "Shipped"; src: url("fonts/shipped.ttf"); }' + b"\n" * 200,
-            "extra/main.js": b'import { part } from "./part.mjs";\nexport const told = `all of ${part}`;' + b"\n" * 200,
+            "extra/main.js": b'import { part } from "./part.mjs";\nexport const text = `all of ${part}`;' + b"\n" * 200,
             "extra/part.mjs": b'export const part = "it";',
         },
     )
@@ -78,14 +78,14 @@ def site(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iter
         delete_buckets(site)
 
 
-def address(site: Site, name: str) -> str:
-    """Where a template says that a file is."""
+def static_url(site: Site, name: str) -> str:
+    """The URL of a file in a template."""
     template = "from django.templatetags.static import static; print(static({name!r}))"
     return site.manage("shell", "--command", template.format(name=name)).splitlines()[-1]
 
 
-def complaints(chrome: Chrome) -> list[str]:
-    """Lines of the browser's console that are worse than a remark; it asks every site for /favicon.ico by itself."""
+def console_errors(chrome: Chrome) -> list[str]:
+    """Lines of the browser's console that are warnings or errors, except for the missing /favicon.ico."""
     lines: list[dict[str, str]] = chrome.get_log("browser")  # type: ignore[no-untyped-call]  # Selenium has no types
     bad = [line["message"] for line in lines if line["level"] in ("SEVERE", "WARNING")]
     return [message for message in bad if "/favicon.ico - Failed to load" not in message]
@@ -98,22 +98,22 @@ def test_the_admin_is_styled_and_nothing_is_missing(site: Site, chrome: Chrome, 
     chrome.find_element(By.CSS_SELECTOR, "[type=submit]").click()
     for page in ("admin/", "admin/auth/user/", "admin/auth/user/add/", "admin/auth/group/add/"):
         chrome.get(f"{site.address}{page}")
-        loaded = chrome.execute_script("return performance.getEntriesByType('resource').map(one => one.name)")
+        loaded = chrome.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
         static = [name for name in loaded if f"{site.prefix}-static/" in name]
         assert [name for name in static if name.endswith(".css")], page
         assert all(re.search(r"\.[0-9a-f]{12}\.\w+$", name) for name in static), page
         header = chrome.find_element(By.ID, "header").value_of_css_property("background-color")
-        assert header == "rgba(65, 118, 144, 1)", page  # the admin's own colour, which style sheets set
+        assert header == "rgba(65, 118, 144, 1)", page  # the colour in the admin's style sheets
     assert chrome.find_elements(By.CSS_SELECTOR, ".selector-chosen")  # made by a script
     assert chrome.save_screenshot(str(tmp_path / "admin.png"))
-    assert complaints(chrome) == []
+    assert console_errors(chrome) == []
 
 
 def test_fonts_and_modules_load_from_the_server(site: Site, chrome: Chrome) -> None:
     chrome.get(f"{site.address}admin/")
-    style, script = address(site, "extra/style.css"), address(site, "extra/main.js")
+    style, script = static_url(site, "extra/style.css"), static_url(site, "extra/main.js")
     assert site.server.endpoint in style
     assert ".css" in style
     assert not style.endswith("/style.css")
     assert chrome.execute_async_script(SCRIPT, style, script) == [1, "loaded", "all of it"]
-    assert complaints(chrome) == []
+    assert console_errors(chrome) == []

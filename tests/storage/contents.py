@@ -38,7 +38,7 @@ class SizedPipe(Pipe):
 
 
 class BreakingPipe(Pipe):
-    """A pipe that fails behind its data."""
+    """A pipe that fails after its data."""
 
     def __init__(self, data: bytes, before: Callable[[], object] = bool) -> None:
         super().__init__(data)

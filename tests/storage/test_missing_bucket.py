@@ -25,7 +25,7 @@ LARGE = some_bytes(13 * MIB)
 
 @pytest.fixture
 def missing(minio_options: dict[str, Any], bucket_name: Callable[[], str]) -> dict[str, Any]:
-    """Options of a storage whose private bucket is not there."""
+    """Options of a storage whose private bucket does not exist."""
     name = bucket_name()
     return {**minio_options, "MINIO_DEFAULT_BUCKET": name, "MINIO_PRIVATE_BUCKETS": [name]}
 
@@ -118,11 +118,11 @@ def test_what_makes_the_bucket_is_told(missing: dict[str, Any], operation: str) 
     other = entry({**missing, "MINIO_DEFAULT_BUCKET": "another-bucket", "MINIO_PRIVATE_BUCKETS": []})
     with storages_set(default=entry(missing), other=other):
         assert storages["other"].bucket == "another-bucket"  # type: ignore[attr-defined]
-        with pytest.raises(S3Error) as told:
+        with pytest.raises(S3Error) as caught:
             OPERATIONS[operation](cast("MinioBackend", storages["default"]))
-    assert told.value.code == "NoSuchBucket"
+    assert caught.value.code == "NoSuchBucket"
     endpoint = f"{'https' if missing['MINIO_USE_HTTPS'] else 'http'}://{missing['MINIO_ENDPOINT']}"
     assert (
         f"Bucket '{missing['MINIO_DEFAULT_BUCKET']}' does not exist at {endpoint} (STORAGES['default']). "
         "Run manage.py initialize_buckets"
-    ) in str(told.value)
+    ) in str(caught.value)

@@ -48,7 +48,7 @@ ODD_NAMES = [
     "emoji 🌍👩‍👩‍👧.png",
     "no\u00a0break\u2028separators.txt",
     "-dash",
-    "x" * 240,  # the alternative of a taken name has to fit, too
+    "x" * 240,  # the alternative to an existing name has to fit as well
 ]
 
 

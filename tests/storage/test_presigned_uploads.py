@@ -274,11 +274,11 @@ def test_a_form_refuses_another_size_type_key_and_signature(storage: MinioBacken
         "another field": post(http, upload, b"x", **{"x-amz-meta-more": "1"}),
     }
     assert storage.listdir("") == ([], []), {
-        what: answer.status for what, answer in refused.items() if answer.status < 400
+        what: response.status for what, response in refused.items() if response.status < 400
     }
-    for what, answer in refused.items():
-        assert answer.status in (400, 403), what
-        assert b"<Code>" in answer.data, what
+    for what, response in refused.items():
+        assert response.status in (400, 403), what
+        assert b"<Code>" in response.data, what
     assert post(http, upload, b"x" * 10).status == 204
 
 
@@ -294,14 +294,14 @@ def test_a_form_for_a_known_size_takes_no_other(storage: MinioBackend, http: url
 def test_a_put_refuses_another_size_type_and_condition(storage: MinioBackend, http: urllib3.PoolManager) -> None:
     upload = storage.presigned_upload("a.txt", max_size=10, size=7, method="PUT")
     unconditional = {name: value for name, value in upload.headers.items() if name != "If-None-Match"}
-    answers = [
+    responses = [
         put(http, upload, b"12345678"),
         put(http, upload, b"123456"),
         put(http, upload, b"1234567", Content_Type="text/html"),
         put(http, upload, b"1234567", If_None_Match="other"),
         http.request("PUT", upload.url, body=b"1234567", headers=unconditional),
     ]
-    assert {answer.status for answer in answers} <= {400, 403}
+    assert {response.status for response in responses} <= {400, 403}
     assert storage.listdir("") == ([], [])
     assert put(http, upload, b"1234567").status == 200
 

@@ -35,11 +35,11 @@ Operation = tuple[str, Any]
 
 
 def operations(size: int) -> st.SearchStrategy[list[Operation]]:
-    """Sequences of what a reader can be asked, with places near and far and behind the end."""
+    """Sequences of operations on a reader, with offsets near, far and after the end."""
     places = st.one_of(
         st.integers(0, size + 10_000),
         st.sampled_from([0, 1, size - 1, size, size + 1, size // 2, 128 * KIB, 512 * KIB, size - 256 * KIB]),
-    ).map(lambda place: max(place, 0))
+    ).map(lambda offset: max(offset, 0))
     lengths = st.one_of(st.integers(0, 300), st.integers(0, size), st.sampled_from([-1, 64 * KIB, 128 * KIB]))
     one: st.SearchStrategy[Operation] = st.one_of(
         st.tuples(st.just("read"), lengths),
@@ -53,9 +53,9 @@ def operations(size: int) -> st.SearchStrategy[list[Operation]]:
     return st.lists(one, min_size=1, max_size=12)
 
 
-def answers(file: Any, size: int, asked: Iterable[Operation]) -> list[Any]:
+def results(file: Any, size: int, operations: Iterable[Operation]) -> list[Any]:
     found: list[Any] = []
-    for question, value in asked:
+    for question, value in operations:
         if question == "read":
             found.append(file.read(value))
         elif question == "readline":
@@ -84,13 +84,13 @@ def test_any_sequence_of_questions_is_answered_as_bytes_io_does(
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(operations(size))
-    def compare(asked: list[Operation]) -> None:
+    def compare(operations: list[Operation]) -> None:
         with storage.open(name) as file:
-            found = answers(file, size, asked)
-        expected = answers(io.BytesIO(content), size, asked)
+            found = results(file, size, operations)
+        expected = results(io.BytesIO(content), size, operations)
         assert len(found) == len(expected)
         for position, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
-            assert ours == theirs, f"answer {position} to {asked}"
+            assert ours == theirs, f"result {position} of {operations}"
 
     compare()
 
@@ -139,9 +139,9 @@ def test_chunks_and_lines(storage: MinioBackend) -> None:
         assert file.readlines() == TEXT.encode().splitlines(keepends=True)
     with storage.open(name, "r") as file:
         assert file.readline() == "line 0: größer 🌍\n"
-        place = file.tell()
+        offset = file.tell()
         rest = file.read()
-        file.seek(place)
+        file.seek(offset)
         assert file.read() == rest
         file.seek(0)
         assert file.read() == TEXT
@@ -274,16 +274,16 @@ def test_an_object_that_changes_while_it_is_read_is_an_error_and_never_a_mixture
 
 
 @pytest.mark.parametrize("change", [put_other, put_shorter, remove])
-@pytest.mark.parametrize("place", [5 * MIB - 100, 3 * MIB, 0])
+@pytest.mark.parametrize("offset", [5 * MIB - 100, 3 * MIB, 0])
 def test_a_jump_in_an_object_that_has_changed_is_an_error(
-    storage: MinioBackend, sdk: Minio, bucket: str, change: Callable[[Minio, str, str], None], place: int
+    storage: MinioBackend, sdk: Minio, bucket: str, change: Callable[[Minio, str, str], None], offset: int
 ) -> None:
     put(sdk, bucket, "data.bin", some_bytes(5 * MIB))
     with storage.open("data.bin") as file:
         file.seek(2 * MIB)
         file.read(100)
         change(sdk, bucket, "data.bin")
-        file.seek(place)
+        file.seek(offset)
         with pytest.raises(ObjectChangedError):
             file.read()
 
@@ -338,8 +338,8 @@ def test_the_last_kib_of_a_large_object_is_two_requests_of_at_most_two_mib(
 
 def test_jumping_about_moves_little(through_proxy: MinioBackend, proxy: Proxy, large: str) -> None:
     with requests_made() as made, through_proxy.open(large) as file:
-        for place in range(10):
-            file.seek((7 * place % 10) * 5 * MIB)
+        for offset in range(10):
+            file.seek((7 * offset % 10) * 5 * MIB)
             assert file.read(100) == bytes(100)
     assert len(made) <= 11
     assert proxy.transferred["down"] <= 3 * MIB

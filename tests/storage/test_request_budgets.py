@@ -66,7 +66,7 @@ def test_reading_an_empty_object_is_one_request_and_one_for_its_size(storage: Mi
     with requests_made() as made, storage.open(name) as file:
         assert file.read() == b""
         assert file.size == 0
-    assert len(made) <= 2  # a server answers a range of nothing with an error that tells no size
+    assert len(made) <= 2  # the response to a range of an empty object is an error without a size
 
 
 def test_listing_a_folder_is_one_request(storage: MinioBackend, name: str) -> None:
@@ -105,7 +105,7 @@ def test_saving_on_a_server_with_conditional_writes_is_one_request(minio_options
 
 
 @pytest.mark.needs("conditional-writes")
-def test_a_taken_name_on_such_a_server_costs_one_more(minio_options: dict[str, Any], name: str) -> None:
+def test_an_existing_name_on_such_a_server_costs_one_more(minio_options: dict[str, Any], name: str) -> None:
     storage = MinioBackend(**minio_options, MINIO_CONDITIONAL_WRITES=True)
     with requests_made() as made:
         assert storage.save(name, ContentFile(b"other")) != name

@@ -198,7 +198,7 @@ def test_a_file_that_changes_its_bytes_in_chunks_is_stored_as_these_give_it(
     storage = MinioBackend(**minio_options, **options)
     local = FileSystemStorage(tmp_path)
     expected = bytes(byte ^ 0x5A for byte in plain)
-    for _ in range(2):  # the second finds its name taken
+    for _ in range(2):  # the name of the second exists
         content = Encrypted(io.BytesIO(plain), "secret.bin")
         name = storage.save("secret.bin", content)
         assert stored(storage, name)[16:] == expected
@@ -206,7 +206,7 @@ def test_a_file_that_changes_its_bytes_in_chunks_is_stored_as_these_give_it(
 
 
 @pytest.mark.parametrize(
-    "data", [b"\0" * 3 * MIB, b"x", some_bytes(100)], ids=["larger-than-told", "smaller-than-told", "random"]
+    "data", [b"\0" * 3 * MIB, b"x", some_bytes(100)], ids=["larger-than-stated", "smaller-than-stated", "random"]
 )
 def test_a_gzip_file_that_gives_its_compressed_size_is_stored_whole(
     storage: MinioBackend, tmp_path: Path, data: bytes
@@ -220,22 +220,22 @@ def test_a_gzip_file_that_gives_its_compressed_size_is_stored_whole(
 
 
 def test_a_seekable_stream_is_measured_whatever_its_size_attribute_says(storage: MinioBackend) -> None:
-    for told in (0, 10, 10 * len(DATA)):
+    for stated in (0, 10, 10 * len(DATA)):
         content = File(io.BytesIO(DATA))
-        content.size = told
-        assert stored(storage, storage.save(f"told-{told}", content)) == DATA
+        content.size = stated
+        assert stored(storage, storage.save(f"stated-{stated}", content)) == DATA
 
 
-@pytest.mark.parametrize("told", [0, 1, 199_999])
-def test_nothing_that_is_longer_than_it_said_is_cut(storage: MinioBackend, told: int) -> None:
-    assert stored(storage, storage.save("longer", SizedPipe(DATA, told))) == DATA
+@pytest.mark.parametrize("stated", [0, 1, 199_999])
+def test_nothing_that_is_longer_than_stated_is_truncated(storage: MinioBackend, stated: int) -> None:
+    assert stored(storage, storage.save("longer", SizedPipe(DATA, stated))) == DATA
 
 
-@pytest.mark.parametrize("told", [5 * MIB, 6 * MIB, 11 * MIB])
-def test_nothing_in_parts_that_is_longer_than_it_said_is_cut(minio_options: dict[str, Any], told: int) -> None:
+@pytest.mark.parametrize("stated", [5 * MIB, 6 * MIB, 11 * MIB])
+def test_nothing_in_parts_that_is_longer_than_stated_is_truncated(minio_options: dict[str, Any], stated: int) -> None:
     data = some_bytes(12 * MIB + 5)
     storage = MinioBackend(**minio_options, **IN_PARTS)
-    assert stored(storage, storage.save("longer", SizedPipe(data, told))) == data
+    assert stored(storage, storage.save("longer", SizedPipe(data, stated))) == data
 
 
 @pytest.mark.parametrize("size", [0, 100, 200_000])
@@ -289,7 +289,7 @@ def test_closed_content_is_an_error(storage: MinioBackend, sdk: Minio, bucket: s
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.txt", SimpleUploadedFile("b", b"", content_type="image/x-told"), "image/x-told"),
+        ("a.txt", SimpleUploadedFile("b", b"", content_type="image/x-stated"), "image/x-stated"),
         ("a.png", ContentFile(b""), "image/png"),
         ("A.PNG", ContentFile(b""), "image/png"),
         ("folder.png/a", ContentFile(b""), "application/octet-stream"),

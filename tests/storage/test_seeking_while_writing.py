@@ -187,13 +187,13 @@ def test_a_name_that_is_taken_meanwhile_is_not_replaced_by_a_changed_file(storag
 def test_text_can_tell_and_go_back(storage: MinioBackend, tmp_path: Path, encoding: str) -> None:
     def write(file: Any) -> int:
         file.write("Seiten: ??\n")
-        told = file.tell()
+        position = file.tell()
         file.write("größer\n" * 900_000)
-        file.seek(told)
+        file.seek(position)
         file.write("GRÖSSER")
         file.seek(0)
         file.write("Seiten: 42")
-        return int(told)
+        return int(position)
 
     path = tmp_path / "file"
     with path.open("w", encoding=encoding) as expected, storage.open("new.txt", "w", encoding=encoding) as file:

@@ -61,9 +61,9 @@ def entries(cache: LocMemCache) -> list[str]:
 
 
 def opened(http: urllib3.PoolManager, url: str) -> bytes:
-    answer = http.request("GET", url)
-    assert answer.status == 200
-    return answer.data
+    response = http.request("GET", url)
+    assert response.status == 200
+    return response.data
 
 
 def test_it_is_off_by_default(minio_options: dict[str, Any], cache: LocMemCache) -> None:
@@ -146,7 +146,7 @@ def test_after_a_change_the_next_url_is_another_at_once(
     assert made == []
     assert second != first
     assert opened(http, second).startswith(b"second")
-    assert opened(http, first).startswith(b"second")  # an old address still opens, whatever is there
+    assert opened(http, first).startswith(b"second")  # an old URL still opens
 
 
 def test_a_deleted_object_is_not_asked_for(cached: MinioBackend, http: urllib3.PoolManager) -> None:
@@ -164,10 +164,10 @@ def test_a_slow_head_does_not_undo_a_newer_save(minio_options: dict[str, Any], c
     head = cached.s3.head
 
     def slow(*args: Any) -> Any:
-        answer = head(*args)
+        response = head(*args)
         with mock.patch.object(cached.s3, "head", head):
-            cached.save("a.txt", ContentFile(b"new"))  # another thread's, while the answer is on its way
-        return answer
+            cached.save("a.txt", ContentFile(b"new"))  # by another thread, before the response arrives
+        return response
 
     with mock.patch.object(cached.s3, "head", slow):
         first = cached.url("a.txt")
@@ -298,11 +298,11 @@ def test_keys_start_with_the_prefix_and_tell_nothing(options: dict[str, Any], ca
         None,
         b"bytes",
         ["list"],
-        "{address}",
-        "{address}/",
-        "{address}.evil.test/a.txt?",
-        "{address}/other.txt?X-Amz-Signature=1",
-        "{address}/a.txt.exe?X-Amz-Signature=1",
+        "{url}",
+        "{url}/",
+        "{url}.evil.test/a.txt?",
+        "{url}/other.txt?X-Amz-Signature=1",
+        "{url}/a.txt.exe?X-Amz-Signature=1",
     ],
 )
 def test_a_poisoned_entry_is_ignored_and_replaced(cached: MinioBackend, cache: LocMemCache, poison: Any) -> None:
@@ -311,7 +311,7 @@ def test_a_poisoned_entry_is_ignored_and_replaced(cached: MinioBackend, cache: L
     cached.url("a.txt")
     (key,) = set(entries(cache)) - before
     if isinstance(poison, str):
-        poison = poison.replace("{address}", f"{cached.base_url}/{cached.bucket}")
+        poison = poison.replace("{url}", f"{cached.base_url}/{cached.bucket}")
     cache.set(key.removeprefix(":1:"), poison)
     url = cached.url("a.txt")
     assert url != poison
@@ -330,7 +330,7 @@ def test_a_poisoned_etag_is_asked_for_again(cached: MinioBackend, cache: LocMemC
 def test_an_entry_that_cannot_be_read_is_no_error(cached: MinioBackend, cache: LocMemCache) -> None:
     cached.save("a.txt", ContentFile(b"a"))
     for key in entries(cache):
-        contents(cache)[key] = b"this was pickled by nobody"
+        contents(cache)[key] = b"this was never pickled"
     assert "X-Amz-Signature" in cached.url("a.txt")
 
 
@@ -401,7 +401,7 @@ def test_a_cache_that_is_configured_wrongly_is_an_error(options: dict[str, Any])
         storage.url("a.txt")
 
 
-# Life
+# Validity
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def query_of(url: str) -> dict[str, str]:
 
 
 def assert_opens(http: urllib3.PoolManager, url: str, content: bytes) -> None:
-    answer = http.request("GET", url)
-    assert (answer.status, answer.data) == (200, content)
+    response = http.request("GET", url)
+    assert (response.status, response.data) == (200, content)
 
 
 # Names: test_names.py opens the signed URL of each odd name, tests/minio/test_access.py the public one.
@@ -89,7 +89,7 @@ def test_a_url_is_the_sdks(storage: MinioBackend, sdk: Minio) -> None:
     assert url == sdk.presigned_get_object(storage.bucket, "folder/a b ü.txt", request_date=when)
 
 
-# What is asked for
+# Arguments
 
 
 @pytest.mark.parametrize("expires", [60, timedelta(minutes=1), 60.9])
@@ -139,17 +139,17 @@ def test_the_server_answers_with_the_headers_that_were_asked_for(
         "response-content-type": "application/pdf; charset=utf-8",
         "response-expires": "Thu, 01 Jan 2026 00:00:00 GMT",
     }
-    answer = http.request("GET", storage.url("a.bin", response_headers=asked))
-    assert (answer.status, answer.data) == (200, b"content")
+    response = http.request("GET", storage.url("a.bin", response_headers=asked))
+    assert (response.status, response.data) == (200, b"content")
     for name, value in asked.items():
-        assert answer.headers[name.removeprefix("response-")] == value
+        assert response.headers[name.removeprefix("response-")] == value
 
 
 def test_a_download_can_have_a_name_in_any_script(storage: MinioBackend, http: urllib3.PoolManager) -> None:
     storage.save("a.bin", ContentFile(b"content"))
     url = storage.url("a.bin", response_headers={"response-content-disposition": 'attachment; filename="報告 ü.pdf"'})
-    answer = http.request("GET", url)
-    assert answer.headers["content-disposition"].endswith("filename*=UTF-8''%E5%A0%B1%E5%91%8A%20%C3%BC.pdf")
+    response = http.request("GET", url)
+    assert response.headers["content-disposition"].endswith("filename*=UTF-8''%E5%A0%B1%E5%91%8A%20%C3%BC.pdf")
 
 
 @signed

@@ -72,7 +72,7 @@ def test_replacing_carries_no_condition(minio_options: dict[str, Any]) -> None:
 
 
 @pytest.mark.needs("conditional-writes")
-def test_a_taken_name_is_refused_with_412_and_kept(minio_options: dict[str, Any]) -> None:
+def test_an_existing_name_is_refused_with_412_and_kept(minio_options: dict[str, Any]) -> None:
     storage = MinioBackend(**minio_options, MINIO_CONDITIONAL_WRITES=True)
     storage.save("name.txt", ContentFile(b"first"))
     with requests_made() as made:
@@ -83,7 +83,7 @@ def test_a_taken_name_is_refused_with_412_and_kept(minio_options: dict[str, Any]
 
 
 @pytest.mark.needs("conditional-multipart")
-def test_a_taken_name_is_refused_in_parts_too_and_nothing_stays_unfinished(in_parts: dict[str, Any]) -> None:
+def test_an_existing_name_is_refused_in_parts_too_and_nothing_stays_unfinished(in_parts: dict[str, Any]) -> None:
     storage = MinioBackend(**in_parts)
     first, second = b"1" * LARGE, b"2" * LARGE
     storage.save("large.bin", ContentFile(first))

@@ -1,4 +1,4 @@
-"""Folders of static files, and collectstatic on them."""
+"""Folders of static files, and runs of collectstatic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GENERATED = 300
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files that look an hour old."""
+    """Write files with a modification time an hour ago."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def generated() -> dict[str, bytes]:
-    """300 files as a site has them: style sheets and modules that name others, pictures, scripts, data."""
+    """300 files of a typical site: style sheets that refer to pictures, modules, pictures and data."""
     numbers = random.Random(7)
     files = {}
     for number in range(GENERATED // 5):
@@ -43,10 +43,10 @@ def generated() -> dict[str, bytes]:
 
 
 def collect(*arguments: str, **options: Any) -> str:
-    """Run collectstatic and return what it says."""
-    told = io.StringIO()
-    call_command("collectstatic", "--noinput", *arguments, stdout=told, **options)
-    return told.getvalue()
+    """Run collectstatic and return its output."""
+    output = io.StringIO()
+    call_command("collectstatic", "--noinput", *arguments, stdout=output, **options)
+    return output.getvalue()
 
 
 def found_names() -> list[str]:

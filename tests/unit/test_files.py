@@ -15,19 +15,19 @@ LETTERS = "rwxabt+U"
 MODES = ["".join(mode) for length in range(4) for mode in itertools.product(LETTERS, repeat=length)]
 
 
-def python_takes(mode: str) -> bool:
+def python_accepts(mode: str) -> bool:
     try:
-        with open(os.devnull, mode):  # noqa: PTH123 - the built-in is what is asked
+        with open(os.devnull, mode):  # noqa: PTH123 - the built-in is what is compared
             return True
     except FileExistsError:
-        return True  # "x" is right, but the file is there
+        return True  # "x" is valid, but the file exists
     except ValueError:
         return False
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if not set(mode) & set("+a")])
-def test_a_mode_is_taken_where_python_takes_it(mode: str) -> None:
-    if not python_takes(mode):
+def test_a_mode_is_accepted_if_python_accepts_it(mode: str) -> None:
+    if not python_accepts(mode):
         with pytest.raises(ValueError, match="invalid mode"):
             parse_mode(mode)
     else:
@@ -35,13 +35,13 @@ def test_a_mode_is_taken_where_python_takes_it(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if set(mode) & set("+a")])
-def test_appending_and_updating_are_told_to_be_impossible(mode: str) -> None:
+def test_the_error_for_appending_and_updating_says_what_to_do(mode: str) -> None:
     with pytest.raises(ValueError, match=r"cannot be appended to or changed in place.*Read it with 'r'"):
         parse_mode(mode)
 
 
 @given(mode=st.text(max_size=4))
-def test_any_other_text_is_no_mode(mode: str) -> None:
+def test_any_other_text_is_an_invalid_mode(mode: str) -> None:
     try:
         kind, is_text = parse_mode(mode)
     except ValueError:

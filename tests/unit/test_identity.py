@@ -217,9 +217,9 @@ def test_a_pickle_is_read_with_the_settings_of_the_process_that_reads_it() -> No
 def test_pickling_what_only_secrets_could_bring_back_is_an_error_that_says_what_to_do(
     storage: Callable[[], Storage],
 ) -> None:
-    with pytest.raises(TypeError, match="Give the field a callable") as told:
+    with pytest.raises(TypeError, match="Give the field a callable") as caught:
         pickle.dumps(storage())
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if not way.startswith("callable")])

@@ -20,12 +20,12 @@ ROOT = Path(django_minio_backend.__file__).parent
 
 # A room may import the rooms before it, those to the left of it in its own row too. So there can be no cycle of rooms.
 LAYERS = """
-certificate_errors errors signals
+certificate_errors errors limits signals
 redaction transport options
 s3
 files object_urls
 direct_uploads health buckets
-identity base save_attempt storage dates
+identity base save_attempt storage
 staticfiles aliases orphans
 checks apps management
 models utils __init__
@@ -131,7 +131,7 @@ def test_modules_of_a_room_do_not_import_each_other_in_a_circle(room: str) -> No
 
 @pytest.mark.parametrize("module", SOURCES)
 def test_the_sdk_and_urllib3_are_imported_with_the_rooms_of_connections_only(module: str) -> None:
-    if room_of(module) not in SDK_ROOMS and module != "files.reader":  # to be moved
+    if room_of(module) not in SDK_ROOMS:
         imported = Imports(module, SOURCES[module]).at_runtime
         assert not [name for name in imported for package in LATE if is_below(name, package)]
 
@@ -179,7 +179,7 @@ def function():
     ],
 )
 def test_neither_the_sdk_nor_urllib3_is_imported_before_a_client_is_used(script: str) -> None:
-    told = subprocess.run(
+    run = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -191,12 +191,31 @@ def test_neither_the_sdk_nor_urllib3_is_imported_before_a_client_is_used(script:
         text=True,
         check=False,
     )
-    assert (told.stdout, told.returncode) == ("[]\n", 0), told.stderr
+    assert (run.stdout, run.returncode) == ("[]\n", 0), run.stderr
+
+
+NOT_AT_START = (
+    *("files.content", "files.file", "files.reader", "files.upload", "files.writer", "object_urls", "direct_uploads"),
+    *("buckets", "health", "identity", "s3", "transport.pool"),
+)
+
+
+def test_django_starts_without_the_modules_of_requests_and_signatures() -> None:
+    script = f"{SET_UP}\nimport sys; print(*(name for name in {NOT_AT_START} if '{PACKAGE}.' + name in sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT.parent,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.stdout, run.returncode) == ("\n", 0), run.stderr
 
 
 def test_the_package_is_imported_without_configured_settings() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    told = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-c", "import django_minio_backend; print(django_minio_backend.MinioBackend.__name__)"],
         cwd=ROOT.parent,
         env=environment,
@@ -204,4 +223,4 @@ def test_the_package_is_imported_without_configured_settings() -> None:
         text=True,
         check=False,
     )
-    assert told.stdout == "MinioBackend\n", told.stderr
+    assert run.stdout == "MinioBackend\n", run.stderr

@@ -159,8 +159,8 @@ def test_the_content_type_that_the_content_has_comes_first() -> None:
     assert upload_headers.content_type("letter.txt", content) == "application/x-letter"
 
 
-@pytest.mark.parametrize("told", [None, "", "nonsense", "text/plain\r\nX-Evil: 1", 5])
-def test_a_content_type_that_is_none_is_not_taken(told: Any) -> None:
+@pytest.mark.parametrize("stated", [None, "", "nonsense", "text/plain\r\nX-Evil: 1", 5])
+def test_an_invalid_content_type_is_ignored(stated: Any) -> None:
     content = ContentFile(b"")
-    content.content_type = told  # type: ignore[attr-defined]
+    content.content_type = stated  # type: ignore[attr-defined]
     assert upload_headers.content_type("photo.png", content) == "image/png"

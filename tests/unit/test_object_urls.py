@@ -1,4 +1,4 @@
-"""Addresses without a server: where buckets are, how long URLs live, how stable they are."""
+"""URLs without a server: those of buckets, their expiry, and how long they stay the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEEK = 7 * 24 * 3600
 
 
 @pytest.mark.parametrize(
-    ("options", "address"),
+    ("options", "url"),
     [
         ({}, "http://minio.test:9000/bucket"),
         ({"MINIO_USE_HTTPS": True}, "https://minio.test:9000/bucket"),
@@ -37,9 +37,9 @@ WEEK = 7 * 24 * 3600
         ),
     ],
 )
-def test_a_bucket_has_one_address(options: dict[str, Any], address: str) -> None:
-    assert bucket_url(read(**options), "bucket") == address
-    assert public_url(read(**options, MINIO_PUBLIC_BUCKETS=["bucket"]), "bucket") == address
+def test_a_bucket_has_one_url(options: dict[str, Any], url: str) -> None:
+    assert bucket_url(read(**options), "bucket") == url
+    assert public_url(read(**options, MINIO_PUBLIC_BUCKETS=["bucket"]), "bucket") == url
 
 
 def test_a_bucket_with_dots_is_no_host_name_under_https() -> None:
@@ -52,7 +52,7 @@ EXTERNAL = {"MINIO_EXTERNAL_ENDPOINT": "files.test", "MINIO_EXTERNAL_ENDPOINT_US
 
 @pytest.mark.parametrize("kind", [MinioBackendStatic, MinioManifestStaticStorage])
 @pytest.mark.parametrize(
-    ("options", "address"),
+    ("options", "url"),
     [
         ({}, "http://minio.test:9000/assets/"),
         ({"MINIO_LOCATION": "v 2/é"}, "http://minio.test:9000/assets/v%202/%C3%A9/"),
@@ -64,13 +64,13 @@ EXTERNAL = {"MINIO_EXTERNAL_ENDPOINT": "files.test", "MINIO_EXTERNAL_ENDPOINT_US
     ids=["plain", "location", "external endpoint", "virtual host", "public base URL", "public base URL and location"],
 )
 def test_urls_of_static_files_are_the_base_url_and_the_name(
-    kind: type[MinioBackendStatic], options: dict[str, Any], address: str
+    kind: type[MinioBackendStatic], options: dict[str, Any], url: str
 ) -> None:
     """As those of Django's own storages are: django-compressor takes it off URLs to get names."""
     storage = kind(**made_up(MINIO_STATIC_FILES_BUCKET="assets", **options))
-    assert storage.base_url == address
-    assert MinioBackendStatic.url(storage, "css/site.css") == f"{address}css/site.css"
-    assert storage.url("css/") == f"{address}css/"
+    assert storage.base_url == url
+    assert MinioBackendStatic.url(storage, "css/site.css") == f"{url}css/site.css"
+    assert storage.url("css/") == f"{url}css/"
 
 
 def test_what_tells_servers_apart_is_no_bucket() -> None:
@@ -120,34 +120,34 @@ def test_any_other_expiry_is_refused(expires: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["DELETE", "POST", "get", "", None])
-def test_a_url_is_for_one_of_two_methods(method: Any) -> None:
+def test_other_methods_than_get_and_head_are_refused(method: Any) -> None:
     with pytest.raises(ValueError, match="GET or HEAD"):
         MinioBackend(**made_up()).url("a.txt", http_method=method)
 
 
-def test_a_url_of_an_upload_is_another_methods_business() -> None:
+def test_the_error_for_an_upload_names_the_right_method() -> None:
     with pytest.raises(ValueError, match=r"presigned_upload\(\)"):
         MinioBackend(**made_up()).url("a.txt", http_method="PUT")
 
 
-@given(second=st.integers(0, 2**33), span=st.integers(1, WEEK // 2), expires=st.integers(1, WEEK))
-def test_half_of_a_stable_urls_life_is_left(second: int, span: int, expires: int) -> None:
-    start = window_start(second, span, expires)
+@given(second=st.integers(0, 2**33), window=st.integers(1, WEEK // 2), expires=st.integers(1, WEEK))
+def test_a_stable_url_is_valid_for_half_of_its_expiry(second: int, window: int, expires: int) -> None:
+    start = window_start(second, window, expires)
     assert start <= second
     assert start + expires - second >= expires / 2
-    assert window_start(start, span, expires) == start
+    assert window_start(start, window, expires) == start
 
 
-@given(start=st.integers(0, 2**20), span=st.integers(1, 3600), seconds=st.integers(0, 3599))
-def test_a_url_is_the_same_for_the_whole_span(start: int, span: int, seconds: int) -> None:
-    assert window_start(start * span + seconds % span, span, WEEK) == start * span
+@given(start=st.integers(0, 2**20), window=st.integers(1, 3600), seconds=st.integers(0, 3599))
+def test_a_url_is_the_same_for_the_whole_window(start: int, window: int, seconds: int) -> None:
+    assert window_start(start * window + seconds % window, window, WEEK) == start * window
 
 
-def test_without_a_span_the_time_is_what_it_is() -> None:
+def test_without_a_window_the_time_is_not_rounded() -> None:
     assert window_start(1234567, 0, 3600) == 1234567
 
 
-def test_the_span_is_at_most_half_the_expiry() -> None:
+def test_the_window_is_at_most_half_the_expiry() -> None:
     assert read(MINIO_URL_STABLE_FOR=timedelta(hours=1), MINIO_URL_EXPIRY_HOURS=2).signing_window == timedelta(hours=1)
     with pytest.raises(ConfigurationError, match=r"MINIO_URL_STABLE_FOR is 1:00:01, more than half"):
         read(MINIO_URL_STABLE_FOR=timedelta(hours=1, seconds=1), MINIO_URL_EXPIRY_HOURS=2)
@@ -156,7 +156,7 @@ def test_the_span_is_at_most_half_the_expiry() -> None:
 @pytest.mark.parametrize(
     "value", [3600, "1h", timedelta(0), timedelta(seconds=-1), timedelta(milliseconds=1500), timedelta(days=4)]
 )
-def test_the_span_is_a_timedelta_of_seconds(value: Any) -> None:
+def test_the_window_is_a_timedelta_of_seconds(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="MINIO_URL_STABLE_FOR"):
         read(MINIO_URL_STABLE_FOR=value)
 

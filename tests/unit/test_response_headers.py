@@ -1,4 +1,4 @@
-"""What a signed URL may ask the server to answer with."""
+"""Response headers that a presigned URL may set."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_file_can_be_shown_under_its_name() -> None:
         ("..\\run.exe", 'attachment; filename="__run.exe"'),
         ("a/b.txt", 'attachment; filename="a_b.txt"'),
         ("a...txt", 'attachment; filename="a_.txt"'),
-        ("℀.txt", "attachment; filename=\"a_c.txt\"; filename*=UTF-8''%E2%84%80.txt"),  # a/c, taken apart
+        ("℀.txt", "attachment; filename=\"a_c.txt\"; filename*=UTF-8''%E2%84%80.txt"),  # a/c, decomposed
         ("ü/..", "attachment; filename=\"u__\"; filename*=UTF-8''%C3%BC__"),
     ],
 )

@@ -1,11 +1,14 @@
-"""What collectstatic is made of: comparing, compressing, folders, and the line on a terminal."""
+"""Parts of collectstatic: fingerprints, compression, the tree of names, and the progress on a terminal."""
 
 from __future__ import annotations
 
 import datetime as dt
 import gzip
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from hashlib import md5
 from typing import TYPE_CHECKING
@@ -16,11 +19,14 @@ from django.core.management.base import OutputWrapper
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_minio_backend import models
 from django_minio_backend.management.progress import Progress
 from django_minio_backend.s3.listing import ListedObject
 from django_minio_backend.staticfiles import fingerprint, gzipped
 from django_minio_backend.staticfiles.fingerprint import SOURCE_MD5_HEADER, Fingerprint
+from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
 from django_minio_backend.staticfiles.name_tree import NameTree
+from tests.unit.test_imports import ROOT, SET_UP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,17 +48,17 @@ ZIPPED = Fingerprint(1, MD5_A, f"gzip:{MD5_B}")
     [
         (stored(MD5_A), PLAIN, False, True),
         (stored(MD5_B), PLAIN, False, False),
-        (stored(MD5_B, size=2, source_md5=PLAIN.source_md5), PLAIN, False, False),  # another size is another content
-        (stored(MD5_B, source_md5=PLAIN.source_md5), PLAIN, False, True),  # a server that encrypts unasked
+        (stored(MD5_B, size=2, source_md5=PLAIN.source_md5), PLAIN, False, False),  # another size means another content
+        (stored(MD5_B, source_md5=PLAIN.source_md5), PLAIN, False, True),  # a server that encrypts by itself
         (stored(MD5_B, source_md5=f"identity:{MD5_B}"), PLAIN, False, False),
         (stored("0123-2"), PLAIN, False, None),
         (stored(MD5_B), PLAIN, True, None),
-        (stored(MD5_B, size=9, source_md5=ZIPPED.source_md5), ZIPPED, False, True),  # another zlib, so another size
+        (stored(MD5_B, size=9, source_md5=ZIPPED.source_md5), ZIPPED, False, True),  # another zlib gives another size
         (stored(MD5_B, size=9), ZIPPED, False, None),
         (stored(MD5_B, source_md5=PLAIN.source_md5), ZIPPED, False, False),  # stored before compression was switched on
     ],
 )
-def test_a_listing_tells_whether_an_object_is_the_same(
+def test_a_listing_shows_whether_an_object_has_the_same_content(
     held: ListedObject, content: Fingerprint, *, encrypted: bool, same: bool | None
 ) -> None:
     assert fingerprint.matches(held, content, encrypted=encrypted) is same
@@ -74,7 +80,7 @@ HEADER = bytes.fromhex("1f8b 08 00 00000000 02 ff")  # deflate, no file name, no
 
 @given(st.binary(max_size=10_000))
 def test_the_same_content_is_compressed_to_the_same_bytes_on_every_python_and_system(body: bytes) -> None:
-    """All but the deflated data is fixed by RFC 1952 and checked here, so runs on CI's Pythons compare them."""
+    """RFC 1952 defines all but the deflated data."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     trailer = struct.pack("<II", zlib.crc32(body), len(body))
     assert gzipped.squeeze(body) == HEADER + deflate.compress(body) + deflate.flush() + trailer
@@ -115,21 +121,39 @@ PATHS = st.lists(
 
 
 @given(PATHS, st.data())
-def test_folders_are_there_while_something_is_in_them(names: list[str], data: st.DataObject) -> None:
+def test_folders_exist_while_they_contain_anything(names: list[str], data: st.DataObject) -> None:
     folders = NameTree(names)
-    gone = data.draw(st.sets(st.sampled_from(names)))
-    for name in gone:
+    removed = data.draw(st.sets(st.sampled_from(names)))
+    for name in removed:
         folders.remove(name)
-        folders.remove(name)  # once more is nothing
-    left = set(names) - gone
+        folders.remove(name)  # a second time changes nothing
+    remaining = set(names) - removed
     for path in ["", *{"/".join(name.split("/")[:depth]) for name in names for depth in (1, 2, 3, 4)}]:
         prefix = f"{path}/" if path else ""
-        below = [name.removeprefix(prefix) for name in left if name.startswith(prefix)]
+        below = [name.removeprefix(prefix) for name in remaining if name.startswith(prefix)]
         assert folders.has_folder(path) is bool(below)
-        assert folders.has_file(path) is (path in left)
+        assert folders.has_file(path) is (path in remaining)
         subfolders, files = folders.content(path)
         assert sorted(files) == sorted(name for name in below if "/" not in name)
         assert sorted(subfolders) == sorted({name.partition("/")[0] for name in below if "/" in name})
+
+
+def test_only_the_storage_is_imported_when_django_starts() -> None:
+    script = f"{SET_UP}\nimport sys; print(*sorted(name for name in sys.modules if '.staticfiles.' in name), sep='\\n')"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT.parent, env=environment, capture_output=True, text=True, check=True
+    )
+    imported = [name for name in done.stdout.split() if name.startswith("django_minio_backend.")]
+    assert imported == [f"django_minio_backend.staticfiles.{name}" for name in ("current_run", "storage")]
+    assert "django.contrib.staticfiles.storage" not in done.stdout.split()
+
+
+def test_the_manifest_storage_is_imported_at_its_first_use() -> None:
+    assert models.MinioManifestStaticStorage is MinioManifestStaticStorage
+    assert all(hasattr(models, name) for name in models.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'MinioManifestStorage'"):
+        models.MinioManifestStorage  # noqa: B018 - the attribute is what is tried
 
 
 class Terminal(io.StringIO):
@@ -137,7 +161,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_writes_over_its_line_and_is_gone_at_the_end() -> None:
+def test_progress_rewrites_its_line_and_removes_it_at_the_end() -> None:
     stream = Terminal()
     with Progress(OutputWrapper(stream)) as progress:
         progress.show("1 of 10")
@@ -146,8 +170,10 @@ def test_progress_writes_over_its_line_and_is_gone_at_the_end() -> None:
     assert stream.getvalue() == f"\r1 of 10\rdone   \r{' ' * 7}\r"
 
 
-@pytest.mark.parametrize(("stream", "shown"), [(Terminal(), False), (io.StringIO(), True)])
-def test_progress_is_silent_where_nobody_wants_it_or_reads_it(stream: io.StringIO, *, shown: bool) -> None:
+@pytest.mark.parametrize(
+    ("stream", "shown"), [(Terminal(), False), (io.StringIO(), True)], ids=["switched-off", "no-terminal"]
+)
+def test_progress_is_not_written_if_switched_off_or_without_a_terminal(stream: io.StringIO, *, shown: bool) -> None:
     with Progress(OutputWrapper(stream), shown=shown) as progress:
         progress.show("done", at_once=True)
     assert stream.getvalue() == ""

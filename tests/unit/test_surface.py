@@ -102,12 +102,12 @@ def signature(function: Any) -> str:
     """Names and defaults of a function's arguments; what is keyword-only may be added to a promise."""
     kinds: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
     parameters = inspect.signature(function).parameters.values()
-    told = [
+    shown = [
         f"{kinds.get(one.kind, '')}{one.name}" + ("" if one.default is one.empty else f"={one.default!r}")
         for one in parameters
         if one.kind is not inspect.Parameter.KEYWORD_ONLY
     ]
-    return f"({', '.join(told)})"
+    return f"({', '.join(shown)})"
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.files.content import MAX_PARTS, PARTS_BEFORE_GROWTH, SINGLE_PUT, PartSizes, plan_parts
+from django_minio_backend.files.content import PARTS_BEFORE_GROWTH, SINGLE_PUT, PartSizes, plan_parts
+from django_minio_backend.limits import MAX_PARTS
 from tests.support.settings import read
 
 MEBIBYTE = 1024**2

@@ -11,7 +11,6 @@ from unittest import mock
 import pytest
 from django.db import models
 from django.test.utils import override_settings
-from django.utils import timezone
 
 import django_minio_backend
 from django_minio_backend.errors import ConfigurationError, NoAvailableNameError, ObjectChangedError, ObjectExistsError
@@ -53,23 +52,13 @@ def test_a_storage_that_is_not_there_is_told_with_those_that_are() -> None:
         get_storages_setting("MINIO_REGION", "media")
 
 
-@pytest.mark.parametrize(
-    ("now", "folder"),
-    [
-        (dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC), "2026-1-31"),
-        (dt.datetime(2026, 12, 5, 23, 59, tzinfo=dt.UTC), "2026-12-5"),
-    ],
-)
-def test_today_is_a_folder_without_leading_zeros(now: dt.datetime, folder: str) -> None:
-    with mock.patch.object(timezone, "now", return_value=now):
-        assert get_iso_date() == folder
-        assert iso_date_prefix(mock.Mock(spec=models.Model), "photo.png") == f"{folder}/photo.png"
-
-
-def test_the_date_is_todays() -> None:
-    before = timezone.now().date()
-    year, month, day = map(int, get_iso_date().split("-"))
-    assert before <= dt.date(year, month, day) <= timezone.now().date()
+@pytest.mark.parametrize("use_tz", [True, False], ids=["aware", "naive"])
+def test_todays_folder_is_the_iso_date_in_utc(*, use_tz: bool) -> None:
+    before = dt.datetime.now(dt.UTC).date().isoformat()
+    with override_settings(USE_TZ=use_tz, TIME_ZONE="Pacific/Kiritimati"):  # 14 hours ahead of UTC
+        name = iso_date_prefix(mock.Mock(spec=models.Model), "photo.png")
+        assert before <= get_iso_date() <= dt.datetime.now(dt.UTC).date().isoformat()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d/photo\.png", name)
 
 
 def test_the_version_is_one() -> None:
@@ -79,9 +68,9 @@ def test_the_version_is_one() -> None:
 def test_errors_of_names_are_those_of_python() -> None:
     assert issubclass(ObjectExistsError, FileExistsError)
     assert issubclass(ObjectChangedError, OSError)
-    taken = ObjectExistsError("photos", "photo.png")
-    assert (taken.errno, taken.filename) == (errno.EEXIST, "photo.png")
-    assert "exists already in bucket 'photos': 'photo.png'" in str(taken)
+    error = ObjectExistsError("photos", "photo.png")
+    assert (error.errno, error.filename) == (errno.EEXIST, "photo.png")
+    assert "already exists in bucket 'photos': 'photo.png'" in str(error)
     assert "'photo.png' in bucket 'photos' changed" in str(ObjectChangedError("photos", "photo.png"))
 
 

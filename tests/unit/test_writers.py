@@ -1,4 +1,4 @@
-"""A writer against a file on disk: the same calls give the same answers and the same bytes, wherever blocks end."""
+"""A writer compared with a file on disk: the same calls return the same and write the same bytes."""
 
 from __future__ import annotations
 
@@ -192,16 +192,16 @@ def test_a_text_writer_does_what_a_text_file_does(
     bucket = Bucket()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
-        told = 0
+        position = 0
         with (
             path.open("w", encoding=encoding, newline=newline) as file,
             as_text(writer_to(bucket, blocks), encoding=encoding, newline=newline) as writer,
         ):
             for call in calls:
-                made = ("seek", told) if call[0].startswith("back") else call
+                made = ("seek", position) if call[0].startswith("back") else call
                 result = outcome(writer, made)
                 assert result == outcome(file, made), call
-                told = result if call[0] == "tell" and isinstance(result, int) else told
+                position = result if call[0] == "tell" and isinstance(result, int) else position
         assert bucket.object == path.read_bytes()
 
 
@@ -343,8 +343,12 @@ def test_a_header_can_be_changed_however_much_was_written_behind_it() -> None:
 
 
 @pytest.mark.usefixtures("kept")
-@pytest.mark.parametrize("ask", [lambda file: file.seekable(), lambda file: file.tell(), lambda file: file.seek(0)])
-def test_all_can_be_changed_if_somebody_has_asked_for_it(ask: Callable[[ObjectWriter], object]) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [lambda file: file.seekable(), lambda file: file.tell(), lambda file: file.seek(0)],
+    ids=["seekable", "tell", "seek"],
+)
+def test_all_can_be_changed_after_a_call_for_the_position(ask: Callable[[ObjectWriter], object]) -> None:
     bucket = Bucket()
     with writer_to(bucket) as writer:
         ask(writer)
@@ -386,7 +390,7 @@ def test_changing_what_was_not_kept_is_an_error_and_stores_nothing(call: tuple[A
     assert_says_so_again(writer, bucket)
 
 
-def test_a_failed_write_that_somebody_passes_over_is_told_again_on_close() -> None:
+def test_a_write_error_that_was_ignored_is_raised_again_on_close() -> None:
     class Failing(Bucket):
         def put_part(self, *_: object) -> str:
             raise ConnectionError("gone")

@@ -1,4 +1,4 @@
-"""Options that take an object: a wrong one is told when settings are checked, not by the first save."""
+"""Options that take an object: an invalid one is reported when settings are checked, not by the first save."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_wrong_object_is_a_configuration_error(name: str, value: object) -> No
         ("headers", {"Cache-Control": "max-age=60"}),
     ],
 )
-def test_a_right_object_is_taken(name: str, value: object) -> None:
+def test_a_valid_object_is_accepted(name: str, value: object) -> None:
     read(**{"MINIO_USE_HTTPS": True, name: value})
 
 
@@ -70,9 +70,9 @@ def test_an_alias_of_ours_that_cannot_be_imported_is_a_mistake() -> None:
         check_settings()
 
 
-@pytest.mark.parametrize("told", ["text/plän", "text/€", "no type", "text/html\r\nX: y", "", None])
-def test_a_content_type_that_cannot_be_sent_is_not_believed(told: object) -> None:
+@pytest.mark.parametrize("stated", ["text/plän", "text/€", "no type", "text/html\r\nX: y", "", None])
+def test_a_content_type_that_cannot_be_sent_is_ignored(stated: object) -> None:
     class Content:
-        content_type = told
+        content_type = stated
 
     assert upload_headers.content_type("photo.png", Content()) == "image/png"

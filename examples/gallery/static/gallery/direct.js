@@ -1,11 +1,11 @@
 /* Sends a file straight to the bucket: Django signs a form (begin), the S3 server takes the file, Django records it
- * (finish). No library is needed; XMLHttpRequest is used because fetch() does not tell how much has been sent. */
+ * (finish). No library is needed; XMLHttpRequest is used because fetch() does not report how much has been sent. */
 "use strict";
 
 const form = document.getElementById("direct");
 const part = (id) => document.getElementById(id);
 
-// What S3 servers answer, in words for a visitor.
+// Errors of S3 servers, in words for a visitor.
 const REFUSALS = {
   AccessDenied: "The server refused this file: it is not of the kind, or not in the place, that was agreed.",
   EntityTooLarge: "The server refused this file: it is too large.",
@@ -30,17 +30,17 @@ function busy(isBusy) {
 }
 
 /** Ask Django; its refusals come as {"error": "..."}. */
-async function ask(address, values) {
+async function ask(url, values) {
   const body = new FormData();
   Object.entries(values).forEach(([name, value]) => body.append(name, value));
   const headers = { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
-  const response = await fetch(address, { method: "POST", body, headers });
+  const response = await fetch(url, { method: "POST", body, headers });
   const isJson = (response.headers.get("Content-Type") || "").startsWith("application/json");
-  const answer = isJson ? await response.json() : {};
+  const result = isJson ? await response.json() : {};
   if (!response.ok) {
-    throw new Error(answer.error || `The site answered with an error (${response.status}). Please try again later.`);
+    throw new Error(result.error || `The site returned an error (${response.status}). Please try again later.`);
   }
-  return answer;
+  return result;
 }
 
 /** Send the file to the S3 server, which wants all fields of the form before it. */

@@ -31,8 +31,8 @@ class Stream:
         self._step = step
 
     def read(self, size: int = -1) -> bytes | str:
-        taken = self._step if size < 0 else min(size, self._step)
-        piece, self._data = self._data[:taken], self._data[taken:]
+        count = self._step if size < 0 else min(size, self._step)
+        piece, self._data = self._data[:count], self._data[count:]
         return piece
 
 
@@ -147,108 +147,108 @@ TEXTS: dict[str, Callable[[str], Any]] = {
 
 
 @contextmanager
-def source_of(content: Any, *, replayable: bool = False) -> Iterator[ContentReader]:
-    with closing(ContentReader(content, replayable=replayable)) as source:
-        yield source
+def reader_of(content: Any, *, replayable: bool = False) -> Iterator[ContentReader]:
+    with closing(ContentReader(content, replayable=replayable)) as reader:
+        yield reader
     getattr(content, "close", int)()
 
 
-def cuts() -> st.SearchStrategy[PartSizes]:
+def part_sizes() -> st.SearchStrategy[PartSizes]:
     return st.builds(PartSizes, first=st.integers(1, 40), part=st.integers(1, 20), grows=st.booleans())
 
 
-def assert_cut(blocks: list[bytes], cut: PartSizes, whole: bytes) -> None:
+def assert_blocks(blocks: list[bytes], sizes: PartSizes, whole: bytes) -> None:
     assert b"".join(blocks) == whole
-    assert [len(block) for block in blocks[:-1]] == [cut.size(number) for number in range(len(blocks) - 1)]
-    assert len(blocks[-1]) <= cut.size(len(blocks) - 1)
+    assert [len(block) for block in blocks[:-1]] == [sizes.size(number) for number in range(len(blocks) - 1)]
+    assert len(blocks[-1]) <= sizes.size(len(blocks) - 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(data=st.binary(max_size=200), cut=cuts(), replayable=st.booleans())
-def test_blocks_are_the_content_cut_as_asked(kind: str, data: bytes, cut: PartSizes, *, replayable: bool) -> None:
-    with source_of(KINDS[kind](data), replayable=replayable) as source:
-        assert_cut(list(source.blocks(cut)), cut, data)
+@given(data=st.binary(max_size=200), sizes=part_sizes(), replayable=st.booleans())
+def test_blocks_have_the_planned_sizes(kind: str, data: bytes, sizes: PartSizes, *, replayable: bool) -> None:
+    with reader_of(KINDS[kind](data), replayable=replayable) as reader:
+        assert_blocks(list(reader.blocks(sizes)), sizes, data)
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-@given(text=st.text(max_size=100), cut=cuts(), replayable=st.booleans())
+@given(text=st.text(max_size=100), sizes=part_sizes(), replayable=st.booleans())
 def test_text_is_encoded_as_utf_8_before_it_is_measured(
-    kind: str, text: str, cut: PartSizes, *, replayable: bool
+    kind: str, text: str, sizes: PartSizes, *, replayable: bool
 ) -> None:
-    with source_of(TEXTS[kind](text), replayable=replayable) as source:
-        assert_cut(list(source.blocks(cut)), cut, text.encode())
+    with reader_of(TEXTS[kind](text), replayable=replayable) as reader:
+        assert_blocks(list(reader.blocks(sizes)), sizes, text.encode())
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(data=st.binary(max_size=100), cut=cuts(), before=st.integers(0, 20))
-def test_a_source_can_be_read_a_second_time(kind: str, data: bytes, cut: PartSizes, before: int) -> None:
+@given(data=st.binary(max_size=100), sizes=part_sizes(), before=st.integers(0, 20))
+def test_content_can_be_read_a_second_time(kind: str, data: bytes, sizes: PartSizes, before: int) -> None:
     """However much of it was read before: a multipart upload finds its bucket missing after two blocks."""
-    with source_of(KINDS[kind](data), replayable=True) as source:
-        assert_replays(source, cut, data, before)
+    with reader_of(KINDS[kind](data), replayable=True) as reader:
+        assert_replays(reader, sizes, data, before)
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-@given(text=st.text(max_size=60), cut=cuts(), before=st.integers(0, 20))
-def test_text_can_be_read_a_second_time(kind: str, text: str, cut: PartSizes, before: int) -> None:
-    with source_of(TEXTS[kind](text), replayable=True) as source:
-        assert_replays(source, cut, text.encode(), before)
+@given(text=st.text(max_size=60), sizes=part_sizes(), before=st.integers(0, 20))
+def test_text_can_be_read_a_second_time(kind: str, text: str, sizes: PartSizes, before: int) -> None:
+    with reader_of(TEXTS[kind](text), replayable=True) as reader:
+        assert_replays(reader, sizes, text.encode(), before)
 
 
-def assert_replays(source: ContentReader, cut: PartSizes, whole: bytes, before: int) -> None:
-    list(itertools.islice(source.blocks(cut), before))
+def assert_replays(reader: ContentReader, sizes: PartSizes, whole: bytes, before: int) -> None:
+    list(itertools.islice(reader.blocks(sizes), before))
     for _ in range(2):
-        source.rewind()
-        assert_cut(list(source.blocks(cut)), cut, whole)
+        reader.rewind()
+        assert_blocks(list(reader.blocks(sizes)), sizes, whole)
 
 
 @pytest.mark.parametrize("kind", sorted(LENGTH_KNOWN))
 def test_the_length_is_known_where_the_content_tells_it(kind: str) -> None:
-    with source_of(KINDS[kind](b"twelve bytes")) as source:
-        assert source.length == 12
+    with reader_of(KINDS[kind](b"twelve bytes")) as reader:
+        assert reader.length == 12
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - LENGTH_KNOWN - {"stream that counts short", "gzip"}))
 def test_the_length_is_unknown_where_the_content_tells_none(kind: str) -> None:
-    with source_of(KINDS[kind](b"twelve bytes")) as source:
-        assert source.length is None
+    with reader_of(KINDS[kind](b"twelve bytes")) as reader:
+        assert reader.length is None
 
 
 def test_a_size_that_lies_is_not_believed_where_the_content_can_seek() -> None:
     content = ContentFile(b"twelve bytes")
     content.size = 3
-    with source_of(content) as source:
-        assert source.length == 12
-        assert b"".join(source.blocks(SMALL)) == b"twelve bytes"
+    with reader_of(content) as reader:
+        assert reader.length == 12
+        assert b"".join(reader.blocks(SMALL)) == b"twelve bytes"
 
 
-@given(data=st.binary(max_size=200), cut=cuts(), replayable=st.booleans())
+@given(data=st.binary(max_size=200), sizes=part_sizes(), replayable=st.booleans())
 def test_a_file_that_changes_its_bytes_in_chunks_is_what_these_give(
-    data: bytes, cut: PartSizes, *, replayable: bool
+    data: bytes, sizes: PartSizes, *, replayable: bool
 ) -> None:
-    with source_of(mirrored(data + b"."), replayable=replayable) as source:
-        assert source.length is None
-        assert_cut(list(source.blocks(cut)), cut, data + b".")
+    with reader_of(mirrored(data + b"."), replayable=replayable) as reader:
+        assert reader.length is None
+        assert_blocks(list(reader.blocks(sizes)), sizes, data + b".")
 
 
 def test_content_of_no_bytes_is_one_empty_block() -> None:
-    with source_of(io.BytesIO()) as source:
-        assert list(source.blocks(SMALL)) == [b""]
+    with reader_of(io.BytesIO()) as reader:
+        assert list(reader.blocks(SMALL)) == [b""]
 
 
 @pytest.mark.parametrize("claimed", [13, 14, 10_000_000_000])
 def test_content_that_ends_before_the_size_it_gave_is_an_error(claimed: int) -> None:
     with (
-        source_of(Sized(b"twelve bytes", claimed)) as source,
+        reader_of(Sized(b"twelve bytes", claimed)) as reader,
         pytest.raises(TruncatedContentError, match=rf"ended after 12 of {claimed} bytes; nothing was stored"),
     ):
-        list(source.blocks(SMALL))
+        list(reader.blocks(SMALL))
 
 
 def test_content_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(bytes(100_000))
-    with source_of(path.open("rb", buffering=0)) as source:
-        blocks = source.blocks(PartSizes(first=10_000, part=10_000, grows=False))
+    with reader_of(path.open("rb", buffering=0)) as reader:
+        blocks = reader.blocks(PartSizes(first=10_000, part=10_000, grows=False))
         next(blocks)
         path.write_bytes(bytes(20_000))
         with pytest.raises(TruncatedContentError, match="ended after 20000 of 100000 bytes"):
@@ -269,20 +269,20 @@ def test_content_that_fails_passes_its_error_on() -> None:
                 raise TimeoutError("no more")
             return super().read(size)
 
-    with source_of(Broken(b"twelve bytes")) as source, pytest.raises(TimeoutError, match="no more"):
-        list(source.blocks(SMALL))
+    with reader_of(Broken(b"twelve bytes")) as reader, pytest.raises(TimeoutError, match="no more"):
+        list(reader.blocks(SMALL))
 
 
 def test_the_content_stays_open() -> None:
     content = io.BytesIO(b"twelve bytes")
-    source = ContentReader(content, replayable=True)
-    list(source.blocks(SMALL))
-    source.close()
+    reader = ContentReader(content, replayable=True)
+    list(reader.blocks(SMALL))
+    reader.close()
     assert not content.closed
 
 
 def test_a_text_file_is_read_whatever_its_encoding(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Größe: 5 €\n" * 100, encoding="utf-16")
-    with source_of(path.open(encoding="utf-16")) as source:
-        assert b"".join(source.blocks(SMALL)) == ("Größe: 5 €\n" * 100).encode()
+    with reader_of(path.open(encoding="utf-16")) as reader:
+        assert b"".join(reader.blocks(SMALL)) == ("Größe: 5 €\n" * 100).encode()

@@ -1,4 +1,4 @@
-"""exists, delete, listdir, times and MINIO_LOCATION: answers are true or an error."""
+"""exists, delete, listdir, times and MINIO_LOCATION: results are true, or an error is raised."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_exists_tells_what_is_there(storage: MinioBackend) -> None:
 
 @pytest.fixture
 def unreachable(minio_options: dict[str, Any]) -> Iterator[MinioBackend]:
-    """A storage at an address where nobody listens."""
+    """A storage whose endpoint refuses connections."""
     with urllib3.PoolManager(retries=False, timeout=3) as http:
         yield MinioBackend(**{**minio_options, "MINIO_ENDPOINT": f"127.0.0.1:{free_port()}"}, MINIO_HTTP_CLIENT=http)
 
@@ -232,7 +232,7 @@ def test_a_folder_with_a_slash_exists_while_anything_is_in_it(
         assert len(made) == 1
 
 
-def test_listdir_pages_through_more_than_1000_children_at_the_cost_of_its_answer(
+def test_listdir_pages_through_more_than_1000_children_at_the_cost_of_its_pages(
     minio_options: dict[str, Any],
 ) -> None:
     storage = MinioBackend(**minio_options, replace_existing=True)

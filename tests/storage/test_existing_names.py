@@ -1,4 +1,4 @@
-"""No save() replaces another, however many there are at once, unless it is meant to."""
+"""No save() replaces another, however many there are at once, unless the user wants that."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_refused_upload_in_parts_leaves_nothing_unfinished(
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_a_taken_name_gets_djangos_alternative(minio_options: dict[str, Any], condition: object) -> None:
+def test_an_existing_name_gets_djangos_alternative(minio_options: dict[str, Any], condition: object) -> None:
     storage = MinioBackend(**minio_options, MINIO_CONDITIONAL_WRITES=condition)
     names = [storage.save("folder/same.tar.gz", ContentFile(f"{number}".encode())) for number in range(3)]
     assert names[0] == "folder/same.tar.gz"
@@ -129,7 +129,7 @@ def test_where_no_name_is_short_enough_nothing_is_stored(minio_options: dict[str
     assert contents_of(storage) == [b"first"]
 
 
-def test_a_name_is_available_until_it_is_taken(storage: MinioBackend) -> None:
+def test_a_name_is_available_until_an_object_has_it(storage: MinioBackend) -> None:
     assert storage.is_name_available("a.txt")
     assert storage.get_available_name("a.txt") == "a.txt"
     storage.save("a.txt", ContentFile(b""))
