@@ -210,7 +210,7 @@ def _apply_cors_rules(
             if missing and not dry_run:
                 cors_rules.allow(client, bucket, origins)
             elif missing:  # MinIO allows every origin by default, and only a change shows that it has no rules
-                url = f"{client.address(bucket)}/x"
+                url = f"{client.bucket_url(bucket)}/x"
                 missing = [origin for origin in missing if preflight_problem(client.http, url, origin)]
         except cors_rules.CorsNotSupportedError:
             report.remarks.append(

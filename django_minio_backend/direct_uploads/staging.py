@@ -116,7 +116,7 @@ def check_storage(storage: UploadStorage) -> None:
     Raises:
         ValueError: objects are encrypted with a customer's key, which no browser may see.
     """
-    from ..s3.client import customer_key
+    from ..s3.credentials import customer_key
 
     if customer_key(storage.options) is not None:
         raise ValueError("Direct uploads are not possible: the storage encrypts with a customer's key (sse).")

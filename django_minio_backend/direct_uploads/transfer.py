@@ -12,7 +12,7 @@ from ..files.upload import Upload, _Parts
 from ..limits import MAX_PARTS, MIN_PART_SIZE
 from ..options.fields import MEBIBYTE
 from ..redaction.escaping import get_logger
-from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, HTTP_PRECONDITION_FAILED, not_found_as_such, status_of
+from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, HTTP_PRECONDITION_FAILED, ObjectNotFound, status_of
 from ..s3.responses import XmlResponse
 from ..transport.headers import merged
 
@@ -146,8 +146,9 @@ def copy_part(
     if span is not None:
         headers["x-amz-copy-source-range"] = f"bytes={span.start}-{span.stop - 1}"
     try:
-        with not_found_as_such(source.bucket, source.key):
-            response = source.client.request("PUT", target.bucket, query, key=target.key, headers=headers)
+        response = source.client.request("PUT", target.bucket, query, key=target.key, headers=headers)
+    except ObjectNotFound as error:  # named after the target
+        raise ObjectNotFound(source.bucket, source.key, error.response) from error
     except FAILURES as error:
         if status_of(error) == HTTP_PRECONDITION_FAILED:
             raise ObjectChangedError(source.bucket, source.key) from error

@@ -121,43 +121,25 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         "manifest_storage",
         values.storage,
         None,
-        "where MinioManifestStaticStorage keeps staticfiles.json; default: in the bucket",
+        "where MinioManifestStaticStorage keeps its manifest; default: the bucket",
     )
     location: str = _option(
         "MINIO_LOCATION", values.location, "", "key prefix inside the bucket; names are relative to it"
     )
     uploads_prefix: str = _option(
-        "MINIO_UPLOADS_PREFIX",
-        values.uploads_prefix,
-        ".direct-uploads/",
-        "key prefix in the bucket, whatever MINIO_LOCATION is, where direct uploads wait for their form to be saved",
+        "MINIO_UPLOADS_PREFIX", values.uploads_prefix, ".direct-uploads/", "key prefix of unsaved direct uploads"
     )
     uploads_open: int = _option(
-        "MINIO_UPLOADS_OPEN",
-        values.limit,
-        100,
-        "how many direct uploads of one user or session may be open at once; 0 for any number",
-        unit="uploads",
+        "MINIO_UPLOADS_OPEN", values.limit, 100, "direct uploads of one user in progress; 0: no limit", unit="uploads"
     )
     uploads_per_hour: int = _option(
-        "MINIO_UPLOADS_PER_HOUR",
-        values.limit,
-        1_000,
-        "how many direct uploads one user or session may begin in an hour; 0 for any number",
-        unit="uploads",
+        "MINIO_UPLOADS_PER_HOUR", values.limit, 1000, "direct uploads of one user an hour; 0: no limit", unit="uploads"
     )
     cors_origins: tuple[str, ...] = _option(
-        "MINIO_CORS_ORIGINS",
-        values.origins,
-        (),
-        "origins of the pages that upload straight to the buckets, such as ['https://www.example.com']",
+        "MINIO_CORS_ORIGINS", values.origins, (), "origins of pages that upload to the buckets"
     )
     url_expiry: timedelta = _option(
-        "MINIO_URL_EXPIRY_HOURS",
-        values.url_expiry,
-        timedelta(days=7),
-        "how long presigned URLs are valid",
-        unit="hours",
+        "MINIO_URL_EXPIRY_HOURS", values.url_expiry, timedelta(days=7), "validity of presigned URLs", unit="hours"
     )
     signing_window: timedelta | None = _option(
         "MINIO_URL_STABLE_FOR",
@@ -263,10 +245,8 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         return isinstance(other, StorageOptions) and vars(self) == vars(other)
 
     def __repr__(self) -> str:
-        shown = {option.attribute: getattr(self, option.attribute) for option in FIELDS.values() if not option.secret}
-        return (
-            f"StorageOptions(alias={self.alias!r}, {', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-        )
+        shown = (f"{row.attribute}={getattr(self, row.attribute)!r}" for row in FIELDS.values() if not row.secret)
+        return f"StorageOptions(alias={self.alias!r}, {', '.join(shown)})"
 
     def __copy__(self) -> Self:
         return self
@@ -275,11 +255,7 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         return self
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled.
-
-        Raises:
-            TypeError: always, as secrets are among the options.
-        """
+        """Raise TypeError: a pickle would contain secrets."""
         raise TypeError(
             "The options of a storage hold its secrets and cannot be pickled. Pickle the storage, or its alias."
         )
@@ -304,9 +280,8 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     @property
     def effective_cache_timeout(self) -> int:
         """Seconds that a cached URL is used."""
-        if self.url_cache_timeout is not None:
-            return self.url_cache_timeout
-        return int(self.url_expiry.total_seconds() * 0.8)
+        by_default = int(self.url_expiry.total_seconds() * 0.8)
+        return by_default if self.url_cache_timeout is None else self.url_cache_timeout
 
     @property
     def buckets(self) -> frozenset[str]:
