@@ -56,7 +56,7 @@ def diagnose(get_client: Callable[[], S3Client], options: StorageOptions, bucket
         options: of the storage.
         buckets: names of its buckets.
     """
-    from ..s3.registry import hurried
+    from ..s3.registry import without_retries
 
     until = time.monotonic() + DEADLINE
     try:
@@ -69,7 +69,7 @@ def diagnose(get_client: Callable[[], S3Client], options: StorageOptions, bucket
     findings = [Finding("server", bool(status), status.details.replace("\n", " "))]
     if not status:
         return [*findings, _not_checked("clock", "region", "credentials")]
-    quick = hurried(client, options, seconds=TIMEOUT)
+    quick = without_retries(client, options, seconds=TIMEOUT)
     findings += _account(quick, options, until)
     if not findings[-1].is_right:
         return findings

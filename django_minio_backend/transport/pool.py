@@ -6,8 +6,6 @@ Every request of the SDK and of its providers of credentials passes here, and ev
 from __future__ import annotations
 
 import copy
-import io
-import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,10 +14,10 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as SilenceError
 
 from ..errors import BadResponseError
-from ..redaction.request_description import https_is_wanted, https_wanted, printable, request_line
+from ..redaction.request_description import request_line
+from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
 from .certificates import certificate_error
 from .echoed_secrets import Secrets
-from .redirects import is_redirect, redirect_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,17 +29,7 @@ if TYPE_CHECKING:
 
     Retries = urllib3.Retry | bool | int | None
 
-# A page of a listing has 1,000 keys of 1,024 bytes, each three times as long in percent-encoding; the metadata of each
-# object, which MinIO adds on request, is several times as much. Nothing else but an object's content is larger.
-LIMIT = 32 * 1024**2
-ERROR_LIMIT = 1024**2
-HEALTH_LIMIT = 64 * 1024
-MARKUP_LIMIT = 1_000_000  # tags and quotes: a parsed element or attribute takes many times its bytes
-CHUNK = 1024**2
-DRIP = 16  # bytes to wait for before the time is looked at, where that is limited
-
 _STREAMED = frozenset({200, 204, 206})  # what the SDK takes for success; the bodies of all others it reads at once
-_MULTIPLE_CHOICES = 300
 
 
 class BoundedRetry(urllib3.Retry):
@@ -63,6 +51,13 @@ class BoundedRetry(urllib3.Retry):
         if response is not None:
             drain(response)
         return retries
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Return the seconds of the Retry-After header; None if it has no number or time that Python can express."""
+        try:
+            return super().get_retry_after(response)
+        except (ValueError, OverflowError):
+            return None
 
 
 class GuardedPool(urllib3.PoolManager):
@@ -129,7 +124,7 @@ class GuardedPool(urllib3.PoolManager):
                 if is_streamed and response.status in _STREAMED:
                     return response
                 try:
-                    return _settled(method, url, response)
+                    return read_response(method, url, response)
                 except (ProtocolError, SilenceError, SSLError) as error:  # urllib3 would retry if it read the body
                     request["retries"] = self._retries_after(error, method, url, response)
         except (SSLError, MaxRetryError) as error:
@@ -156,7 +151,7 @@ class GuardedPool(urllib3.PoolManager):
 def _shown_body(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:
     """Return the body of a successful response without content; S3 itself repeats a token in some error messages."""
     is_content = not request.get("preload_content", True)
-    return b"" if is_content or response.status >= _MULTIPLE_CHOICES else response.data
+    return b"" if is_content or response.status >= MULTIPLE_CHOICES else response.data
 
 
 def _bounded(retries: object, default: object) -> BoundedRetry:
@@ -218,111 +213,4 @@ def ask(pool: PoolManager, url: str, *, seconds: float, until: float) -> BaseHTT
         if refused is None:
             raise
         raise refused from error
-    return _whole("GET", response, _read("GET", url, response, HEALTH_LIMIT, until))
-
-
-def discard(response: BaseHTTPResponse) -> None:
-    """Close the connection of a response that is not read to its end, and free its place in the pool."""
-    response.close()
-    response.release_conn()
-
-
-def drain(response: BaseHTTPResponse, limit: int = ERROR_LIMIT) -> None:
-    """Read the rest of a response that nobody wants, for its connection's sake; close that if the rest is long."""
-    try:
-        while limit > 0 and (piece := response.read(min(limit, CHUNK), decode_content=False)):
-            limit -= len(piece)
-    except (HTTPError, OSError):
-        limit = 0
-    if limit <= 0:
-        discard(response)
-
-
-def _settled(method: str, url: str, response: BaseHTTPResponse) -> BaseHTTPResponse:
-    """The response, read to its end within limits.
-
-    Raises:
-        RedirectError, BadResponseError: as ``GuardedPool.urlopen``.
-    """
-    if is_redirect(response.status):
-        raise redirect_error(method, url, response, _beginning(method, url, response))
-    is_good = response.status < _MULTIPLE_CHOICES
-    body = _read(method, url, response, LIMIT if is_good else ERROR_LIMIT)
-    if not body:
-        return response  # reading nothing has given its connection back
-    if https_is_wanted(response.status, body):
-        raise BadResponseError(https_wanted(url))
-    encoding = response.headers.get("content-encoding", "").lower()
-    if encoding not in ("", "identity"):
-        raise BadResponseError(
-            f"The response to {request_line(method, url)} (HTTP {response.status}) is compressed "
-            f"({printable(encoding)}), which was not asked for, and is not decompressed. Check what stands between "
-            "this machine and the server."
-        )
-    if is_good or "xml" in response.headers.get("content-type", ""):
-        _check_xml(method, url, body)
-    return _whole(method, response, body)
-
-
-def _read(method: str, url: str, response: BaseHTTPResponse, limit: int, until: float | None = None) -> bytes:
-    """The body as it came: nothing is decompressed.
-
-    Raises:
-        BadResponseError: it has more bytes than ``limit``.
-        TimeoutError: it has not ended at ``until``.
-    """
-    pieces: list[bytes] = []
-    left = limit + 1
-    size: int | None = getattr(response, "length_remaining", None)
-    while left > 0 and (size is None or size <= limit):
-        if until is not None and time.monotonic() > until:
-            discard(response)
-            raise TimeoutError
-        piece = response.read(min(left, CHUNK if until is None else DRIP), decode_content=False)
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
-        left -= len(piece)
-    discard(response)
-    raise BadResponseError(
-        f"The response to {request_line(method, url)} (HTTP {response.status}) has more than {limit // 1024} KiB, "
-        "which no S3 server sends there, and was not read further. Is this the endpoint of an S3 server?"
-    )
-
-
-def _beginning(method: str, url: str, response: BaseHTTPResponse) -> bytes:
-    """The body of a redirect, where S3 names the region; nothing if it is too long or breaks off."""
-    try:
-        return _read(method, url, response, HEALTH_LIMIT)
-    except (BadResponseError, HTTPError):
-        return b""
-
-
-def _whole(method: str, response: BaseHTTPResponse, body: bytes) -> BaseHTTPResponse:
-    """The response with this body; it holds no connection."""
-    return urllib3.HTTPResponse(
-        io.BytesIO(body),
-        headers=response.headers,
-        status=response.status,
-        version=response.version,
-        reason=response.reason,
-        decode_content=False,
-        retries=response.retries,
-        request_method=method,
-        request_url=response.url,
-    )
-
-
-def _check_xml(method: str, url: str, body: bytes) -> None:
-    """Refuse what a parser would make much larger: entities, which S3 does not use, and masses of empty elements.
-
-    Raises:
-        BadResponseError: it is such a body.
-    """
-    if b"<!DOCTYPE" in body or b"\0" in body:  # a NUL is in every other encoding in which a parser finds the former
-        problem = "has a document type or a NUL, which S3 does not send"
-    elif len(body) > ERROR_LIMIT and sum(body.count(mark) for mark in (b"<", b'"', b"'")) > MARKUP_LIMIT:
-        problem = "has more elements than any that S3 sends"
-    else:
-        return
-    raise BadResponseError(f"The response to {request_line(method, url)} {problem}.")
+    return with_body("GET", response, read_body("GET", url, response, HEALTH_LIMIT, until))

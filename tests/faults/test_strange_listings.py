@@ -142,7 +142,7 @@ def test_what_could_not_be_deleted_has_its_reason(responding: Answering) -> None
     )
     done = deletion.delete_objects(client, "bucket", ["a", "b", "c"])
     assert done.deleted == {"a"}
-    assert done.failed == {"b": "AccessDenied It is locked.", "c": "the server does not say that it is deleted"}
+    assert done.failed == {"b": "AccessDenied It is locked.", "c": "the server does not report that it is deleted"}
     assert done.markers == 1
 
 

@@ -189,8 +189,8 @@ def clean(lying_options: dict[str, Any], transactional_db: None) -> Iterator[Cal
         yield run
 
 
-WAYS = [[], ["--workers", "2"], ["--workers", "2", "--prefix", "media/photos/"]]
-IDS = ["one part", "several parts", "several parts below a prefix"]
+WAYS = [[], ["--prefix", "media/photos/"]]
+IDS = ["whole location", "below a prefix"]
 
 
 class TestListingsEnd:
@@ -285,29 +285,11 @@ class TestListingsKeepToTheirPrefix:
         with pytest.raises(ProtocolError, match="for prefix 'media/css/' in bucket"):
             MinioBackendStatic(**options).exists("css")
 
-    @pytest.mark.parametrize("lie", STRAY)
-    @pytest.mark.parametrize("arguments", WAYS[1:], ids=IDS[1:])
-    def test_cleaning_in_several_parts(
-        self, liar: RewritingProxy, clean: Callable[..., str], lie: Callable[[], Lie], arguments: list[str]
-    ) -> None:
-        tell(liar, lie())
-        with pytest.raises(CommandError, match=r"cannot be listed: .*Nothing was deleted"):
-            clean(*arguments)
-        assert deletions(liar) == []
-
-    def test_cleaning_in_one_part(self, liar: RewritingProxy, clean: Callable[..., str]) -> None:
+    def test_cleaning(self, liar: RewritingProxy, clean: Callable[..., str]) -> None:
         tell(liar, another_prefix())
         with pytest.raises(CommandError, match=r"for prefix 'media/' in bucket.*Nothing was deleted"):
             clean()
         assert deletions(liar) == []
-
-    def test_a_bucket_is_cut_by_a_bounded_number_of_requests(
-        self, liar: RewritingProxy, clean: Callable[..., str]
-    ) -> None:
-        """However deep the folders are that a server makes up."""
-        tell(liar, lambda query: page(folders=(f"{query['prefix']}a/",)) if "delimiter" in query else page())
-        clean("--workers", "2")
-        assert len([asked for asked in liar.asked if "delimiter" in asked.query]) <= 8
 
 
 class TestNamesThatLeadElsewhere:
