@@ -1,4 +1,4 @@
-"""Text that a server, a row or an uploader may have written, made harmless for terminals and log files."""
+"""Escapes text of servers, rows and uploaders, so that it is harmless in terminals and log files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def escape_control_characters(text: str) -> str:
 
     What is escaped already stays as it is.
     """
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class _EscapeArguments(logging.Filter):

@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 MULTIPLE_CHOICES = 300
-# A page of a listing has 1,000 keys of 1,024 bytes, each three times as long in percent-encoding; the metadata of each
-# object, which MinIO adds on request, is several times as much. Nothing else but an object's content is larger.
+# A page of a listing has 1,000 keys of 1,024 bytes, each three times as long in percent-encoding. On request MinIO adds
+# the metadata of each object, which is several times as much. Only objects are larger.
 LIMIT = 32 * 1024**2
 ERROR_LIMIT = 1024**2
 HEALTH_LIMIT = 64 * 1024
 MARKUP_LIMIT = 1_000_000  # tags and quotes: a parsed element or attribute takes many times its bytes
 CHUNK = 1024**2
-DRIP = 16  # bytes to wait for before the time is looked at, where that is limited
+DRIP = 16  # bytes to read before the time is checked, where it is limited
 
 
 def discard(response: BaseHTTPResponse) -> None:
-    """Close the connection of a response that is not read to its end, and free its place in the pool."""
+    """Close the connection of a response that is not read to its end, and release its place in the pool."""
     response.close()
     response.release_conn()
 
 
 def drain(response: BaseHTTPResponse, limit: int = ERROR_LIMIT) -> None:
-    """Read the rest of a response that nobody wants, for its connection's sake; close that if the rest is long."""
+    """Read the rest of an unneeded response, so that its connection can be used again; close it if the rest is long."""
     try:
         while limit > 0 and (piece := response.read(min(limit, CHUNK), decode_content=False)):
             limit -= len(piece)
@@ -45,7 +45,7 @@ def drain(response: BaseHTTPResponse, limit: int = ERROR_LIMIT) -> None:
 
 
 def read_response(method: str, url: str, response: BaseHTTPResponse) -> BaseHTTPResponse:
-    """The response, read to its end within limits.
+    """Read a response to its end within limits, and return one that holds no connection.
 
     Raises:
         RedirectError, BadResponseError: as ``GuardedPool.urlopen``.
@@ -62,7 +62,7 @@ def read_response(method: str, url: str, response: BaseHTTPResponse) -> BaseHTTP
     if encoding not in ("", "identity"):
         raise BadResponseError(
             f"The response to {request_line(method, url)} (HTTP {response.status}) is compressed "
-            f"({printable(encoding)}), which was not asked for, and is not decompressed. Check what stands between "
+            f"({printable(encoding)}), which was not requested, and is not decompressed. Check the proxies between "
             "this machine and the server."
         )
     if is_good or "xml" in response.headers.get("content-type", ""):
@@ -71,10 +71,10 @@ def read_response(method: str, url: str, response: BaseHTTPResponse) -> BaseHTTP
 
 
 def read_body(method: str, url: str, response: BaseHTTPResponse, limit: int, until: float | None = None) -> bytes:
-    """The body as it came: nothing is decompressed.
+    """Return the body as it was sent; nothing is decompressed.
 
     Raises:
-        BadResponseError: it has more bytes than ``limit``.
+        BadResponseError: it has more than ``limit`` bytes.
         TimeoutError: it has not ended at ``until``.
     """
     pieces: list[bytes] = []
@@ -97,7 +97,7 @@ def read_body(method: str, url: str, response: BaseHTTPResponse, limit: int, unt
 
 
 def _beginning(method: str, url: str, response: BaseHTTPResponse) -> bytes:
-    """The body of a redirect, where S3 names the region; nothing if it is too long or breaks off."""
+    """Return the body of a redirect, where S3 names the region; empty if it is too long or truncated."""
     try:
         return read_body(method, url, response, HEALTH_LIMIT)
     except (BadResponseError, HTTPError):
@@ -105,7 +105,7 @@ def _beginning(method: str, url: str, response: BaseHTTPResponse) -> bytes:
 
 
 def with_body(method: str, response: BaseHTTPResponse, body: bytes) -> BaseHTTPResponse:
-    """The response with this body; it holds no connection."""
+    """Return the response with this body and without a connection."""
     return urllib3.HTTPResponse(
         io.BytesIO(body),
         headers=response.headers,
@@ -120,10 +120,10 @@ def with_body(method: str, response: BaseHTTPResponse, body: bytes) -> BaseHTTPR
 
 
 def _check_xml(method: str, url: str, body: bytes) -> None:
-    """Refuse what a parser would make much larger: entities, which S3 does not use, and masses of empty elements.
+    """Check that a parser will not expand the body: by entities, which S3 does not use, or masses of empty elements.
 
     Raises:
-        BadResponseError: it is such a body.
+        BadResponseError: it would.
     """
     if b"<!DOCTYPE" in body or b"\0" in body:  # a NUL is in every other encoding in which a parser finds the former
         problem = "has a document type or a NUL, which S3 does not send"

@@ -1,6 +1,6 @@
-"""A connection pool that follows no redirect and takes no response without end, whatever a server sends.
+"""A connection pool that follows no redirects and reads responses within limits, whatever a server sends.
 
-Every request of the SDK and of its providers of credentials passes here, and every question of the health check.
+Every request of the SDK, of its providers of credentials and of the health check is sent by it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _STREAMED = frozenset({200, 204, 206})  # what the SDK takes for success; the bo
 
 
 class BoundedRetry(urllib3.Retry):
-    """Retries before which a response is read to its end, or closed; urllib3 would read on and on."""
+    """Retries that first read the response to its end within limits, or close it; urllib3 reads without a limit."""
 
     def increment(self, *args: Any, **request: Any) -> BoundedRetry:
         """Count an attempt.
@@ -61,14 +61,11 @@ class BoundedRetry(urllib3.Retry):
 
 
 class GuardedPool(urllib3.PoolManager):
-    """Another pool's connections, timeouts, retries and certificates.
+    """Wraps a pool and uses its connections, timeouts, retries and certificates.
 
     Args:
-        pool: whose they are.
-        always: arguments of ``urlopen`` that win over those of a request.
-
-    Attributes:
-        pool: the same.
+        pool: the wrapped pool, also an attribute.
+        always: arguments of ``urlopen`` that take precedence over those of a request.
     """
 
     def __init__(self, pool: PoolManager, **always: Any) -> None:
@@ -79,20 +76,20 @@ class GuardedPool(urllib3.PoolManager):
 
     @property
     def pools(self) -> RecentlyUsedContainer[PoolKey, HTTPConnectionPool]:
-        """Connections by host: the other pool's, which are replaced after a fork."""
+        """The wrapped pool's connections by host, which are replaced after a fork."""
         return self.pool.pools
 
     @pools.setter
     def pools(self, pools: RecentlyUsedContainer[PoolKey, HTTPConnectionPool]) -> None:
-        if "pool" in vars(self):  # else PoolManager's constructor makes some
+        if "pool" in vars(self):  # else PoolManager's constructor sets it
             self.pool.pools = pools
 
     def urlopen(self, method: str, url: str, redirect: bool = True, **request: Any) -> BaseHTTPResponse:  # type: ignore[override]  # noqa: ARG002, FBT001, FBT002 - urllib3's signature
-        """Send a request as the other pool would, and read the response unless it is an object's content.
+        """Send a request by the wrapped pool, and read the response unless it is an object's content.
 
         Raises:
             RedirectError: the response is a redirect.
-            BadResponseError: it is too large, compressed although that was not asked for, or repeats a secret of the
+            BadResponseError: it is too large, compressed without having been requested so, or contains a secret of the
                 request.
             CertificateError: the server's certificate is not trusted.
         """
@@ -109,7 +106,7 @@ class GuardedPool(urllib3.PoolManager):
                 return response
             discard(response)
         raise BadResponseError(  # not within the block above: its error would be the context of this one
-            f"The response to {request_line(method, url)} repeats a secret of the request, so nothing of it is shown. "
+            f"The response to {request_line(method, url)} contains a secret of the request, so nothing of it is shown. "
             "Is this the endpoint of an S3 server?"
         )
 
@@ -134,7 +131,7 @@ class GuardedPool(urllib3.PoolManager):
             raise refused from error
 
     def _retries_after(self, error: HTTPError, method: str, url: str, response: BaseHTTPResponse) -> urllib3.Retry:
-        """Count a response that broke off as an attempt, and wait before the next one.
+        """Count a truncated response as an attempt, and wait before the next one.
 
         Raises:
             urllib3.exceptions.HTTPError: there are no attempts left.
@@ -149,18 +146,18 @@ class GuardedPool(urllib3.PoolManager):
 
 
 def _shown_body(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:
-    """Return the body of a successful response without content; S3 itself repeats a token in some error messages."""
+    """Return the body of a successful response without content; S3 repeats the token in some error messages."""
     is_content = not request.get("preload_content", True)
     return b"" if is_content or response.status >= MULTIPLE_CHOICES else response.data
 
 
 def _bounded(retries: object, default: object) -> BoundedRetry:
-    """The same retries as urllib3 takes them for, bounded."""
-    given = urllib3.Retry.from_int(cast("Retries", retries), redirect=False, default=cast("Retries", default))
-    if isinstance(given, BoundedRetry):
-        return given
-    bounded = copy.copy(given)
-    bounded.__class__ = _bounded_class(type(given))  # type: ignore[arg-type]  # classes are hashable
+    """Return the retries that urllib3 would use, bounded."""
+    parsed = urllib3.Retry.from_int(cast("Retries", retries), redirect=False, default=cast("Retries", default))
+    if isinstance(parsed, BoundedRetry):
+        return parsed
+    bounded = copy.copy(parsed)
+    bounded.__class__ = _bounded_class(type(parsed))  # type: ignore[arg-type]  # classes are hashable
     return bounded  # type: ignore[return-value]
 
 
@@ -169,34 +166,29 @@ def _bounded_class(kind: type[urllib3.Retry]) -> type[BoundedRetry]:
     return type(kind.__name__, (BoundedRetry, kind), {})
 
 
-def guarded(pool: PoolManager) -> GuardedPool:
-    """The pool, guarded; itself if it is that already."""
-    return pool if isinstance(pool, GuardedPool) else GuardedPool(pool)
-
-
 def pools_of(provider: object) -> list[urllib3.PoolManager]:
-    """Connection pools inside a provider of credentials, and inside of those that it chains."""
+    """Return the connection pools of a provider of credentials and of the providers that it chains."""
     own = getattr(provider, "_http_client", None)
     chained = [pool for inner in getattr(provider, "_providers", None) or () for pool in pools_of(inner)]
     return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained
 
 
 def guard_provider(provider: object) -> None:
-    """Guard the pools by which a provider of credentials, and those that it chains, exchange secrets for keys."""
+    """Guard the connection pools of a provider of credentials and of the providers that it chains."""
     pool = getattr(provider, "_http_client", None)
-    if isinstance(pool, urllib3.PoolManager):
-        provider._http_client = guarded(pool)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+    if isinstance(pool, urllib3.PoolManager) and not isinstance(pool, GuardedPool):
+        provider._http_client = GuardedPool(pool)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
     for chained in getattr(provider, "_providers", None) or ():
         guard_provider(chained)
 
 
 def ask(pool: PoolManager, url: str, *, seconds: float, until: float) -> BaseHTTPResponse:
-    """GET a URL once and read its short response, be it a redirect or not.
+    """Send one GET request and return its short response, which may be a redirect.
 
     Args:
-        pool: whose connections to use.
-        url: what to ask for.
-        seconds: to wait for the connection, and for each piece of the response.
+        pool: for the connection.
+        url: of the request.
+        seconds: timeout of connecting, and of each read.
         until: when the body has to be complete, by ``time.monotonic()``.
 
     Raises:
