@@ -74,13 +74,13 @@ class DjangoMinioBackendConfig(AppConfig):
 
 def _note_request(**request: Any) -> None:
     """Remember for whom forms are rendered; imported here, as Django's start does without."""
-    from .direct_uploads import requesters
+    from . import requesters
 
     requesters.note_request(**request)
 
 
 def _forget_request(**request: Any) -> None:
-    from .direct_uploads import requesters
+    from . import requesters
 
     requesters.forget_request(**request)
 

@@ -148,8 +148,7 @@ class MinioBackend(BaseStorage):
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; both empty if it does not exist.
 
-        Keys that are no names of this storage are left out: other programs may use ``..`` or backslashes. So are
-        direct uploads whose form has not been saved.
+        Direct uploads whose form is not saved are left out, and keys that are no names, such as with a backslash.
 
         Raises:
             urllib3.exceptions.ProtocolError: the server lists other keys than requested, or without end.
@@ -247,8 +246,7 @@ class MinioBackend(BaseStorage):
         name = keys.clean(name)  # delete() would take a trailing slash for a folder's
         accepted = presigned.another_random_name(name)
         target = self._target(accepted, condition=False)  # nobody knows the name
-        etag = transfer.accept(self.s3, self.stat(name), target)
-        self._urls.saved(target.key, etag)
+        self._urls.saved(target.key, transfer.accept(self.s3, self.stat(name), target))
         self.delete(name)
         return accepted
 

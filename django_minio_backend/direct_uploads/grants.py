@@ -12,7 +12,7 @@ from django.core.files.storage import storages
 from django.utils.translation import gettext as _
 
 from ..options.fields import StorageOptions
-from .requesters import SALT, current_requesters, is_serving, requesters_of
+from ..requesters import SALT, current_requesters, is_serving, requesters_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

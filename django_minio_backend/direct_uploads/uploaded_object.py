@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 
+from ..requesters import current_requesters, requesters_of
 from . import staging, transfer
 from .grants import Receipt, Rejected, StorageRef, not_yours
-from .requesters import current_requesters, requesters_of
 from .transfer import StoredObject
 
 if TYPE_CHECKING:

@@ -118,10 +118,7 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         "MINIO_STATIC_GZIP", values.flag, False, "compress static files of text types, with Content-Encoding"
     )
     manifest_storage: Storage | str | None = _option(
-        "manifest_storage",
-        values.storage,
-        None,
-        "where MinioManifestStaticStorage keeps its manifest; default: the bucket",
+        "manifest_storage", values.storage, None, "where MinioManifestStaticStorage keeps its manifest; default: bucket"
     )
     location: str = _option(
         "MINIO_LOCATION", values.location, "", "key prefix inside the bucket; names are relative to it"

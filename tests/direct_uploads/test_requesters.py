@@ -11,7 +11,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
 from django.test import Client
 
-from django_minio_backend.direct_uploads import requesters
+from django_minio_backend import requesters
 from django_minio_backend.direct_uploads.grants import Grant
 
 if TYPE_CHECKING:
