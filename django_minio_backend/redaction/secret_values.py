@@ -11,7 +11,9 @@ from functools import lru_cache
 from typing import Any, Self, SupportsIndex
 
 HIDDEN = "***"
-_KEY_OR_TOKEN = r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
+_CONFIDENTIAL_NAME = (
+    r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
+)
 _CUSTOMER_KEYS = frozenset(
     {
         "x-amz-server-side-encryption-customer-key",
@@ -71,7 +73,7 @@ class SecretBytes(bytes):
 @lru_cache(256)  # requests have the same few headers again and again
 def is_secret_header(name: str) -> bool:
     """Whether the values of the header of this name are keys or tokens."""
-    return re.match(_KEY_OR_TOKEN, name) is not None
+    return re.match(_CONFIDENTIAL_NAME, name) is not None
 
 
 def hidden(value: Any) -> Any:
