@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Any, Self, SupportsIndex
 
 HIDDEN = "***"
-_SECRET_HEADER = re.compile(
+# Compiled on first use, since Django's start rarely needs it.
+_HIDDEN_HEADERS = (
     r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
 )
 _CUSTOMER_KEYS = frozenset(
@@ -20,7 +21,6 @@ _CUSTOMER_KEYS = frozenset(
         "x-amz-copy-source-server-side-encryption-customer-key",
     }
 )
-_PASSWORD_IN_URL = re.compile(r"//.*@", re.DOTALL)
 
 
 class SecretText(str):
@@ -73,7 +73,7 @@ class SecretBytes(bytes):
 @lru_cache(256)  # requests have the same few headers again and again
 def is_secret_header(name: str) -> bool:
     """Whether the values of the header of this name are keys or tokens."""
-    return _SECRET_HEADER.match(name) is not None
+    return re.match(_HIDDEN_HEADERS, name) is not None
 
 
 def hidden(value: Any) -> Any:
@@ -94,7 +94,7 @@ def hidden(value: Any) -> Any:
 def hidden_passwords(value: Any) -> Any:
     """The same value with URLs that hold a password hidden, and headers whose values are keys or tokens."""
     if type(value) is str:
-        return SecretText(value) if _PASSWORD_IN_URL.search(value) else value
+        return SecretText(value) if "@" in value.partition("//")[2] else value
     if type(value) is dict:
         return {
             name: hidden(one) if is_secret_header(str(name)) else hidden_passwords(one) for name, one in value.items()

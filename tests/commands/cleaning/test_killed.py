@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tests.support.memory import ROOT
+from tests.support.processes import ROOT
 from tests.support.scripts import WITH_DATABASE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.support.memory import ROOT
+from tests.support.processes import ROOT
 from tests.support.scripts import WITH_DATABASE
 
 if TYPE_CHECKING:
