@@ -37,8 +37,7 @@ def options_of_call(
     Attributes of the class count where nothing else is set, and over the OPTIONS of another class's entry.
 
     Args:
-        options: the call's keyword arguments.
-        storage_class: the storage's class.
+        options, storage_class: the call's keyword arguments and the storage's class.
         alias: the alias that the call names, or the class's default one.
         alias_was_given: whether the call named it.
         outer_call: the arguments of a subclass's ``__init__`` that made this call.
@@ -58,7 +57,7 @@ def options_of_call(
     except ConfigurationError as error:
         # Storages are often made while models are imported, before the app has checked all of STORAGES.
         others = _problems_of_all_aliases()
-        if set(others) <= set(error.problems):
+        if not set(others) - set(error.problems):
             raise
         raise ConfigurationError(*dict.fromkeys([*error.problems, *others])) from error
 
