@@ -216,7 +216,7 @@ class BaseStorage(RecordedCall):
     @cached_property
     def ssec(self) -> SseCustomerKey | None:
         """The customer's key (SSE-C) that requests for encrypted objects need."""
-        from .s3.client import customer_key
+        from .s3.credentials import customer_key
 
         return customer_key(self.options)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
+from .pages import options_page, with_page
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,7 +37,11 @@ class ConfigurationError(ImproperlyConfigured):
 
     def __init__(self, *problems: str) -> None:
         self.problems: Sequence[str] = problems
-        super().__init__("\n".join(problems))
+        super().__init__(with_page("\n".join(problems), options_page(problems)))
+
+    def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, ...]]:
+        """Pickle the problems without the line that names the page."""
+        return type(self), tuple(self.problems)
 
 
 class PrivatePublicMixedError(ConfigurationError):
@@ -99,6 +105,10 @@ class ObjectChangedError(OSError):
     def __reduce__(self) -> tuple[type[ObjectChangedError], tuple[str, str]]:
         """Pickle the constructor's arguments, which an OSError does not keep."""
         return type(self), (self.bucket, self.key)
+
+
+class CredentialsError(ValueError):
+    """MINIO_CREDENTIALS gives no credentials at the moment: a request to the server of credentials failed, say."""
 
 
 class PoliciesNotSupportedError(Exception):

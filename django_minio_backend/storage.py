@@ -256,7 +256,7 @@ class MinioBackend(BaseStorage):
         try:
             return server_status(self.s3, self.options)
         except ConfigurationError as error:
-            return MinioServerStatus.unavailable(str(error))
+            return MinioServerStatus.unavailable("\n".join(error.problems))
 
     @cached_property
     def _urls(self) -> ObjectUrls:

@@ -6,14 +6,12 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-import urllib3
-
-from ..certificate_errors import CertificateError, NotHttpsError
 from ..errors import BadResponseError, ObjectChangedError
 from ..options.fields import MEBIBYTE
 from ..redaction.request_description import printable
-from ..s3.responses import content_range, size_of
-from ..transport.pool import discard, drain
+from ..s3.errors import is_interruption, is_timeout
+from ..s3.responses import TruncatedResponse, content_range, size_of
+from ..transport.bodies import discard, drain
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -29,7 +27,6 @@ GROWTH = 8  # factor between the windows of requests in sequence
 TAIL = MEBIBYTE // 4  # archives have their directory at the end: a seek there fetches it as a whole
 UNBOUNDED = 1 << 43  # more than the largest object, 5 TiB
 ATTEMPTS = 5  # to continue after a broken connection without receiving a byte in between
-BROKEN = (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, urllib3.exceptions.TimeoutError)
 
 
 def buffered_reader(client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None) -> io.BufferedReader:
@@ -150,14 +147,14 @@ class ObjectReader(io.RawIOBase):
                 if self._stream is None or not self._stream.move_to(self._position):
                     self._open_stream(size)
                 return self._from_tail(size) if self._stream is None else self._stream.read(size)
-            except (CertificateError, NotHttpsError):  # in BROKEN, but the next attempt would fail as well
-                raise
-            except BROKEN as error:
-                self._abandon_stream()
-                is_timeout = isinstance(error, urllib3.exceptions.ReadTimeoutError)
-                if not attempts_left or (timed_out and is_timeout):
+            except Exception as error:
+                if not is_interruption(error):
                     raise
-                timed_out = timed_out or is_timeout
+                self._abandon_stream()
+                out_of_time = is_timeout(error)
+                if not attempts_left or (timed_out and out_of_time):
+                    raise
+                timed_out = timed_out or out_of_time
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 
     def _open_stream(self, size: int) -> None:
@@ -265,9 +262,7 @@ class _Stream:
             return b""
         data: bytes = self._response.read(min(size, self.end - self.position), decode_content=False)
         if not data and self.position < self.end:
-            raise urllib3.exceptions.ProtocolError(
-                f"The response ended {self.end - self.position} bytes before its end."
-            )
+            raise TruncatedResponse(f"The response ended {self.end - self.position} bytes before its end.")
         self.position += len(data)
         return data
 

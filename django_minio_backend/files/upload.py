@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ConditionNotSupportedError, ObjectExistsError
 from ..redaction.escaping import get_logger
-from ..s3.client import customer_key
-from ..s3.errors import FAILURES, is_time_out, may_have_worked
+from ..s3.credentials import customer_key
+from ..s3.errors import FAILURES, is_timeout, may_have_worked
 from .content import plan_parts
 from .upload_headers import upload_headers
 
@@ -114,7 +114,7 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self.abort(timed_out=isinstance(error, Exception) and is_time_out(error))
+            self.abort(timed_out=isinstance(error, Exception) and is_timeout(error))
 
     @property
     def description(self) -> str:
@@ -153,7 +153,7 @@ class Upload:
         try:
             return self._conditionally(partial(self._parts.complete, blocks))
         except FAILURES as error:
-            stored = self._stored_etag() if may_have_worked(error) and not is_time_out(error) else None
+            stored = self._stored_etag() if may_have_worked(error) and not is_timeout(error) else None
             if stored is None:
                 raise
             return stored

@@ -56,20 +56,20 @@ def diagnose(get_client: Callable[[], S3Client], options: StorageOptions, bucket
         options: of the storage.
         buckets: names of its buckets.
     """
-    from ..s3.registry import hurried
+    from ..s3.registry import without_retries
 
     until = time.monotonic() + DEADLINE
     try:
         client = run_with_timeout(DEADLINE / 2, get_client)
     except ConfigurationError as error:
-        return [_wrong("settings", str(error)), _not_checked()]
+        return [_wrong("settings", " ".join(error.problems)), _not_checked()]
     except TimeoutError:  # of a function that makes credentials
         return [_wrong("credentials", "MINIO_CREDENTIALS takes too long"), _not_checked()]
     status = server_status(client, options)
     findings = [Finding("server", bool(status), status.details.replace("\n", " "))]
     if not status:
         return [*findings, _not_checked("clock", "region", "credentials")]
-    quick = hurried(client, options, seconds=TIMEOUT)
+    quick = without_retries(client, options, seconds=TIMEOUT)
     findings += _account(quick, options, until)
     if not findings[-1].is_right:
         return findings

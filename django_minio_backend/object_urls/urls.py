@@ -40,7 +40,7 @@ def bucket_url(options: StorageOptions, bucket: str) -> str:
     """``scheme://host/bucket``, or ``scheme://bucket.host``, at the (external) endpoint, as the SDK builds it."""
     scheme, _, host = options.base_url(external=True).partition("://")
     if _CLOUD_HOST.search(host):
-        return _client(options, external=True).address(bucket)
+        return _client(options, external=True).bucket_url(bucket)
     # A certificate for *.host does not cover a bucket name with dots.
     covered = not (scheme == "https" and "." in bucket)
     if options.virtual_host_style and covered:
@@ -266,7 +266,7 @@ class ObjectUrls:
 
     def _head(self, key: str) -> str | None:
         """ETag of an object; None if it does not exist or the server cannot be reached."""
-        from ..s3.client import customer_key
+        from ..s3.credentials import customer_key
         from ..s3.errors import FAILURES
 
         if self._head_cooldown:

@@ -32,12 +32,12 @@ def options_of_call(
 
     A call with MINIO_* options and no alias is self-contained: Django makes ``storages["alias"]`` that way. So is a
     call of a class that has a MINIO_ENDPOINT. Any other call takes the OPTIONS of its alias, with its own on top. An
-    empty alias is how migrations write a storage without alias and secrets.
-
-    Attributes of the class count where nothing else is set, and over the OPTIONS of another class's entry.
+    empty alias is how migrations write a storage without alias and secrets. Attributes of the class count where nothing
+    else is set, and over the OPTIONS of another class's entry.
 
     Args:
-        options, storage_class: the call's keyword arguments and the storage's class.
+        options: the call's keyword arguments.
+        storage_class: the storage's class.
         alias: the alias that the call names, or the class's default one.
         alias_was_given: whether the call named it.
         outer_call: the arguments of a subclass's ``__init__`` that made this call.

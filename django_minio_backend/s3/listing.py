@@ -218,16 +218,6 @@ def list_directory(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
         yield from (*page.folders, *page.keys)
 
 
-def short_directory(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
-    """Return the folders and keys directly below ``prefix``; None if they do not fit on one page.
-
-    Raises:
-        urllib3.exceptions.ProtocolError: the response is not a page of that listing.
-    """
-    page = list_page(client, bucket, prefix, {"delimiter": "/"})
-    return None if page.response.is_truncated else [*page.folders, *page.keys]
-
-
 def prefix_exists(client: S3Client, bucket: str, prefix: str) -> bool:
     """Whether the key of any object starts with ``prefix``: one request for one key."""
     return bool(list_page(client, bucket, prefix, {"max-keys": "1"}).keys)

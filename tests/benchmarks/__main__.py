@@ -91,7 +91,6 @@ def main() -> int:
     )
     parser.add_argument("--objects", type=int, default=cleaning.OBJECTS, help=cleaning.OBJECTS_HELP)
     parser.add_argument("--stored", action="store_true", help=cleaning.STORED_HELP)
-    parser.add_argument("--workers", type=int, default=1, help=cleaning.WORKERS_HELP)
     arguments = parser.parse_args()
     if arguments.scenario:
         print(json.dumps(measure_here(arguments.scenario).__dict__))  # noqa: T201 - read by the parent process
@@ -104,7 +103,7 @@ def main() -> int:
         if arguments.only in static_files.TITLE:
             worst |= static_files.compare(server, arguments.rounds)
     if arguments.only in cleaning.TITLE:
-        worst |= not cleaning.run(arguments.objects, workers=arguments.workers, stored=arguments.stored)
+        worst |= not cleaning.run(arguments.objects, stored=arguments.stored)
     return worst
 
 

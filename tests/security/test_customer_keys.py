@@ -33,7 +33,7 @@ BY_HAND = {
 
 
 class TestTheSettings:
-    """Over http they are a mistake, told before anything is sent."""
+    """Over http they are a mistake, reported before anything is sent."""
 
     @pytest.mark.parametrize(
         ("option", "value"),
@@ -47,12 +47,12 @@ class TestTheSettings:
     )
     def test_a_key_over_http_is_a_mistake(self, option: str, value: object) -> None:
         options = made_up(**{option: value})
-        with storages_set(papers=entry(options)), pytest.raises(ConfigurationError) as told:
+        with storages_set(papers=entry(options)), pytest.raises(ConfigurationError) as caught:
             check_settings()
         with pytest.raises(ConfigurationError) as told_of_a_call:
             MinioBackend(**options)
-        assert "STORAGES['papers']" in str(told.value)
-        for error in (told.value, told_of_a_call.value):
+        assert "STORAGES['papers']" in str(caught.value)
+        for error in (caught.value, told_of_a_call.value):
             assert f"{option} has a customer's key (SSE-C)" in str(error)
             assert "set MINIO_USE_HTTPS to True" in str(error)
             assert base64.b64encode(KEY).decode() not in str(error)

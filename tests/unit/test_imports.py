@@ -18,7 +18,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 
 # A room may import the rooms before it, those to the left of it in its own row too. So there can be no cycle of rooms.
 LAYERS = """
-certificate_errors errors limits signals
+pages certificate_errors errors limits signals
 redaction transport options
 s3
 files object_urls
@@ -129,7 +129,7 @@ def test_modules_of_a_room_do_not_import_each_other_in_a_circle(room: str) -> No
 
 @pytest.mark.parametrize("module", SOURCES)
 def test_the_sdk_and_urllib3_are_imported_with_the_rooms_of_connections_only(module: str) -> None:
-    if room_of(module) not in SDK_ROOMS and module != "files.reader":  # to be moved
+    if room_of(module) not in SDK_ROOMS:
         imported = Imports(module, SOURCES[module]).at_runtime
         assert not [name for name in imported for package in LATE if is_below(name, package)]
 
