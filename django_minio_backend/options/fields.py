@@ -94,7 +94,7 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     use_https: bool = _row("MINIO_USE_HTTPS", values.flag, "whether the endpoint speaks https", REQUIRED)
     region: str = _row("MINIO_REGION", values.region, "region that requests are signed for", "us-east-1")
     virtual_host_style: bool = _flag(
-        "MINIO_VIRTUAL_HOST_STYLE", "address buckets as bucket.host instead of host/bucket"
+        "MINIO_VIRTUAL_HOST_STYLE", "URLs of buckets are bucket.host instead of host/bucket"
     )
     external_endpoint: str | None = _row(
         "MINIO_EXTERNAL_ENDPOINT", endpoints.endpoint, "host[:port] in URLs, if it differs"

@@ -121,7 +121,7 @@ def unknown_names(names: Iterable[str], labels: Mapping[str, str]) -> Iterator[t
     """Each name that is no option, and what is wrong with it in words.
 
     Args:
-        names: names of options, in the known case unless given twice.
+        names: names of options, in the known case unless set twice.
         labels: how errors show some of the names.
     """
     for name in map(str, names):

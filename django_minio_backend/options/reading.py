@@ -1,4 +1,4 @@
-"""Reads options: checks and types those that one storage was given, and makes one frozen StorageOptions of them."""
+"""Reads options: checks and types those of one storage, and returns one frozen StorageOptions."""
 
 from __future__ import annotations
 

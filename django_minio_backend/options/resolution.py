@@ -32,9 +32,8 @@ def options_of_call(
 
     A call with MINIO_* options and no alias is self-contained: Django makes ``storages["alias"]`` that way. So is a
     call of a class that has a MINIO_ENDPOINT. Any other call takes the OPTIONS of its alias, with its own on top. An
-    empty alias is how migrations write a storage without alias and secrets.
-
-    Attributes of the class count where nothing else is set, and over the OPTIONS of another class's entry.
+    empty alias is how migrations write a storage without alias and secrets. Attributes of the class count where nothing
+    else is set, and over the OPTIONS of another class's entry.
 
     Args:
         options: the call's keyword arguments.
@@ -58,7 +57,7 @@ def options_of_call(
     except ConfigurationError as error:
         # Storages are often made while models are imported, before the app has checked all of STORAGES.
         others = _problems_of_all_aliases()
-        if set(others) <= set(error.problems):
+        if not set(others) - set(error.problems):
             raise
         raise ConfigurationError(*dict.fromkeys([*error.problems, *others])) from error
 

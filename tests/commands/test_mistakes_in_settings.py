@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.settings import STATIC, entry, made_up
+from tests.support.processes import run_site
+from tests.support.settings import entry, made_up
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 WRONG = entry({**made_up(), "MINIO_REGIO": "eu", "MINIO_USE_HTTPS": "yes"})
 LINES = [
     "STORAGES['default']: MINIO_REGIO is not an option; did you mean MINIO_REGION?",
@@ -45,22 +43,8 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(project: Path, *command: str, default: dict[str, Any] = WRONG, apps: str = "") -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=project,
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{project}",
-            "DJANGO_SETTINGS_MODULE": "tests.commands.start_settings",
-            "TEST_STORAGES": json.dumps({"default": default, "staticfiles": STATIC}),
-            "TEST_APPS": apps,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return done.returncode, done.stdout, done.stderr
+    ended = run_site(*command, storages={"default": default}, apps=apps, folder=project)
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -459,7 +459,7 @@ def test_errors_of_wrong_settings_hide_secrets(start: str) -> None:
         [sys.executable, "-c", STARTED.format(start=start)],
         env={
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.commands.start_settings",
+            "DJANGO_SETTINGS_MODULE": "tests.support.site_settings",
             "TEST_STORAGES": json.dumps(wrong),
         },
         cwd=Path(__file__).parents[2],
