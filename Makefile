@@ -10,7 +10,7 @@ READY := .venv/.installed
 DOCS_READY := .venv-docs/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-sdks test-guides lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
+.PHONY: help install npm test test-sdks test-guides lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
@@ -25,6 +25,10 @@ $(READY): pyproject.toml requirements-dev.txt requirements-integrations.txt cons
 		--constraint constraints-dev.txt --requirement requirements-dev.txt \
 		--requirement requirements-integrations.txt --editable .
 	@touch $@
+
+npm:  ## Install what the tests and checks of JavaScript need, where there is Node.js
+	@if command -v npm >/dev/null; then npm install --prefix tests/npm --no-package-lock --no-audit --no-fund --ignore-scripts; \
+		else echo "Node.js is not installed: the checks of JavaScript are left out"; fi
 
 test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
 	$(BIN)/python -m pytest $(ARGS)
@@ -45,6 +49,8 @@ lint: $(READY)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy  # not the script: an app ships a package `tests`, which only this folder comes before
+	@if test -d tests/npm/node_modules; then tests/npm/node_modules/.bin/tsc --project tests/npm; \
+		else echo "JavaScript is not checked: make npm installs what is needed"; fi
 
 audit: $(READY)  ## Look for known vulnerabilities and for weak workflows; AUDIT=--strict fails where nobody can be asked
 	$(BIN)/python -m tools.audit $(AUDIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 
@@ -45,6 +45,11 @@ class DjangoMinioBackendConfig(AppConfig):
             ConfigurationError: with every problem of every alias; no request is made to find them.
             BucketsNotReadyError: a bucket cannot be checked or corrected, or its server is not available.
         """
+        from django.core.signals import request_finished, request_started
+
+        request_started.connect(_note_request, dispatch_uid="django_minio_backend.note_request")
+        request_finished.connect(_forget_request, dispatch_uid="django_minio_backend.forget_request")
+
         from . import checks  # noqa: F401 - registers them
         from .aliases import check_settings, minio_storages
 
@@ -54,6 +59,19 @@ class DjangoMinioBackendConfig(AppConfig):
 
             storages = minio_storages()
             initialize([storages[alias] for alias in on_start], storages.values())
+
+
+def _note_request(**request: Any) -> None:
+    """Remember for whom forms are rendered; imported here, as Django's start does without."""
+    from . import requesters
+
+    requesters.note_request(**request)
+
+
+def _forget_request(**request: Any) -> None:
+    from . import requesters
+
+    requesters.forget_request(**request)
 
 
 def _is_a_start(argv: list[str]) -> bool:

@@ -228,9 +228,10 @@ class BaseStorage(RecordedCall):
 
     def set_bucket_to_public(self) -> None:
         """Let anyone download this bucket's objects; their names cannot be listed."""
-        from .buckets.policy import public_policy
+        from .buckets import plan
 
-        self.set_bucket_policy(self.bucket, public_policy(self.bucket))
+        staging_prefix = "" if self.bucket in self.static_buckets else self.options.uploads_prefix
+        plan.publish(self.s3, plan.BucketSpec(self.bucket, public=True, staging_prefix=staging_prefix))
 
     @property
     def static_buckets(self) -> list[str]:
@@ -241,7 +242,8 @@ class BaseStorage(RecordedCall):
         """Every bucket of this storage's settings, as it should be."""
         from .buckets.declared import declared_buckets
 
-        return declared_buckets(self.options, self.PUBLIC_BUCKETS, [*self.PRIVATE_BUCKETS, self.bucket])
+        private = [*self.PRIVATE_BUCKETS, self.bucket]
+        return declared_buckets(self.options, self.PUBLIC_BUCKETS, private, self.static_buckets)
 
     def ensure_bucket(self) -> None:
         """Create this storage's bucket as its settings describe it."""

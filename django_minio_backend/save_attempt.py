@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from django.core.files.storage import Storage
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .base import BaseStorage
+    from .direct_uploads.uploaded_object import UploadedObject
     from .files.content import ContentReader
     from .files.upload import UploadTarget
 
@@ -84,30 +86,41 @@ class SaveAttempt:
     def upload(self, target: UploadTarget, content: Any) -> str:
         """Upload the content, from its start for each name, and return the object's ETag.
 
-        Creates a missing bucket if MINIO_BUCKET_CHECK_ON_SAVE is on.
+        A direct upload is copied within the server where possible. Creates a missing bucket if
+        MINIO_BUCKET_CHECK_ON_SAVE is on.
 
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
-        from .files.content import ContentReader
-        from .files.upload import upload
         from .s3.errors import FAILURES, is_missing_bucket
 
-        storage, options = self.storage, self.storage.options
+        storage, direct = self.storage, _direct_upload(content)
+        store = partial(self._send, target, content)
+        if direct is not None and direct.can_be_copied(storage):
+            store = partial(direct.copy_to, target)
+        try:
+            etag = store()
+        except FileExistsError:
+            raise
+        except FAILURES as error:
+            if not (storage.options.bucket_check_on_save and is_missing_bucket(error)):
+                raise
+            storage.ensure_bucket()
+            etag = store()
+        if direct is not None:
+            direct.saved_as(storage.s3, target, etag)
+        return etag
+
+    def _send(self, target: UploadTarget, content: Any) -> str:
+        from .files.content import ContentReader
+        from .files.upload import upload
+
+        options = self.storage.options
         if self._reader is None:
             self._reader = ContentReader(content, replayable=bool(target.condition) or options.bucket_check_on_save)
         else:
             self._reader.rewind()
-        try:
-            return upload(storage.s3, target, self._reader, options)
-        except FileExistsError:
-            raise
-        except FAILURES as error:
-            if not (options.bucket_check_on_save and is_missing_bucket(error)):
-                raise
-        storage.ensure_bucket()
-        self._reader.rewind()
-        return upload(storage.s3, target, self._reader, options)
+        return upload(self.storage.s3, target, self._reader, options)
 
     def close(self) -> None:
         """Remove the recording of the content."""
@@ -119,6 +132,14 @@ class SaveAttempt:
         """The error for a server that reports every name as existing."""
         storage = self.storage
         return NoAvailableNameError(storage.bucket, storage.key(self.name), storage.server_url, MAX_NAMES)
+
+
+def _direct_upload(content: Any) -> UploadedObject | None:
+    if not hasattr(content, "receipt"):  # ordinary saves do not import the room
+        return None
+    from .direct_uploads.uploaded_object import UploadedObject
+
+    return content if isinstance(content, UploadedObject) else None
 
 
 _current: ContextVar[SaveAttempt | None] = ContextVar("save_attempt", default=None)

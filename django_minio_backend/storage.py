@@ -148,7 +148,7 @@ class MinioBackend(BaseStorage):
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; both empty if it does not exist.
 
-        Keys that are no names of this storage are left out: other programs may use ``..`` or backslashes.
+        Direct uploads whose form is not saved are left out, and keys that are no names, such as with a backslash.
 
         Raises:
             urllib3.exceptions.ProtocolError: the server lists other keys than requested, or without end.
@@ -156,7 +156,8 @@ class MinioBackend(BaseStorage):
         from .s3 import listing
 
         prefix = keys.folder_prefix(path, self.options.location)
-        return keys.split_listing(listing.list_directory(self.s3, self.bucket, prefix), prefix)
+        listed = listing.list_directory(self.s3, self.bucket, prefix)
+        return keys.split_listing((key for key in listed if key != self.options.uploads_prefix), prefix)
 
     def size(self, name: str) -> int:
         """Bytes of an object as stored."""
@@ -240,12 +241,12 @@ class MinioBackend(BaseStorage):
         Raises:
             FileNotFoundError: nothing has been uploaded.
         """
-        from .direct_uploads.presigned import another_random_name
+        from .direct_uploads import presigned, transfer
 
         name = keys.clean(name)  # delete() would take a trailing slash for a folder's
-        accepted = another_random_name(name)
-        key = self.key(accepted)
-        self._urls.saved(key, self.s3.copy(self.bucket, self.key(name), key))
+        accepted = presigned.another_random_name(name)
+        target = self._target(accepted, condition=False)  # nobody knows the name
+        self._urls.saved(target.key, transfer.accept(self.s3, self.stat(name), target))
         self.delete(name)
         return accepted
 

@@ -17,6 +17,9 @@ COMMANDS = ("initialize_buckets", "is_minio_available", "clean_orphaned_minio_fi
 NEEDED_FILES = {
     f"{PACKAGE}/__init__.py",
     f"{PACKAGE}/py.typed",
+    f"{PACKAGE}/static/{PACKAGE}/direct_upload.css",
+    f"{PACKAGE}/static/{PACKAGE}/direct_upload.js",
+    f"{PACKAGE}/locale/de/LC_MESSAGES/django.mo",
     f"{PACKAGE}/management/__init__.py",
     f"{PACKAGE}/management/commands/__init__.py",
     *(f"{PACKAGE}/management/commands/{command}.py" for command in COMMANDS),

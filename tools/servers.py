@@ -65,6 +65,7 @@ MINIO_KMS = f"tests:{b64encode(bytes(range(32))).decode()}"
 # large-crowds: fifty uploads of 20 MiB at once are all answered in time. encryption: with keys of the server's, where a
 # request asks for it (SSE-S3, SSE-KMS). strict-forms: fields of an upload form that its policy does not name
 # are refused. line-breaks: a key may have them. acls: a bucket's ACL can let everyone in.
+# cors: a bucket has CORS rules.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
@@ -72,10 +73,10 @@ CAPABILITIES: Mapping[str, frozenset[str]] = {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
         "versioning object-lock missing-buckets conditions clocks large-crowds encryption line-breaks strict-forms",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
-        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms acls",
+        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms acls cors",
         "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks "
-        "line-breaks",
-        "garage": "signatures missing-buckets regions line-breaks",
+        "line-breaks cors",
+        "garage": "signatures missing-buckets regions line-breaks cors",
         "moto": "stored-policies tags versioning missing-buckets conditions",
         "external": "signatures missing-buckets",
     }.items()

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from ..s3.client import S3Client
 
 
-def declared_buckets(options: StorageOptions, public: Sequence[str], private: Sequence[str]) -> list[BucketSpec]:
-    """Return the public and private buckets and those with policy hooks, each once, as they should be."""
+def declared_buckets(
+    options: StorageOptions, public: Sequence[str], private: Sequence[str], static: Sequence[str]
+) -> list[BucketSpec]:
+    """Return the public and private buckets and those with policy hooks, each once, as they should be.
+
+    Those in ``static`` hold static files, and no direct uploads.
+    """
     published = options.public_base_url
     hooks = dict(options.policy_hooks)
     return [
@@ -24,6 +29,7 @@ def declared_buckets(options: StorageOptions, public: Sequence[str], private: Se
             public=bucket in public,
             hook=hooks.get(bucket),
             published_elsewhere=isinstance(published, str) or bucket in (published or {}),
+            staging_prefix="" if bucket in static else options.uploads_prefix,
         )
         for bucket in dict.fromkeys([*public, *private, *hooks])
     ]

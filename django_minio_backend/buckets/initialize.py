@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import BucketsNotReadyError, ConfigurationError, PoliciesNotSupportedError
 from ..health.explanations import explain
+from ..health.preflight import preflight_problem
 from ..health.status import server_status
 from ..redaction.escaping import escape_control_characters
-from . import conditional_writes
+from . import conditional_writes, cors_rules
 from .plan import BucketPlan, apply_all
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def _initialize_server(
     plans = [result for result in results.values() if isinstance(result, BucketPlan)]
     _report_plans(plans, options, report, done=not dry_run)
     existing = [name for name, result in results.items() if isinstance(result, (BucketPlan, PoliciesNotSupportedError))]
+    _apply_cors_rules(storages, existing, report, dry_run=dry_run)
     if probe and existing:
         _probe_conditional_writes(storages, existing, report)
     return report
@@ -190,6 +192,48 @@ def _report_plans(plans: Iterable[BucketPlan], options: StorageOptions, report: 
         f"The ACL of {', '.join(names)} at {options.base_url()} could not be read, so it may let everyone in: {reason}"
         for reason, names in unread.items()
     ]
+
+
+def _apply_cors_rules(
+    storages: Sequence[StorageWithBuckets], existing: Sequence[str], report: _ServerReport, *, dry_run: bool
+) -> None:
+    """Let the pages of MINIO_CORS_ORIGINS upload to their storages' buckets, or report those that may not."""
+    from ..s3.errors import FAILURES
+
+    client, options = storages[0].s3, storages[0].options
+    for bucket, origins in _cors_origins(storages).items():
+        if bucket not in existing:
+            continue
+        where = f"Bucket '{bucket}' at {options.base_url()}"
+        try:
+            missing = cors_rules.missing_origins(client, bucket, origins)
+            if missing and not dry_run:
+                cors_rules.allow(client, bucket, origins)
+            elif missing:  # MinIO allows every origin by default, and only a change shows that it has no rules
+                url = f"{client.bucket_url(bucket)}/x"
+                missing = [origin for origin in missing if preflight_problem(client.http, url, origin)]
+        except cors_rules.CorsNotSupportedError:
+            report.remarks.append(
+                f"The server at {options.base_url()} has no CORS rules of buckets. On MinIO, set the server's "
+                f"MINIO_API_CORS_ALLOW_ORIGIN to {','.join(origins)}, or leave it unset, which allows every origin."
+            )
+        except FAILURES as error:
+            reason = explain(error, options, needed="s3:GetBucketCORS and s3:PutBucketCORS")
+            report.failures.append(f"{where}: the CORS rules could not be {'read' if dry_run else 'set'}: {reason}")
+        else:
+            if missing:
+                state = "is not set" if dry_run else "set"
+                report.changes.append(f"{where}: CORS rule {state} ({', '.join(missing)})")
+
+
+def _cors_origins(storages: Iterable[StorageWithBuckets]) -> dict[str, list[str]]:
+    """The origins whose pages upload, each once, by bucket; none for buckets of static files."""
+    origins: dict[str, list[str]] = {}
+    for storage in storages:
+        takes_uploads = any(spec.staging_prefix for spec in storage.bucket_specs() if spec.name == storage.bucket)
+        if takes_uploads and storage.options.cors_origins:
+            origins.setdefault(storage.bucket, []).extend(storage.options.cors_origins)
+    return {bucket: list(dict.fromkeys(listed)) for bucket, listed in origins.items()}
 
 
 def _probe_conditional_writes(

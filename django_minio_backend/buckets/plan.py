@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import PoliciesNotSupportedError
 from . import exposure
-from .policy import has_an_ineffective_condition, is_same_policy, private_policy, public_policy
+from .policy import (
+    has_an_ineffective_condition,
+    is_same_policy,
+    private_policy,
+    public_policy,
+    public_policy_with_denial,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,12 +34,14 @@ class BucketSpec:
         public: anyone may download its objects; a private bucket lets nobody in without a signature.
         hook: a policy of MINIO_POLICY_HOOKS, which wins over both.
         published_elsewhere: MINIO_PUBLIC_BASE_URL has its URL, so that a server without policies is no problem.
+        staging_prefix: of direct uploads, which are private in a public bucket as well; empty if there are none.
     """
 
     name: str
     public: bool
     hook: Policy | None = None
     published_elsewhere: bool = False
+    staging_prefix: str = ""
 
     @property
     def needs_policy(self) -> bool:
@@ -44,7 +52,11 @@ class BucketSpec:
         """The policy that the bucket should have instead of its current one; None for none."""
         if self.hook is not None:
             return self.hook
-        return public_policy(self.name) if self.public else private_policy(current)
+        if not self.public:
+            return private_policy(current)
+        if self.staging_prefix and is_same_policy(current, public_policy_with_denial(self.name, self.staging_prefix)):
+            return current
+        return public_policy(self.name, self.staging_prefix)
 
 
 @dataclass(frozen=True)
@@ -137,7 +149,7 @@ def apply(client: S3Client, bucket: BucketPlan) -> BucketPlan:
         client.make_bucket(name)
     if bucket.sets_policy:
         try:
-            client.set_bucket_policy(name, bucket.policy)
+            _set_policy(client, bucket.spec, bucket.policy)
         except PoliciesNotSupportedError:
             if bucket.spec.needs_policy:
                 raise
@@ -145,6 +157,24 @@ def apply(client: S3Client, bucket: BucketPlan) -> BucketPlan:
     if bucket.closes_acl:
         client.set_private_acl(name)
     return bucket
+
+
+def publish(client: S3Client, spec: BucketSpec) -> None:
+    """Replace the policy of an existing bucket by the one of its spec, whatever it was."""
+    _set_policy(client, spec, spec.policy(None))
+
+
+def _set_policy(client: S3Client, spec: BucketSpec, policy: Policy | None) -> None:
+    """Set the policy; that of a public bucket in the form that the server supports."""
+    from ..s3.errors import FAILURES
+
+    try:
+        client.set_bucket_policy(spec.name, policy)
+    except FAILURES as error:
+        is_malformed = getattr(error, "code", None) == "MalformedPolicy"
+        if not is_malformed or not spec.staging_prefix or spec.hook is not None or not spec.public:
+            raise
+        client.set_bucket_policy(spec.name, public_policy_with_denial(spec.name, spec.staging_prefix))
 
 
 def ensure(client: S3Client, spec: BucketSpec) -> None:

@@ -14,19 +14,32 @@ Policy = dict[str, Any]
 _EVERYONE = ("*", {"AWS": "*"}, {"AWS": ["*"]})
 
 
-def public_policy(bucket: str) -> Policy:
-    """The policy of a public bucket: anyone may get an object, and nobody may list the bucket."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": ["*"]},
-                "Action": ["s3:GetObject"],
-                "Resource": [f"arn:aws:s3:::{bucket}/*"],
-            }
-        ],
-    }
+def public_policy(bucket: str, staging_prefix: str = "") -> Policy:
+    """The policy of a public bucket: anyone may get an object, and nobody may list the bucket.
+
+    Objects with ``staging_prefix`` are excluded, unless it is empty.
+    """
+    objects = f"arn:aws:s3:::{bucket}/"
+    resource = {"NotResource": [f"{objects}{staging_prefix}*"]} if staging_prefix else {"Resource": [f"{objects}*"]}
+    return _policy(_get_object("Allow", **resource))
+
+
+def public_policy_with_denial(bucket: str, staging_prefix: str) -> Policy:
+    """The same policy for a server without NotResource, such as Versity: unsigned requests are denied."""
+    objects = f"arn:aws:s3:::{bucket}/"
+    unsigned = {"Null": {"aws:userid": "true"}}
+    return _policy(
+        _get_object("Allow", Resource=[f"{objects}*"]),
+        _get_object("Deny", Resource=[f"{objects}{staging_prefix}*"], Condition=unsigned),
+    )
+
+
+def _policy(*statements: Policy) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _get_object(effect: str, **elements: Any) -> Policy:
+    return {"Effect": effect, "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"], **elements}
 
 
 def private_policy(current: Policy | None) -> Policy | None:

@@ -16,11 +16,11 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
 from ..files import keys
-from ..limits import MAX_PART_SIZE
 from ..object_urls.signing import ALGORITHM, Presigner, SigningContext, effective_expiry
 from ..object_urls.urls import bucket_url, seconds_of
 from ..s3.registry import client_for
 from ..transport import headers
+from ..transport.limits import MAX_PART_SIZE
 
 if TYPE_CHECKING:
     from minio.credentials.credentials import Credentials
@@ -147,7 +147,7 @@ def presign(options: StorageOptions, target: UploadTarget, name: str, rules: Upl
     """
     target = replace(target, headers=_object_headers(options, target, rules))
     credentials = client_for(options, external=True).credentials()
-    return (_put if rules.method == "PUT" else _form)(options, credentials, target, name, rules)
+    return (put if rules.method == "PUT" else _form)(options, credentials, target, name, rules)
 
 
 def _object_headers(options: StorageOptions, target: UploadTarget, rules: UploadRules) -> dict[str, str]:
@@ -237,7 +237,7 @@ def _form(
     )
 
 
-def _put(
+def put(
     options: StorageOptions, credentials: Credentials, target: UploadTarget, name: str, rules: UploadRules
 ) -> PresignedUpload:
     """Return a PUT request, which the server refuses once the object exists."""

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from ..limits import MAX_PARTS, MIN_PART_SIZE
 from ..options.fields import MEBIBYTE
+from ..transport.limits import MAX_PARTS, MIN_PART_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

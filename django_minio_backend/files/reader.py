@@ -43,7 +43,8 @@ def buffered_reader(client: S3Client, bucket: str, key: str, ssec: SseCustomerKe
 class ObjectReader(io.RawIOBase):
     """Reads one object; no request is sent before ``start`` or the first read.
 
-    Every request after the first has the first response's ETag in If-Match, so that bytes of two versions never mix.
+    Every request after the first has the first response's ETag in If-Match, so that bytes of two versions never mix. If
+    ETag and size are known before (``pinned``), the first request has it as well.
 
     Attributes:
         encoding: the object's Content-Encoding; empty if it has none, or before the first response. The bytes are not
@@ -55,7 +56,14 @@ class ObjectReader(io.RawIOBase):
         BadResponseError: at any request, if the server sends other bytes than requested.
     """
 
-    def __init__(self, client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> None:
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        key: str,
+        ssec: SseCustomerKey | None = None,
+        pinned: tuple[str, int] | None = None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._key = key
@@ -63,10 +71,11 @@ class ObjectReader(io.RawIOBase):
         self.encoding = ""
         self._position = 0
         self._read_up_to = 0  # end of the last read: a read from there is sequential
-        self._size: int | None = None
-        self._etag: str | None = None
+        self._etag: str | None
+        self._size: int | None
+        self._etag, self._size = pinned or (None, None)
         self._stream: _Stream | None = None
-        self._window = FIRST_WINDOW
+        self._window = FIRST_WINDOW // GROWTH if pinned else FIRST_WINDOW  # a request with a known ETag grows it first
         self._tail = b""
 
     def start(self) -> None:

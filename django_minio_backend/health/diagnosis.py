@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigurationError
 from .deadline import run_in_daemon, run_with_timeout
 from .explanations import Cause, cause_of, explain
+from .preflight import preflight_problem
 from .status import server_status
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def diagnose(get_client: Callable[[], S3Client], options: StorageOptions, bucket
     findings += _account(quick, options, until)
     if not findings[-1].is_right:
         return findings
-    return [*findings, *_buckets(quick, options, buckets, until)]
+    return [*findings, *_buckets(quick, options, buckets, until), *_preflights(quick, options, buckets, until)]
 
 
 def _account(client: S3Client, options: StorageOptions, until: float) -> list[Finding]:
@@ -142,6 +143,29 @@ def _buckets(client: S3Client, options: StorageOptions, buckets: Sequence[str], 
             findings.append(future.result(max(until - time.monotonic(), 0)))
         except TimeoutError:
             findings.append(Finding(f"bucket '{name}'", None, f"no response within {DEADLINE:.0f} seconds"))
+    return findings
+
+
+def _preflights(client: S3Client, options: StorageOptions, buckets: Sequence[str], until: float) -> list[Finding]:
+    """Send a preflight to the storage's own bucket for each of MINIO_CORS_ORIGINS."""
+    from ..object_urls.urls import bucket_url
+    from ..s3.errors import FAILURES
+
+    bucket = options.bucket_name or options.default_bucket
+    if not options.cors_origins or bucket not in buckets:  # such as the bucket of static files
+        return []
+    url = f"{bucket_url(options, bucket)}/{options.uploads_prefix}health-check"
+    preflights = [partial(preflight_problem, client.http, url, origin) for origin in options.cors_origins]
+    findings = []
+    for origin, future in zip(options.cors_origins, run_in_daemon(preflights, workers=WORKERS), strict=True):
+        subject = f"uploads from {origin} to bucket '{bucket}'"
+        try:
+            problem = future.result(max(until - time.monotonic(), 0))
+        except (TimeoutError, *FAILURES) as error:
+            findings.append(Finding(subject, None, f"not checked: {explain(error, options) or error}"))
+            continue
+        advice = "run initialize_buckets, or set MINIO_API_CORS_ALLOW_ORIGIN of MinIO"
+        findings.append(_wrong(subject, f"{problem}; {advice}") if problem else _right(subject, "allowed"))
     return findings
 
 

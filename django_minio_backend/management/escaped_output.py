@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.core.management.base import BaseCommand, CommandError
 
-from django_minio_backend.pages import page_of, with_page
+from django_minio_backend.errors import page_of, with_page
 from django_minio_backend.redaction.escaping import escape_control_characters
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..files import keys
-from ..limits import MAX_EXPIRY
 from ..redaction.escaping import get_logger
+from ..transport.limits import MAX_EXPIRY
 from . import response_headers as response_headers_of_s3
 from .cache import DELETED, Cooldown, UrlCache
 from .quoting import quoted_path

@@ -118,12 +118,22 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     )
     static_gzip: bool = _flag("MINIO_STATIC_GZIP", "compress static files of text types, with Content-Encoding")
     manifest_storage: Storage | str | None = _row(
-        "manifest_storage",
-        values.storage,
-        "where MinioManifestStaticStorage keeps staticfiles.json; default: in the bucket",
+        "manifest_storage", values.storage, "where MinioManifestStaticStorage keeps its manifest; default: bucket"
     )
     location: str = _row(
         "MINIO_LOCATION", values.location, "key prefix inside the bucket; names are relative to it", ""
+    )
+    uploads_prefix: str = _row(
+        "MINIO_UPLOADS_PREFIX", values.uploads_prefix, "key prefix of unsaved direct uploads", ".direct-uploads/"
+    )
+    uploads_open: int = _row(
+        "MINIO_UPLOADS_OPEN", values.limit, "direct uploads of one user in progress; 0: no limit", 100, unit="uploads"
+    )
+    uploads_per_hour: int = _row(
+        "MINIO_UPLOADS_PER_HOUR", values.limit, "direct uploads of one user an hour; 0: no limit", 1000, unit="uploads"
+    )
+    cors_origins: tuple[str, ...] = _row(
+        "MINIO_CORS_ORIGINS", values.origins, "origins of pages that upload to the buckets", ()
     )
     url_expiry: timedelta = _row(
         "MINIO_URL_EXPIRY_HOURS", values.url_expiry, "how long presigned URLs are valid", _WEEK, unit="hours"
@@ -214,10 +224,8 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         return isinstance(other, StorageOptions) and vars(self) == vars(other)
 
     def __repr__(self) -> str:
-        shown = {option.attribute: getattr(self, option.attribute) for option in FIELDS.values() if not option.secret}
-        return (
-            f"StorageOptions(alias={self.alias!r}, {', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-        )
+        shown = (f"{row.attribute}={getattr(self, row.attribute)!r}" for row in FIELDS.values() if not row.secret)
+        return f"StorageOptions(alias={self.alias!r}, {', '.join(shown)})"
 
     def __copy__(self) -> Self:
         return self
@@ -226,11 +234,7 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         return self
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled.
-
-        Raises:
-            TypeError: always, as secrets are among the options.
-        """
+        """Raise TypeError: a pickle would contain secrets."""
         raise TypeError(
             "The options of a storage hold its secrets and cannot be pickled. Pickle the storage, or its alias."
         )
@@ -255,9 +259,8 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     @property
     def effective_cache_timeout(self) -> int:
         """Seconds that a cached URL is used."""
-        if self.url_cache_timeout is not None:
-            return self.url_cache_timeout
-        return int(self.url_expiry.total_seconds() * 0.8)
+        by_default = int(self.url_expiry.total_seconds() * 0.8)
+        return by_default if self.url_cache_timeout is None else self.url_cache_timeout
 
     @property
     def buckets(self) -> frozenset[str]:

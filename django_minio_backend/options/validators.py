@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..limits import MAX_EXPIRY, MAX_PART_SIZE, MIN_PART_SIZE
+from ..transport.limits import MAX_EXPIRY, MAX_PART_SIZE, MIN_PART_SIZE
 from .endpoints import WrongValueError, base_url, is_label
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ CHECKSUMS = ("CRC32", "SHA1", "SHA256")
 
 _BUCKET_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _DOTS_OF_IPV4 = 3
+_ORIGIN = r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"  # RFC 6454, 6.2
 
 
 def text(value: object) -> str:
@@ -96,6 +98,14 @@ def location(value: object) -> str:
     return prefix
 
 
+def uploads_prefix(value: object) -> str:
+    """A key prefix that is not empty, with a slash at its end."""
+    prefix = location(value)
+    if not prefix:
+        raise WrongValueError("a key prefix such as '.direct-uploads/', and not empty")
+    return f"{prefix}/"
+
+
 def url_expiry(value: object) -> timedelta:
     """A timedelta, or a number of hours, of more than 0 and at most 7 days."""
     expected = "a timedelta (or a number of hours) of at least 1 second and at most 7 days"
@@ -145,6 +155,24 @@ def count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise WrongValueError("a whole number above 0")
     return value
+
+
+def limit(value: object) -> int:
+    """A number of at least 0; 0 means no limit."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise WrongValueError("a number of at least 0 (no limit)")
+    return value
+
+
+def origins(value: object) -> tuple[str, ...]:
+    """Origins of web pages, as browsers send them: scheme, host, and port where it is not the scheme's own."""
+    expected = "a list of origins such as ['https://www.example.com']"
+    if not isinstance(value, (list, tuple)):
+        raise WrongValueError(expected)
+    for origin in value:
+        if not isinstance(origin, str) or not re.fullmatch(_ORIGIN, origin):
+            raise WrongValueError(f"{expected}: scheme, host and port in lower case, without a trailing slash")
+    return tuple(dict.fromkeys(value))
 
 
 def policy_hooks(value: object) -> tuple[tuple[str, dict[str, Any]], ...]:

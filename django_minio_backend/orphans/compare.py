@@ -15,6 +15,7 @@ from django.db import Error as AnyDatabaseError
 from ..errors import CleaningError
 from ..health.explanations import explain_in_sentence
 from ..s3 import listing
+from ..s3.errors import FAILURES, status_of
 from .key_store import KeyStore
 from .scope import renew_connections
 
@@ -38,7 +39,8 @@ class CleanupOptions:
         prefixes: only keys that start with one of these are compared; all if empty.
         exclude: objects whose keys match one of these ``fnmatch`` patterns are kept; a star also matches slashes.
         force: also clean where the table of every FileField is empty.
-        unfinished_age: abort multipart uploads that were started longer ago; None leaves all alone.
+        unfinished_age: abort multipart uploads that were started longer ago; None leaves all alone but direct uploads.
+        staging_age: the same as both for direct uploads whose form has not been saved.
     """
 
     min_age: dt.timedelta = dt.timedelta(hours=1)
@@ -46,6 +48,7 @@ class CleanupOptions:
     exclude: Sequence[str] = ()
     force: bool = False
     unfinished_age: dt.timedelta | None = None
+    staging_age: dt.timedelta = dt.timedelta(days=1)
 
     @cached_property
     def _excluded(self) -> re.Pattern[str] | None:
@@ -137,8 +140,6 @@ def compare(scope: CleanupScope, options: CleanupOptions, watch: Watch = lambda 
     Raises:
         CleaningError: a database or the bucket cannot be read to the end, or this looks like the wrong database.
     """
-    from ..s3.errors import FAILURES
-
     with closing(KeyStore()) as store:
         comparison = Comparison(scope, store)
         reader = _Reader(comparison, options, watch)
@@ -166,6 +167,7 @@ class _Reader:
         self._scope, self._store = comparison.scope, comparison.store
         self._listed = tuple(self._scope.listed_prefixes(options.prefixes))
         self._cleaned = tuple(self._scope.prefixes(options.prefixes))
+        self._staging = self._scope.staging_prefixes
 
     def read_references(self) -> None:
         """Read what rows and other apps refer to below the prefixes."""
@@ -181,22 +183,28 @@ class _Reader:
                 self._add_page(page)
 
     def list_uploads(self) -> None:
-        """List the unfinished uploads that are to be aborted."""
-        age = self._options.unfinished_age
-        if age is None or not self._cleaned:
+        """List the unfinished uploads that are to be aborted: always those of direct uploads.
+
+        If only those are requested, an account that may not list uploads is no error.
+        """
+        if not self._cleaned:
             return
-        for page in listing.list_unfinished_uploads(self._scope.storage.s3, self._scope.bucket):
-            self._comparison.uploads += [
-                upload
-                for upload in page.uploads
-                if upload.key.startswith(self._cleaned)
-                and not self._options.excludes(upload.key)
-                and not _is_young(upload.initiated, page.served_at, age)
-            ]
+        try:
+            for page in listing.list_unfinished_uploads(self._scope.storage.s3, self._scope.bucket):
+                self._comparison.uploads += [item for item in page.uploads if self._is_abandoned(item, page.served_at)]
+        except FAILURES as error:
+            if self._options.unfinished_age is not None or status_of(error) is None:
+                raise
+
+    def _is_abandoned(self, upload: listing.UnfinishedUpload, now: dt.datetime) -> bool:
+        options, is_direct = self._options, upload.key.startswith(self._staging)
+        age = options.staging_age if is_direct else options.unfinished_age
+        is_concerned = upload.key.startswith(self._cleaned) and not options.excludes(upload.key)
+        return is_concerned and age is not None and not _is_young(upload.initiated, now, age)
 
     def _add_page(self, page: listing.ListingPage) -> None:
         options, objects, served_at = self._options, page.objects, page.served_at  # each access parses them
-        young = {item.key for item in objects if _is_young(item.modified, served_at, options.min_age)}
+        young = {item.key for item in objects if _is_young(item.modified, served_at, self._min_age(item.key))}
         excluded = {item.key for item in objects if options.excludes(item.key)}
         kept = young | excluded
         if self._cleaned != self._listed:
@@ -204,6 +212,9 @@ class _Reader:
         self._store.add_objects((item.key, item.size, item.key not in kept) for item in objects)
         self._comparison.listed_at = min(self._comparison.listed_at or served_at, served_at)
         self._count(objects=len(objects), young=len(young), excluded=len(excluded - young))
+
+    def _min_age(self, key: str) -> dt.timedelta:
+        return self._options.staging_age if key.startswith(self._staging) else self._options.min_age
 
     def _count(self, **more: int) -> None:
         stats = self._comparison.stats

@@ -84,6 +84,11 @@ class CleanupScope:
         return list({identity(storage): storage for storage in reversed(storages)}.values())
 
     @property
+    def staging_prefixes(self) -> tuple[str, ...]:
+        """Prefixes of direct uploads whose forms have not been saved."""
+        return tuple({storage.options.uploads_prefix for storage in self.storages})
+
+    @property
     def replaces(self) -> bool:
         """Whether a save may replace an object, so that an object may be newer than the one that was listed."""
         storages = [field.storage for field in (*self.fields, *self.same_named)]
@@ -259,7 +264,8 @@ def _chosen(choosing: Iterable[ChoosingField], static: set[str]) -> list[MinioBa
 
 
 def _common_prefixes(storages: Iterable[MinioBackend], requested: Sequence[str]) -> list[str]:
-    owned = _outermost(storage.options.key_prefix for storage in storages)
+    own = [(storage.options.key_prefix, storage.options.uploads_prefix) for storage in storages]
+    owned = _outermost(prefix for prefixes in own for prefix in prefixes)
     if not requested:
         return owned
     pairs = ((own, other) for own in owned for other in requested if own.startswith(other) or other.startswith(own))

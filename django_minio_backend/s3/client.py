@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from minio.datatypes import Object
@@ -161,12 +160,6 @@ class S3Client(S3Connection):
         except S3Error as error:
             if error.code != "NoSuchUpload":
                 raise
-
-    def copy(self, bucket: str, key: str, to: str) -> str:
-        """Copy an object of at most 5 GiB with its headers (CopyObject) and return the copy's ETag."""
-        headers = {"x-amz-copy-source": quote(f"/{bucket}/{key}")}
-        response = self._execute("PUT", bucket, to, headers=headers)
-        return XmlResponse(response, "CopyObjectResult", bucket).text("ETag").strip('"')
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object (DeleteObject); a missing one is no error."""

@@ -73,13 +73,20 @@ class S3Connection:
         return base.build(method="GET", region=str(base.region), bucket_name=bucket).geturl().rstrip("/")
 
     def request(
-        self, method: str, bucket: str, query: Mapping[str, str], *, key: str | None = None, body: bytes | None = None
+        self,
+        method: str,
+        bucket: str,
+        query: Mapping[str, str],
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> BaseHTTPResponse:
         """Send a request that has no method of its own, and return its response, read to the end."""
-        headers: dict[str, Any] = {}
+        sent: dict[str, Any] = dict(headers or {})
         if body:
-            headers = {"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)}
-        return self._execute(method, bucket, key, body=body, headers=headers, query_params=dict(query))
+            sent.update({"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)})
+        return self._execute(method, bucket, key, body=body, headers=sent, query_params=dict(query))
 
     def _execute(self, method: str, bucket: str, key: str | None = None, **request: Any) -> BaseHTTPResponse:
         return self.sdk._execute(method, bucket_name=bucket, object_name=key, **request)  # noqa: SLF001 - no public way

@@ -1,4 +1,4 @@
-"""Listings of a bucket: objects (ListObjectsV2) and unfinished multipart uploads (ListMultipartUploads)."""
+"""Listings: objects (ListObjectsV2), unfinished uploads (ListMultipartUploads) and their parts (ListParts)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.exceptions import ProtocolError
 
-from ..limits import KEYS_PER_PAGE
+from ..transport.limits import KEYS_PER_PAGE
 from .responses import XmlResponse
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ class UnfinishedUpload(NamedTuple):
     key: str
     upload_id: str
     initiated: dt.datetime
+
+
+class UploadedPart(NamedTuple):
+    """A part of an unfinished multipart upload; its ETag without quotes."""
+
+    number: int
+    size: int
+    etag: str
 
 
 class UploadsPage(NamedTuple):
@@ -259,3 +267,25 @@ def list_unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPa
         if not ids or not any(next_markers.values()) or next_markers == markers:
             raise ProtocolError(f"A truncated listing of unfinished uploads in bucket '{bucket}' has no new marker.")
         markers = next_markers
+
+
+def list_parts(client: S3Client, bucket: str, key: str, upload_id: str) -> Iterator[UploadedPart]:
+    """Iterate over the parts of an unfinished multipart upload, by number (ListParts).
+
+    Raises:
+        urllib3.exceptions.ProtocolError: a response is not a whole page of that listing, or names no next page.
+    """
+    last = 0
+    while True:
+        query = {"uploadId": upload_id, **({"part-number-marker": str(last)} if last else {})}
+        xml = XmlResponse(client.request("GET", bucket, query, key=key), "ListPartsResult", bucket)
+        for entry in xml.all("Part"):
+            number = xml.text("PartNumber", entry)
+            if not number.isdecimal() or int(number) <= last:
+                raise ProtocolError(f"A listing of the parts of '{key}' in bucket '{bucket}' does not ascend.")
+            last = int(number)
+            yield UploadedPart(last, xml.size_of(entry), xml.text("ETag", entry).strip('"'))
+        if not xml.is_truncated:
+            return
+        if str(last) != xml.text("NextPartNumberMarker"):
+            raise ProtocolError(f"A listing of the parts of '{key}' in bucket '{bucket}' has no next page.")

@@ -11,9 +11,9 @@ from ..errors import CollectingError
 from ..files import keys as names
 from ..files.content import ContentReader, plan_parts
 from ..health.explanations import explain_in_sentence
-from ..limits import KEYS_PER_DELETION, MIN_PART_SIZE
 from ..s3 import deletion, listing
 from ..s3.errors import FAILURES, is_missing_bucket
+from ..transport.limits import KEYS_PER_DELETION, MIN_PART_SIZE
 from .current_run import Run, open_run
 from .fingerprint import SOURCE_MD5_HEADER, fingerprint_of, matches, source_md5_in
 from .gzipped import Compressed

@@ -7,6 +7,8 @@ from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from django_minio_backend.direct_uploads.admin import DirectUploadMixin
+
 from .models import Document, PrivateAttachment, PrivatePicture, PublicAttachment, PublicPicture, Upload
 
 if TYPE_CHECKING:
@@ -15,8 +17,8 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-class UploadAdmin(ModelAdmin):
-    """What the administration of all uploads has in common."""
+class UploadAdmin(DirectUploadMixin, ModelAdmin):
+    """What the administration of all uploads has in common: files go straight to the bucket."""
 
     search_fields = ("title",)
 

@@ -1,15 +1,22 @@
-"""The page's upload form."""
+"""The upload forms of the pages."""
 
 from typing import TYPE_CHECKING
 
 from django import forms
 
-from .models import PrivatePicture, PublicPicture
+from django_minio_backend.direct_uploads.widgets import DirectUploadInput
+
+from .models import PrivateAttachment, PrivatePicture, PublicPicture
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
 
+    AttachmentModelForm = forms.ModelForm[PrivateAttachment]
+else:
+    AttachmentModelForm = forms.ModelForm
+
 MAX_MEGABYTES = 10
+GIGABYTE = 10**9
 
 
 class PictureForm(forms.Form):
@@ -37,3 +44,19 @@ class PictureForm(forms.Form):
         upload = model(title=self.cleaned_data["title"], picture=self.cleaned_data["picture"])
         upload.save()
         return upload
+
+
+class FileForm(AttachmentModelForm):
+    """A title and a large file, which the browser sends straight to the bucket."""
+
+    class Meta:
+        """Django's own form fields; only the widget is another."""
+
+        model = PrivateAttachment
+        fields = ("title", "file")
+        widgets = {  # noqa: RUF012 - as Django documents it
+            "file": DirectUploadInput(
+                max_size=20 * GIGABYTE, accept=["video/mp4", "video/webm", "audio/*", "application/pdf", ".zip", ".csv"]
+            )
+        }
+        help_texts = {"file": "Video, audio, PDF, ZIP or CSV, up to 20 GB."}  # noqa: RUF012

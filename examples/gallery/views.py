@@ -1,17 +1,25 @@
-"""The gallery's page."""
+"""The gallery's pages."""
 
 import logging
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
 from django.views.decorators.http import require_http_methods
+from django.views.generic import CreateView
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
-from .forms import PictureForm
+from .forms import FileForm, PictureForm
 from .models import Document, PrivateAttachment, PrivatePicture, PublicAttachment, PublicPicture, Upload
+
+if TYPE_CHECKING:
+    CreateAttachment = CreateView[PrivateAttachment, FileForm]
+else:
+    CreateAttachment = CreateView
 
 SHOWN = 48
 
@@ -51,3 +59,21 @@ def newest(*queries: QuerySet[Upload]) -> list[Upload]:
     """Return the newest uploads of several models."""
     uploads = [upload for query in queries for upload in query[:SHOWN]]
     return sorted(uploads, key=lambda upload: upload.uploaded_at, reverse=True)[:SHOWN]
+
+
+class AddFile(CreateAttachment):
+    """Take a large file. Django's own view: the form's widget does the rest."""
+
+    form_class = FileForm
+    template_name = "gallery/files.html"
+    success_url = reverse_lazy("gallery:files")
+
+    def form_valid(self, form: FileForm) -> HttpResponse:
+        """Store the file, and say so."""
+        response = super().form_valid(form)
+        messages.success(self.request, f"“{form.instance.title}” is stored.")
+        return response
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Add the newest files."""
+        return super().get_context_data(files=PrivateAttachment.objects.all()[:10], **context)

@@ -287,7 +287,7 @@ class TestListingsKeepToTheirPrefix:
 
     def test_cleaning(self, liar: RewritingProxy, clean: Callable[..., str]) -> None:
         lie_with(liar, another_prefix())
-        with pytest.raises(CommandError, match=r"for prefix 'media/' in bucket.*Nothing was deleted"):
+        with pytest.raises(CommandError, match=r"for prefix '.*/' in bucket.*Nothing was deleted"):
             clean()
         assert deletions(liar) == []
 
@@ -342,7 +342,8 @@ class TestUnfinishedUploads:
 
     def test_uploads_outside_of_the_location_stay(self, liar: RewritingProxy, clean: Callable[..., str]) -> None:
         def rule(asked: Received) -> Response | None:
-            body = uploads_page(("elsewhere/a", "1"), ("media/a", "2")) if "uploads" in asked.query else page()
+            is_of_uploads = "uploads" in parse_qs(asked.query, keep_blank_values=True)
+            body = uploads_page(("elsewhere/a", "1"), ("media/a", "2")) if is_of_uploads else page()
             return Response(200, body, date="Thu, 26 Nov 2026 12:00:00 GMT") if asked.method == "GET" else Response(204)
 
         set_rule(liar, rule)

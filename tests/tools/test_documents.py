@@ -16,7 +16,7 @@ from minio.commonconfig import GOVERNANCE
 from minio.retention import Retention
 from minio.sse import SseS3
 
-from django_minio_backend import pages
+from django_minio_backend import errors
 from django_minio_backend.options.fields import FIELDS, StorageOptions
 from tools import reference
 from tools.check_documents import DOCS, QUICK_START, README, DocumentError, blocks, require_commands
@@ -167,9 +167,9 @@ def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
 
 
 def test_errors_lead_to_pages_and_headings_that_exist() -> None:
-    options = headings(reference.filled(text_of(DOCS / f"{pages.OPTIONS}.md")))
+    options = headings(reference.filled(text_of(DOCS / f"{errors.OPTIONS}.md")))
     assert {name.lower() for name in FIELDS if name.startswith("MINIO_")} <= set(options)
-    assert set(pages.HEADINGS.values()) <= set(headings(text_of(DOCS / f"{pages.TROUBLESHOOT}.md")))
+    assert set(errors.HEADINGS.values()) <= set(headings(text_of(DOCS / f"{errors.TROUBLESHOOT}.md")))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())

@@ -18,7 +18,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 
 # A room may import the rooms before it, those to the left of it in its own row too. So there can be no cycle of rooms.
 LAYERS = """
-pages certificate_errors errors limits signals
+certificate_errors errors requesters signals
 redaction transport options
 s3
 files object_urls

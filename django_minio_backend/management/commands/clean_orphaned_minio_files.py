@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from django_minio_backend.orphans.compare import Comparison
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
+DEFAULT_AGE = dt.timedelta(hours=1)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}
 
 
@@ -47,10 +48,8 @@ class Command(EscapedOutput):
         parser.add_argument(
             "--fail-on-missing", action="store_true", help="like --check-missing, and exit with 1 if there are any"
         )
-        hour = dt.timedelta(hours=1)
-        parser.add_argument(
-            "--min-age", type=_age, default=hour, metavar="AGE", help="keep younger objects (default: 1h)"
-        )
+        text = "keep younger objects (default: 1h; 1d for direct uploads whose form has not been saved)"
+        parser.add_argument("--min-age", type=_age, default=DEFAULT_AGE, metavar="AGE", help=text)
         text = "clean this bucket only, even if no FileField uses it; may be repeated"
         parser.add_argument("--bucket", action="append", default=[], metavar="NAME", help=text)
         text = "compare only keys that start with this; may be repeated"
@@ -75,6 +74,7 @@ class Command(EscapedOutput):
             exclude=options["exclude"],
             force=options["force"],
             unfinished_age=options["unfinished_uploads"],
+            staging_age=CleanupOptions.staging_age if options["min_age"] is DEFAULT_AGE else options["min_age"],
         )
         report = Report(self, options["dry_run"], options["verbosity"], options["as_json"])
         try:

@@ -1,0 +1,90 @@
+"""Who sends a request, and for whom a form is rendered: known without middleware."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from asgiref.sync import SyncToAsync
+from django.conf import settings
+from django.http import parse_cookie
+from django.utils.crypto import salted_hmac
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest
+
+SALT = "django_minio_backend.direct_uploads"
+
+_environ: ContextVar[Mapping[str, Any] | None] = ContextVar("request_environ", default=None)
+_scopes: WeakKeyDictionary[object, Mapping[str, Any]] = WeakKeyDictionary()
+
+
+def note_request(
+    environ: Mapping[str, Any] | None = None, scope: Mapping[str, Any] | None = None, **_kwargs: object
+) -> None:
+    """Remember the request that this thread or task serves (receiver of Django's ``request_started``).
+
+    A widget is given neither when it is rendered nor when it reads a form. Under ASGI a receiver runs in a copy of the
+    request's context, so a variable would be lost; the handler's ThreadSensitiveContext is the request's own.
+    """
+    _environ.set(environ)
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if scope is not None and context is not None:
+        _scopes[context] = scope
+
+
+def forget_request(**_kwargs: object) -> None:
+    """Forget it (receiver of ``request_finished``)."""
+    _environ.set(None)
+
+
+def current_requesters() -> list[str]:
+    """Identities of whoever sent the current request, the most specific first; none without a request.
+
+    The user whom the session names, else the session and the browser's CSRF cookie.
+    """
+    environ = _environ.get()
+    if environ is not None:
+        return _requesters_of(parse_cookie(environ.get("HTTP_COOKIE", "")), environ.get("CSRF_COOKIE"))
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    scope = _scopes.get(context) if context is not None else None
+    if scope is None:
+        return []
+    cookies = [value.decode("latin1") for name, value in scope.get("headers", ()) if name == b"cookie"]
+    return _requesters_of(parse_cookie("; ".join(cookies)), None)
+
+
+def requesters_of(request: HttpRequest) -> list[str]:
+    """The same of a request that has passed Django's middleware."""
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        return [f"user:{user.pk}"]
+    session = getattr(request, "session", None)
+    csrf = request.META.get("CSRF_COOKIE") or request.COOKIES.get(settings.CSRF_COOKIE_NAME)
+    return _anonymous(getattr(session, "session_key", None), csrf)
+
+
+def _requesters_of(cookies: Mapping[str, str], csrf: str | None) -> list[str]:
+    key = cookies.get(settings.SESSION_COOKIE_NAME)
+    if key:
+        session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+        user = session.get("_auth_user_id")
+        if user is not None:
+            return [f"user:{user}"]
+        key = session.session_key
+    return _anonymous(key, csrf or cookies.get(settings.CSRF_COOKIE_NAME))
+
+
+def _anonymous(session_key: str | None, csrf: str | None) -> list[str]:
+    identities = [("session", session_key), ("browser", csrf)]
+    return [f"{kind}:{salted_hmac(SALT, value).hexdigest()}" for kind, value in identities if value]
+
+
+def is_serving() -> bool:
+    """Whether Django serves a request in this thread or task."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    return _environ.get() is not None or (context is not None and context in _scopes)

@@ -1,0 +1,1 @@
+"""An app whose forms and admin upload directly; the tests of the widget install it."""
