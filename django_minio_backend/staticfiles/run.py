@@ -23,7 +23,6 @@ from .upload_queue import UploadJob, UploadQueue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextvars import Token
-    from types import TracebackType
 
     from django.core.files import File
     from django.core.files.storage import Storage
@@ -76,9 +75,7 @@ class CollectstaticRun(Run):
         self._token = open_run.set(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self._token is not None  # noqa: S101 - set by __enter__
         open_run.reset(self._token)
         self._uploads.close()
@@ -240,10 +237,9 @@ class CollectstaticRun(Run):
         if body is None:
             source.rewind()
             self._uploads.upload_now(name, target, source)
-        elif self.storage.is_intermediate(name):
-            self._uploads.hold(UploadJob(name, body, target))
         else:
-            self._uploads.add(UploadJob(name, body, target))
+            upload = self._uploads.hold if self.storage.is_intermediate(name) else self._uploads.add
+            upload(UploadJob(name, body, target))
 
     def _delete_pending(self) -> None:
         keys = [self.storage.key(name) for name in self._pending_deletes if name in self._listed or name in self._sent]
