@@ -27,7 +27,7 @@ LONGEST_ID = 60
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Words for parameters that pytest would call `options0`, and short ids for long strings, escaped as pytest does."""
+    """Words for parameters that pytest would call `options0`, short ids for long strings; escaped as pytest does."""
     pytest_has_words = isinstance(val, (bool, int, float, bytes, Enum, type(None))) or hasattr(val, "__name__")
     return None if pytest_has_words else _words(val)[:LONGEST_ID].encode("unicode_escape").decode("ascii")
 
