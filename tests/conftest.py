@@ -29,7 +29,7 @@ LONGEST_ID = 60
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Words for parameters that pytest would call `options0`, short ids for long strings; escaped as pytest does."""
     pytest_has_words = isinstance(val, (bool, int, float, bytes, Enum, type(None))) or hasattr(val, "__name__")
-    return None if pytest_has_words else _words(val)[:LONGEST_ID].encode("unicode_escape").decode("ascii")
+    return None if pytest_has_words else _words(val).encode("unicode_escape").decode("ascii")[:LONGEST_ID]
 
 
 def _words(value: object) -> str:
@@ -37,8 +37,10 @@ def _words(value: object) -> str:
         return value
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={_words(inner)}" for name, inner in value.items()) or "empty"
-    if isinstance(value, (list, tuple, set)):
+    if isinstance(value, (list, tuple)):
         return " ".join(map(_words, value)) or "empty"
+    if isinstance(value, (set, frozenset)):  # the workers of pytest-xdist have to agree on the order
+        return " ".join(sorted(map(_words, value))) or "empty"
     if isinstance(value, BaseException):
         return f"{type(value).__name__} {getattr(value, 'code', '') or value}"
     is_plain = value is None or isinstance(value, (bool, int, float, bytes, date, timedelta))
