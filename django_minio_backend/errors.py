@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import re
 from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .certificate_errors import CertificateError as CertificateError  # noqa: PLC0414 - exported to type checkers
     from .certificate_errors import NotHttpsError as NotHttpsError  # noqa: PLC0414
@@ -26,6 +27,50 @@ def __getattr__(name: str) -> type[Exception]:
     return cast("type[Exception]", getattr(certificate_errors, name))
 
 
+# The pages of the documentation that errors lead to.
+OPTIONS, TROUBLESHOOT = "reference/options", "how-to/troubleshoot"
+
+# Words of errors, among them codes of S3, and the heading that explains them.
+HEADINGS = {
+    "(AccessDenied)": "accessdenied",
+    "(AuthorizationHeaderMalformed)": "authorizationheadermalformed",
+    "(InvalidAccessKeyId)": "invalidaccesskeyid",
+    "(NoSuchBucket)": "nosuchbucket",
+    "(RequestTimeTooSkewed)": "requesttimetooskewed",
+    "(SignatureDoesNotMatch)": "signaturedoesnotmatch",
+    "Connection refused": "max-retries-exceeded",
+    "Failed to resolve": "max-retries-exceeded",
+    "No storage in STORAGES": "configurationerror",
+    "Run manage.py initialize_buckets, or correct": "nosuchbucket",
+    "does not speak https": "does-not-speak-https",
+    "is not trusted": "is-not-trusted",
+    "rows refer to missing objects": "nosuchkey",
+}
+
+# The option that a problem begins with, after its alias, or the one that it says to write instead.
+_OPTION = r"(?:write|did you mean) (MINIO_[A-Z_]+)|^(?:[^:]*: )?(?:\w+\.)*(MINIO_[A-Z_]+)\b(?! is not an option)"
+
+
+def options_page(problems: Iterable[str]) -> str:
+    """Return the page of the one option that the problems of settings are about, or of all options."""
+    found = {match[1] or match[2] if (match := re.search(_OPTION, problem)) else "" for problem in problems}
+    name = found.pop() if len(found) == 1 else ""
+    return f"{OPTIONS}#{name.lower()}" if name else OPTIONS
+
+
+def page_of(message: str) -> str:
+    """Return the page that explains an error's message; empty if there is none."""
+    headings = {heading for words, heading in HEADINGS.items() if words in message}
+    if not headings:
+        return ""
+    return f"{TROUBLESHOOT}#{headings.pop()}" if len(headings) == 1 else TROUBLESHOOT
+
+
+def with_page(message: str, page: str) -> str:
+    """Return the message with the page as its last line, unless it leads to one already."""
+    return f"{message}\ndocs: {page}" if page and "\ndocs: " not in message else message
+
+
 class ConfigurationError(ImproperlyConfigured):
     """The settings are invalid.
 
@@ -35,7 +80,11 @@ class ConfigurationError(ImproperlyConfigured):
 
     def __init__(self, *problems: str) -> None:
         self.problems: Sequence[str] = problems
-        super().__init__("\n".join(problems))
+        super().__init__(with_page("\n".join(problems), options_page(problems)))
+
+    def __reduce__(self) -> tuple[type[ConfigurationError], tuple[str, ...]]:
+        """Pickle the problems without the line that names the page."""
+        return type(self), tuple(self.problems)
 
 
 class PrivatePublicMixedError(ConfigurationError):

@@ -10,12 +10,12 @@ from urllib.parse import quote
 from ..errors import ObjectChangedError
 from ..files.reader import ObjectReader
 from ..files.upload import Upload
-from ..limits import MAX_PARTS, MIN_PART_SIZE
 from ..options.fields import MEBIBYTE
 from ..redaction.escaping import get_logger
 from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, HTTP_PRECONDITION_FAILED, ObjectNotFound, status_of
 from ..s3.responses import XmlResponse
 from ..transport.headers import merged
+from ..transport.limits import MAX_PARTS, MIN_PART_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -159,7 +159,7 @@ class ObjectReader(io.RawIOBase):
             except Exception as error:
                 if not is_interruption(error):
                     raise
-                self._abandon_stream()
+                self._drop_stream(broken=True)
                 out_of_time = is_timeout(error)
                 if not attempts_left or (timed_out and out_of_time):
                     raise
@@ -230,15 +230,10 @@ class ObjectReader(io.RawIOBase):
             return _Stream(None, first, first)
         raise ObjectChangedError(self._bucket, self._key)
 
-    def _drop_stream(self) -> None:
+    def _drop_stream(self, *, broken: bool = False) -> None:
         stream, self._stream = getattr(self, "_stream", None), None
         if stream is not None:
-            stream.release()
-
-    def _abandon_stream(self) -> None:
-        if self._stream is not None:
-            self._stream.abandon()
-            self._stream = None
+            stream.release(broken=broken)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -283,18 +278,12 @@ class _Stream:
         self.release()
         return b"".join(pieces)
 
-    def release(self) -> None:
-        """Release the connection if little of the response is unread, else close it."""
+    def release(self, *, broken: bool = False) -> None:
+        """Release the connection if it works and little of the response is unread, else close it."""
         response, self._response = self._response, None
         if response is None or self._process != os.getpid():
             return
-        if self.end - self.position <= JUMP_WINDOW:
+        if not broken and self.end - self.position <= JUMP_WINDOW:
             drain(response, JUMP_WINDOW + 1)
         else:
             discard(response)
-
-    def abandon(self) -> None:
-        """Close a broken connection."""
-        if self._response is not None:
-            discard(self._response)
-            self._response = None

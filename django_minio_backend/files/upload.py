@@ -22,7 +22,6 @@ from .upload_headers import upload_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from minio.sse import SseCustomerKey
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     Block = bytes | bytearray | range
     PutPart = Callable[[str, int, Any, Mapping[str, str]], str]  # upload id, part number, block, headers
+    Condition = bool | Literal["auto"]
 
 logger = get_logger(__name__)
 
@@ -51,7 +51,7 @@ class UploadTarget:
     bucket: str
     key: str
     headers: Mapping[str, str]
-    condition: bool | Literal["auto"]
+    condition: Condition
     checksum: str | None
     ssec: SseCustomerKey | None
     parallel: int
@@ -59,25 +59,12 @@ class UploadTarget:
 
     @classmethod
     def of_options(
-        cls,
-        options: StorageOptions,
-        bucket: str,
-        key: str,
-        name: str,
-        content: object,
-        condition: bool | Literal["auto"],  # noqa: FBT001 - one of three values
+        cls, options: StorageOptions, bucket: str, key: str, name: str, content: object, *, condition: Condition
     ) -> UploadTarget:
         """Return the target of an object with the options of a storage; raises as ``upload_headers`` does."""
-        return cls(
-            bucket,
-            key,
-            upload_headers(options, key, name, content),
-            condition,
-            options.checksum,
-            customer_key(options),
-            options.num_parallel_uploads,
-            options.progress,
-        )
+        headers = upload_headers(options, key, name, content)
+        ssec, parallel = customer_key(options), options.num_parallel_uploads
+        return cls(bucket, key, headers, condition, options.checksum, ssec, parallel, options.progress)
 
 
 def upload(client: S3Client, target: UploadTarget, reader: ContentReader, options: StorageOptions) -> str:
@@ -117,10 +104,8 @@ class Upload:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
             self.abort(timed_out=isinstance(error, Exception) and is_timeout(error))
 
     @property

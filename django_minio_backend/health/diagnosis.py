@@ -63,7 +63,7 @@ def diagnose(get_client: Callable[[], S3Client], options: StorageOptions, bucket
     try:
         client = run_with_timeout(DEADLINE / 2, get_client)
     except ConfigurationError as error:
-        return [_wrong("settings", str(error)), _not_checked()]
+        return [_wrong("settings", " ".join(error.problems)), _not_checked()]
     except TimeoutError:  # of a function that makes credentials
         return [_wrong("credentials", "MINIO_CREDENTIALS takes too long"), _not_checked()]
     status = server_status(client, options)

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..files import keys
-from ..limits import MAX_EXPIRY
 from ..redaction.escaping import get_logger
+from ..transport.limits import MAX_EXPIRY
 from . import response_headers as response_headers_of_s3
 from .cache import DELETED, Cooldown, UrlCache
 from .quoting import quoted_path
@@ -209,11 +209,8 @@ class ObjectUrls:
         credentials = self._signer.credentials()
         variant = request.variant(credentials)
         requests = {key: request.for_etag(etag) for key, etag in etags.items()}
-        urls = {
-            key: url
-            for key, url in cache.urls(etags, variant).items()
-            if self._is_own(url, key, requests[key], credentials)
-        }
+        cached = cache.urls(etags, variant).items()
+        urls = {key: url for key, url in cached if self._is_own(url, key, requests[key], credentials)}
         signed = {key: self._sign(key, requests[key], credentials) for key in requests if key not in urls}
         if signed:
             cache.set_urls(signed, etags, variant, self._cache_timeout(credentials, request))
@@ -277,12 +274,8 @@ class ObjectUrls:
             return None
         except FAILURES as error:
             self._head_cooldown.begin()
-            logger.warning(
-                "HEAD requests to %s fail (%s): URLs of bucket '%s' are presigned but not cached for a while.",
-                self._options.endpoint,
-                type(error).__name__,
-                self._bucket,
-            )
+            message = "HEAD requests to %s fail (%s): URLs of bucket '%s' are presigned but not cached for a while."
+            logger.warning(message, self._options.endpoint, type(error).__name__, self._bucket)
             return None
 
 

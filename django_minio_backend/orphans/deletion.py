@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import Error as AnyDatabaseError
 
 from ..errors import CleaningError
-from ..limits import KEYS_PER_DELETION
 from ..redaction.escaping import get_logger
 from ..s3 import deletion as s3_deletion
+from ..transport.limits import KEYS_PER_DELETION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from .escaping import escape_control_characters
 
-_OBJECT = re.compile(r"^<?[\w.]+\((?:host|'|\")[^)]*\)(?: at 0x[0-9a-f]+)?>?: |^<[\w.]+ object at 0x[0-9a-f]+>: ")
+_OBJECT = r"^<?[\w.]+\((?:host|'|\")[^)]*\)(?: at 0x[0-9a-f]+)?>?: |^<[\w.]+ object at 0x[0-9a-f]+>: "
 _WANTS_HTTPS = (
     b"HTTP request to an HTTPS server",  # Go's: MinIO, Versity, SeaweedFS
     b"plain HTTP request was sent to HTTPS port",  # nginx
@@ -31,7 +31,7 @@ def reason_of(error: BaseException) -> str:
     inner = getattr(error, "reason", None)
     if isinstance(inner, Exception):
         return reason_of(inner)
-    return _OBJECT.sub("", str(error))
+    return re.sub(_OBJECT, "", str(error))
 
 
 def request_line(method: str, url: str) -> str:

@@ -11,9 +11,7 @@ from functools import lru_cache
 from typing import Any, Self, SupportsIndex
 
 HIDDEN = "***"
-_SECRET_HEADER = re.compile(
-    r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
-)
+_HIDDEN_NAME = r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
 _CUSTOMER_KEYS = frozenset(
     {
         "x-amz-server-side-encryption-customer-key",
@@ -73,7 +71,7 @@ class SecretBytes(bytes):
 @lru_cache(256)  # requests have the same few headers again and again
 def is_secret_header(name: str) -> bool:
     """Whether the values of the header of this name are keys or tokens."""
-    return _SECRET_HEADER.match(name) is not None
+    return re.match(_HIDDEN_NAME, name) is not None
 
 
 def hidden(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.exceptions import ProtocolError
 
-from ..limits import KEYS_PER_PAGE
+from ..transport.limits import KEYS_PER_PAGE
 from .responses import XmlResponse
 
 if TYPE_CHECKING:

@@ -7,15 +7,16 @@ import unicodedata
 from collections.abc import Mapping
 from urllib.parse import quote
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Strings, which re compiles and caches when they are first used: Django's start imports this module.
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """A token: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2"""
 
 _DISPOSITIONS = frozenset({"content-disposition", "response-content-disposition"})
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which cannot be encoded
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_ESCAPED = re.compile(r"\\(.)")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_SURROGATE = r"[\ud800-\udfff]"  # half a character, which cannot be encoded
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_ESCAPED = r"\\(.)"
 
 
 class HeaderError(ValueError):
@@ -95,10 +96,10 @@ def encoded_disposition(name: str, value: str) -> str:
     Raises:
         HeaderError: as ``checked``.
     """
-    if _CONTROL.search(value):
+    if re.search(_CONTROL, value):
         raise _control_characters(name)
     parsed = _file_name(value)
-    if parsed is None or _SURROGATE.search(value):
+    if parsed is None or re.search(_SURROGATE, value):
         return _plain(name, value)
     kind, filename = parsed
     if value.isascii() and filename == _without_path(filename):
@@ -115,7 +116,7 @@ def content_disposition(filename: str, *, inline: bool = False) -> str:
     Raises:
         ValueError: the name is empty or has control characters.
     """
-    if not filename or _CONTROL.search(filename) or _SURROGATE.search(filename):
+    if not filename or re.search(_CONTROL, filename) or re.search(_SURROGATE, filename):
         raise HeaderError("The name of a download is empty, or has control characters or half characters.")
     filename = _without_path(filename)
     plain = unicodedata.normalize("NFKD", filename)
@@ -140,15 +141,15 @@ def _file_name(value: str) -> tuple[str, str] | None:
     kind, name, filename = kind.strip().lower(), name.strip().lower(), filename.strip()
     if kind not in {"attachment", "inline"} or name != "filename":
         return None
-    if quoted := _QUOTED.fullmatch(filename):
-        filename = _ESCAPED.sub(r"\1", quoted[1])
+    if quoted := re.fullmatch(_QUOTED, filename):
+        filename = re.sub(_ESCAPED, r"\1", quoted[1])
     elif '"' in filename or ";" in filename:
         return None
     return (kind, filename) if filename else None
 
 
 def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(_NAME, name):
         raise HeaderError(f"{name!r} cannot be the name of a header")
     return name
 
@@ -156,7 +157,7 @@ def _checked_name(name: object) -> str:
 def _plain(name: str, value: str) -> str:
     if is_value(value):
         return value
-    if _CONTROL.search(value):
+    if re.search(_CONTROL, value):
         raise _control_characters(name)
     if not value.isascii():
         raise HeaderError(f"{name!r} has letters that are not ASCII's, which no header can have as they are")

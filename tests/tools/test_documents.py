@@ -16,6 +16,7 @@ from minio.commonconfig import GOVERNANCE
 from minio.retention import Retention
 from minio.sse import SseS3
 
+from django_minio_backend import errors
 from django_minio_backend.options.fields import FIELDS, StorageOptions
 from tools import reference
 from tools.check_documents import DOCS, QUICK_START, README, DocumentError, blocks, require_commands
@@ -168,6 +169,12 @@ def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
         if not target.exists() or (heading and heading not in headings(reference.filled(text_of(target)))):
             broken.append(link)
     assert not broken
+
+
+def test_errors_lead_to_pages_and_headings_that_exist() -> None:
+    options = headings(reference.filled(text_of(DOCS / f"{errors.OPTIONS}.md")))
+    assert {name.lower() for name in FIELDS if name.startswith("MINIO_")} <= set(options)
+    assert set(errors.HEADINGS.values()) <= set(headings(text_of(DOCS / f"{errors.TROUBLESHOOT}.md")))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())

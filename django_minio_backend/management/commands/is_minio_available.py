@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError
-
 from django_minio_backend.aliases import minio_storages
 from django_minio_backend.health.deadline import run_in_daemon
 from django_minio_backend.health.diagnosis import diagnose
@@ -35,7 +33,7 @@ class Command(EscapedOutput):
         """Run the command."""
         storages = minio_storages()
         if not storages:
-            raise CommandError(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
+            raise command_error(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
         check = _diagnosis if deep else _availability
         results = run_in_daemon([partial(check, storage) for storage in storages.values()], workers=len(storages))
         problems = []

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.commands.cleaning.conftest import is_listing, listing_page
-from tests.support.memory import ROOT
+from tests.support.processes import ROOT
 from tests.support.rewriting_proxy import HANG_UP, rewriting_proxy
 from tests.support.scripts import WITH_DATABASE
 

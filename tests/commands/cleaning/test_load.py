@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from tests.commands.cleaning.conftest import is_listing
-from tests.support.memory import ROOT
+from tests.support.processes import ROOT
 from tests.support.rewriting_proxy import rewriting_proxy
 from tests.support.scripts import WITH_DATABASE
 

@@ -17,7 +17,7 @@ from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
-from tests.support.memory import ROOT
+from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
