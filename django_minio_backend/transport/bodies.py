@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import io
 import time
-from typing import TYPE_CHECKING
 
-import urllib3
+from urllib3 import BaseHTTPResponse, HTTPResponse
 from urllib3.exceptions import HTTPError
 
 from ..errors import BadResponseError
 from ..redaction.request_description import https_is_wanted, https_wanted, printable, request_line
 from .redirects import is_redirect, redirect_error
-
-if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
 
 MULTIPLE_CHOICES = 300
 # A page of a listing has 1,000 keys of 1,024 bytes, each three times as long in percent-encoding; the metadata of each
@@ -106,7 +102,7 @@ def _beginning(method: str, url: str, response: BaseHTTPResponse) -> bytes:
 
 def with_body(method: str, response: BaseHTTPResponse, body: bytes) -> BaseHTTPResponse:
     """The response with this body; it holds no connection."""
-    return urllib3.HTTPResponse(
+    return HTTPResponse(
         io.BytesIO(body),
         headers=response.headers,
         status=response.status,

@@ -68,23 +68,27 @@ def failure_of(error: BaseException | None) -> Exception | None:
     return cause if isinstance(cause, OSError) else None
 
 
-def certificate_error(url: str, error: Exception, pool: PoolManager) -> CertificateError | NotHttpsError | None:
-    """What to raise where a connection cannot be encrypted; None if a request failed of something else."""
+def raise_if_unencrypted(url: str, error: Exception, pool: PoolManager) -> None:
+    """Raise the error for a connection that cannot be encrypted; return if a request failed of something else.
+
+    Raises:
+        CertificateError, NotHttpsError: the connection cannot be encrypted.
+    """
     cause = failure_of(error)
     if cause is None:
-        return None
+        return
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLCertVerificationError):
-        return NotHttpsError(
+        raise NotHttpsError(
             f"{origin(url)} does not speak https. Set MINIO_USE_HTTPS to False (for an external endpoint "
             "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS), or name the server's https port in the endpoint."
-        )
+        ) from error
     if not isinstance(cause, (ssl.SSLCertVerificationError, HostnameError)):
-        return CertificateError(
+        raise CertificateError(
             f"The certificate of {origin(url)} cannot be checked, since '{pool.connection_pool_kw.get('ca_certs')}', "
             f"the file with the certificates of trusted authorities, cannot be read: {cause}."
-        )
+        ) from error
     code = getattr(cause, "verify_code", _HOSTNAME_MISMATCH)
     reason = str(getattr(cause, "verify_message", cause)).rstrip(".")
-    return CertificateError(
+    raise CertificateError(
         f"The certificate of {origin(url)} is not trusted: {reason}. {_ADVICE.get(code, _UNKNOWN_ISSUER)}"
-    )
+    ) from error

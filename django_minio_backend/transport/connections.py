@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 from urllib3 import connection
-from urllib3.poolmanager import key_fn_by_scheme
+from urllib3.poolmanager import PoolKey, key_fn_by_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from io import BufferedReader
-
-    from urllib3.poolmanager import PoolKey
-
-    _KeyFunction = Callable[[dict[str, Any]], PoolKey]
 
 HEADERS_LIMIT = 1024**2  # bytes, those of all "100 Continue" responses before it included
 TRAILER_LINES = 100  # as many header lines as Python allows
@@ -71,9 +67,13 @@ class _StrictResponse(http.client.HTTPResponse):
         raise http.client.HTTPException("The trailer of the response is too large")
 
 
-class _SentAtOnce(connection.HTTPConnection):
-    """Sends the headers and a small body by one system call, in one packet if they fit."""
+class _Connection(connection.HTTPConnection):
+    """Reads response headers strictly; sends the headers and a small body of a request by one system call.
 
+    They are in one packet if they fit.
+    """
+
+    response_class = _StrictResponse
     _collected: list[bytes] | None = None
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
@@ -100,16 +100,12 @@ class _SentAtOnce(connection.HTTPConnection):
 # The messages of urllib3's errors begin with the names of these classes, so they are the names that its users know.
 
 
-class HTTPConnection(_SentAtOnce):
+class HTTPConnection(_Connection):
     """A connection with strict response headers."""
 
-    response_class = _StrictResponse
 
-
-class HTTPSConnection(_SentAtOnce, connection.HTTPSConnection):
+class HTTPSConnection(_Connection, connection.HTTPSConnection):
     """The same, encrypted."""
-
-    response_class = _StrictResponse
 
 
 class HTTPConnectionPool(urllib3.HTTPConnectionPool):
@@ -132,10 +128,9 @@ def strict_pool(**options: Any) -> urllib3.PoolManager:
     return manager
 
 
-def _cached_key(make: _KeyFunction, keys: dict[object, PoolKey], context: dict[str, Any]) -> PoolKey:
+def _cached_key(make: Callable[[Any], PoolKey], keys: dict[object, PoolKey], context: dict[str, Any]) -> PoolKey:
     """Return the key of a server's pool; urllib3 makes it anew of twenty values, 18 of them constant."""
     server = context["host"], context["port"]
-    key = keys.get(server)
-    if key is None:
-        key = keys[server] = make(context)
-    return key
+    if server not in keys:
+        keys[server] = make(context)
+    return keys[server]

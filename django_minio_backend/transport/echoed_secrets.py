@@ -40,18 +40,14 @@ class Secrets:
 
     def are_in_error(self, error: BaseException) -> bool:
         """Whether the message of an error, or of one of its causes, contains a secret."""
-        return bool(self._marks) and any(
-            self._are_in(str(cause)) for cause in _chain(error) if not isinstance(cause, MaxRetryError)
-        )
+        texts = [str(cause).lower() for cause in _chain(error) if not isinstance(cause, MaxRetryError)]
+        return any(mark[:LONG].lower() in text for mark in self._marks for text in texts)  # messages cut long texts
 
     def are_in_response(self, response: BaseHTTPResponse, body: bytes) -> bool:
         """Whether the headers or the body contain a secret; short ones can be there by chance."""
         long = [mark for mark in self._marks if len(mark) >= LONG]
         headers = "\n".join(response.headers.values()).lower()
         return any(mark.lower() in headers or mark.encode() in body for mark in long)
-
-    def _are_in(self, text: str) -> bool:
-        return any(mark[:LONG].lower() in text.lower() for mark in self._marks)  # messages cut long texts short
 
 
 def _secret_values(headers: Mapping[str, object] | None) -> list[str]:

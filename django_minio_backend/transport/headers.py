@@ -95,12 +95,10 @@ def encoded_disposition(name: str, value: str) -> str:
     Raises:
         HeaderError: as ``checked``.
     """
-    if _CONTROL.search(value):
-        raise _control_characters(name)
-    found = _file_name(value)
-    if found is None or _NO_TEXT.search(value):
+    parts = None if _CONTROL.search(value) or _NO_TEXT.search(value) else _file_name(value)
+    if parts is None:
         return _plain(name, value)
-    kind, filename = found
+    kind, filename = parts
     if value.isascii() and filename == _without_path(filename):
         return value
     return content_disposition(filename, inline=kind == "inline")
@@ -158,11 +156,7 @@ def _plain(name: str, value: str) -> str:
     if is_value(value):
         return value
     if _CONTROL.search(value):
-        raise _control_characters(name)
+        raise HeaderError(f"{name!r} has control characters, which no header can have")
     if not value.isascii():
         raise HeaderError(f"{name!r} has letters that are not ASCII's, which no header can have as they are")
     return value
-
-
-def _control_characters(name: str) -> HeaderError:
-    return HeaderError(f"{name!r} has control characters, which no header can have")

@@ -7,32 +7,30 @@ from __future__ import annotations
 
 import copy
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import urllib3
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as SilenceError
+from urllib3.util import parse_url
 
 from ..errors import BadResponseError
 from ..redaction.request_description import request_line
 from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
-from .certificates import certificate_error
+from .certificates import raise_if_unencrypted
 from .echoed_secrets import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from urllib3 import BaseHTTPResponse, PoolManager
     from urllib3._collections import RecentlyUsedContainer
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.poolmanager import PoolKey
 
-    Retries = urllib3.Retry | bool | int | None
-
 _STREAMED = frozenset({200, 204, 206})  # what the SDK takes for success; the bodies of all others it reads at once
 
 
-class BoundedRetry(urllib3.Retry):
+class BoundedRetry(Retry):
     """Retries before which a response is read to its end, or closed; urllib3 would read on and on."""
 
     def increment(self, *args: Any, **request: Any) -> BoundedRetry:
@@ -60,7 +58,7 @@ class BoundedRetry(urllib3.Retry):
             return None
 
 
-class GuardedPool(urllib3.PoolManager):
+class GuardedPool(PoolManager):
     """Another pool's connections, timeouts, retries and certificates.
 
     Args:
@@ -128,12 +126,10 @@ class GuardedPool(urllib3.PoolManager):
                 except (ProtocolError, SilenceError, SSLError) as error:  # urllib3 would retry if it read the body
                     request["retries"] = self._retries_after(error, method, url, response)
         except (SSLError, MaxRetryError) as error:
-            refused = certificate_error(url, error, self.pool)
-            if refused is None:
-                raise
-            raise refused from error
+            raise_if_unencrypted(url, error, self.pool)
+            raise
 
-    def _retries_after(self, error: HTTPError, method: str, url: str, response: BaseHTTPResponse) -> urllib3.Retry:
+    def _retries_after(self, error: HTTPError, method: str, url: str, response: BaseHTTPResponse) -> Retry:
         """Count a response that broke off as an attempt, and wait before the next one.
 
         Raises:
@@ -141,7 +137,7 @@ class GuardedPool(urllib3.PoolManager):
         """
         if response.retries is None:
             raise error
-        path = urllib3.util.parse_url(url).request_uri
+        path = parse_url(url).request_uri
         pool = self.pool.connection_from_url(url)
         retries = response.retries.increment(method, path, error=error, _pool=pool, _stacktrace=error.__traceback__)
         retries.sleep()
@@ -154,38 +150,33 @@ def _shown_body(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes
     return b"" if is_content or response.status >= MULTIPLE_CHOICES else response.data
 
 
-def _bounded(retries: object, default: object) -> BoundedRetry:
+def _bounded(retries: Retry | int | None, default: Retry | int | None) -> BoundedRetry:
     """The same retries as urllib3 takes them for, bounded."""
-    given = urllib3.Retry.from_int(cast("Retries", retries), redirect=False, default=cast("Retries", default))
-    if isinstance(given, BoundedRetry):
-        return given
-    bounded = copy.copy(given)
-    bounded.__class__ = _bounded_class(type(given))  # type: ignore[arg-type]  # classes are hashable
+    same = Retry.from_int(retries, redirect=False, default=default)
+    if isinstance(same, BoundedRetry):
+        return same
+    bounded = copy.copy(same)
+    bounded.__class__ = _bounded_class(type(same))  # type: ignore[arg-type]  # classes are hashable
     return bounded  # type: ignore[return-value]
 
 
 @lru_cache
-def _bounded_class(kind: type[urllib3.Retry]) -> type[BoundedRetry]:
+def _bounded_class(kind: type[Retry]) -> type[BoundedRetry]:
     return type(kind.__name__, (BoundedRetry, kind), {})
 
 
-def guarded(pool: PoolManager) -> GuardedPool:
-    """The pool, guarded; itself if it is that already."""
-    return pool if isinstance(pool, GuardedPool) else GuardedPool(pool)
-
-
-def pools_of(provider: object) -> list[urllib3.PoolManager]:
+def pools_of(provider: object) -> list[PoolManager]:
     """Connection pools inside a provider of credentials, and inside of those that it chains."""
     own = getattr(provider, "_http_client", None)
     chained = [pool for inner in getattr(provider, "_providers", None) or () for pool in pools_of(inner)]
-    return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained
+    return [own, *chained] if isinstance(own, PoolManager) else chained
 
 
 def guard_provider(provider: object) -> None:
     """Guard the pools by which a provider of credentials, and those that it chains, exchange secrets for keys."""
     pool = getattr(provider, "_http_client", None)
-    if isinstance(pool, urllib3.PoolManager):
-        provider._http_client = guarded(pool)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+    if isinstance(pool, PoolManager) and not isinstance(pool, GuardedPool):
+        provider._http_client = GuardedPool(pool)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
     for chained in getattr(provider, "_providers", None) or ():
         guard_provider(chained)
 
@@ -205,12 +196,10 @@ def ask(pool: PoolManager, url: str, *, seconds: float, until: float) -> BaseHTT
         TimeoutError: the body is not complete in time.
         urllib3.exceptions.HTTPError: there is no response.
     """
-    timeout = urllib3.Timeout(connect=seconds, read=seconds)
+    timeout = Timeout(connect=seconds, read=seconds)
     try:
         response = pool.urlopen("GET", url, redirect=False, preload_content=False, retries=False, timeout=timeout)
     except (SSLError, MaxRetryError) as error:
-        refused = certificate_error(url, error, pool)
-        if refused is None:
-            raise
-        raise refused from error
+        raise_if_unencrypted(url, error, pool)
+        raise
     return with_body("GET", response, read_body("GET", url, response, HEALTH_LIMIT, until))

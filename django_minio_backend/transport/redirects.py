@@ -51,17 +51,12 @@ def _likely_cause(here: str, there: str, region: str) -> str:
         return f"The bucket is in region '{region}': set MINIO_REGION to it, and MINIO_ENDPOINT to that region's."
     if here == there:
         return "What answers there is no S3 API but a web server, a login page or a console: check MINIO_ENDPOINT."
-    (scheme, host), (other_scheme, other_host) = _parts(here), _parts(there)
-    if host == other_host and (scheme, other_scheme) == ("http", "https"):
+    source, target = urlsplit(here), urlsplit(there)
+    if source.hostname == target.hostname and (source.scheme, target.scheme) == ("http", "https"):
         return "The server, or a proxy in front of it, wants https: set MINIO_USE_HTTPS to True, and check the port."
-    if host == other_host and (scheme, other_scheme) == ("https", "http"):
+    if source.hostname == target.hostname and (source.scheme, target.scheme) == ("https", "http"):
         return "A proxy in front of the server seems to pass https on as http: correct its X-Forwarded-Proto."
     return "Probably the endpoint is another region's, or a web server's: check MINIO_ENDPOINT and MINIO_REGION."
-
-
-def _parts(endpoint: str) -> tuple[str, str | None]:
-    parts = urlsplit(endpoint)
-    return parts.scheme, parts.hostname
 
 
 def _text(pattern: re.Pattern[bytes], body: bytes) -> str:
