@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 class LocalsForgotten:
@@ -25,9 +21,7 @@ class LocalsForgotten:
     def __enter__(self) -> None:
         self._outer = sys.exception()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None:
             forget_locals(error, self._outer)
 

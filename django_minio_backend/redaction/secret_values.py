@@ -14,16 +14,23 @@ HIDDEN = "***"
 _SECRET_HEADER = re.compile(
     r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
 )
-_CUSTOMER_KEYS = frozenset(
-    {
-        "x-amz-server-side-encryption-customer-key",
-        "x-amz-copy-source-server-side-encryption-customer-key",
-    }
-)
+_CUSTOMER_KEYS = tuple(f"x-amz-{source}server-side-encryption-customer-key" for source in ("", "copy-source-"))
 _PASSWORD_IN_URL = re.compile(r"//.*@", re.DOTALL)
 
 
-class SecretText(str):
+class _SameWhenCopied:
+    """Copies of immutable values are the values themselves; the default would be their unhidden pickles."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class SecretText(_SameWhenCopied, str):
     """A string whose repr hides it. str(), format() and what is sent have its characters."""
 
     __slots__ = ()
@@ -35,18 +42,12 @@ class SecretText(str):
         """A part of it, as hidden: reports cut long strings short before they show them."""
         return SecretText(super().__getitem__(index))
 
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         """Pickle it as the string that it was in the user's settings; what holds it says what is pickled."""
         return str, (str(self),)
 
 
-class SecretBytes(bytes):
+class SecretBytes(_SameWhenCopied, bytes):
     """Bytes whose repr hides them."""
 
     __slots__ = ()
@@ -58,12 +59,6 @@ class SecretBytes(bytes):
         """A part of them, as hidden."""
         part = super().__getitem__(index)
         return SecretBytes(part) if isinstance(part, bytes) else part
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
 
     def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
         """Pickle them as the bytes that they were in the user's settings."""
