@@ -76,9 +76,7 @@ class S3Connection:
         self, method: str, bucket: str, query: Mapping[str, str], *, key: str | None = None, body: bytes | None = None
     ) -> BaseHTTPResponse:
         """Send a request that has no method of its own, and return its response, read to the end."""
-        headers: dict[str, Any] = {}
-        if body:
-            headers = {"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)}
+        headers = {"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)} if body else {}
         return self._execute(method, bucket, key, body=body, headers=headers, query_params=dict(query))
 
     def _execute(self, method: str, bucket: str, key: str | None = None, **request: Any) -> BaseHTTPResponse:
