@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import PoliciesNotSupportedError
 from . import exposure
-from .policy import has_an_ineffective_condition, is_same_policy, private_policy, public_policy
+from .policy import Policy, has_an_ineffective_condition, is_same_policy, private_policy, public_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..s3.client import S3Client
-    from .policy import Policy
 
 WORKERS = 16  # buckets in parallel
 
