@@ -70,6 +70,11 @@ def headings(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
+def test_the_configuration_of_uppy_is_the_tested_one() -> None:
+    tested = (ROOT / "tests" / "site" / "uppy.js").read_text().partition("\n")[2]
+    assert tested in (DOCS / "how-to" / "direct-uploads.md").read_text()
+
+
 def test_every_option_has_a_section_with_type_unit_default_example_and_version(name: str) -> None:
     rows = dict(re.findall(r"^\| (\w+) \| (.+) \|$", section_of(name), re.MULTILINE))
     assert list(rows) == ["Type", "Unit", "Default", "Example", "Since"]
