@@ -33,14 +33,13 @@ INTERRUPTED = 130  # what shells say: a check that was stopped has not passed
 def stay(site: Site, process: subprocess.Popen[bytes]) -> None:
     """Print where everything is and what there is to try, and wait."""
     if site.variables["S3_STAND_IN"]:
-        print(
-            f"\nSignatures are not checked here: {site.server.kind} stands in for an S3 server, and opens private files"
-        )
-        print("with any signature. To see wrong ones refused, install MinIO and start again:")
+        print(f"\nSignatures are not checked here: {site.server.kind} stands in for an S3 server, and opens private")
+        print("files with any signature. To see wrong ones refused, install MinIO and start again:")
         print(f"  {MINIO_INSTALL}")
     print("\nThings to try:")
     for line in site.manage("things_to_try").splitlines():
-        print(textwrap.fill(line, 96, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False))
+        is_command = line.startswith(" ")  # in one line, to be copied
+        print(line if is_command else textwrap.fill(line, 96, subsequent_indent="   "))
     print()
     print(f"Page:            {site.address}")
     print(f"Administration:  {site.address}admin/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import subprocess
 import time
@@ -136,10 +137,10 @@ def test_an_unknown_kind_of_upload_cannot_be_deleted(filled: Site) -> None:
 def test_the_banner_and_the_list_fit_the_server(filled: Site) -> None:
     page = Browser().get(filled.address).body.decode()
     things = [line.partition(". ")[2] for line in filled.manage("things_to_try").splitlines()]
-    assert len(things) == 7
+    assert [thing for thing in things if thing and html.escape(thing) not in page] == []
     is_stand_in = "signatures" not in filled.server.capabilities
     assert ("Signatures are not checked here." in page) is (MINIO_INSTALL in page) is is_stand_in
-    assert any("real server responds with 403" in thing for thing in things) is is_stand_in
+    assert ("a real server responds with 403" in page) is is_stand_in
 
 
 def test_the_printed_command_runs_from_any_folder_and_is_for_its_owner_alone(filled: Site, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Print one numbered line for each thing."""
+        """Print one numbered line for each thing, and its command on the next."""
         for number, thing in enumerate(things_to_try(), start=1):
-            self.stdout.write(f"{number}. {thing}")
+            self.stdout.write(f"{number}. {thing.text}")
+            if thing.command:
+                self.stdout.write(f"   {thing.command}")

@@ -21,8 +21,11 @@ function showTimeLeft(time) {
   if (time.textContent !== words) time.textContent = words;
 }
 
-/** @param {HTMLButtonElement} button */
-function enableCopying(button) {
+/**
+ * @param {HTMLButtonElement} button
+ * @param {HTMLElement} status what screen readers read out
+ */
+function enableCopying(button, status) {
   const label = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
@@ -32,6 +35,7 @@ function enableCopying(button) {
     } catch {
       button.textContent = "Not allowed";
     }
+    status.textContent = button.textContent;
     setTimeout(() => (button.textContent = label), 2000);
   });
 }
@@ -46,5 +50,9 @@ setInterval(showAll, 1000);
 if (navigator.clipboard) {
   /** @type {NodeListOf<HTMLButtonElement>} */
   const buttons = document.querySelectorAll("button[data-copy]");
-  buttons.forEach(enableCopying);
+  const status = document.createElement("div");
+  status.className = "for-screen-readers";
+  status.setAttribute("role", "status");
+  document.body.append(status);
+  buttons.forEach((button) => enableCopying(button, status));
 }
