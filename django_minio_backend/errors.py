@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ImproperlyConfigured
 
-from .pages import options_page, with_page
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,6 +34,8 @@ class ConfigurationError(ImproperlyConfigured):
     """
 
     def __init__(self, *problems: str) -> None:
+        from .pages import options_page, with_page  # not for a start without errors
+
         self.problems: Sequence[str] = problems
         super().__init__(with_page("\n".join(problems), options_page(problems)))
 
