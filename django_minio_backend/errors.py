@@ -76,8 +76,6 @@ class ConfigurationError(ImproperlyConfigured):
     """
 
     def __init__(self, *problems: str) -> None:
-        from .pages import options_page, with_page  # not for a start without errors
-
         self.problems: Sequence[str] = problems
         super().__init__(with_page("\n".join(problems), options_page(problems)))
 
