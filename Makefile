@@ -8,6 +8,7 @@ ARGS ?= -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE_BAR)
 BIN := .venv/bin
 READY := .venv/.installed
 DOCS_READY := .venv-docs/.installed
+DEMO_READY := .venv-demo/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install npm test test-sdks test-guides lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
@@ -15,11 +16,16 @@ DOCS_READY := .venv-docs/.installed
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
 
+# Fails early where Python is too old.
+define CHECK_PYTHON
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or newer is needed, $(PYTHON) is not; name one: make PYTHON=python3.12"; exit 1; }
+endef
+
 install: $(READY)  ## Make the environment .venv (done by all others where needed)
 
 $(READY): pyproject.toml requirements-dev.txt requirements-integrations.txt constraints-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed, $(PYTHON) is not; name one: make PYTHON=python3.12"; exit 1; }
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints-dev.txt --requirement requirements-dev.txt \
@@ -59,11 +65,19 @@ format: $(READY)  ## Format, and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-demo: $(READY)  ## Run the example site with a server of its own
-	$(BIN)/python -m tools.demo
+$(DEMO_READY): pyproject.toml requirements-demo.txt constraints-dev.txt
+	$(CHECK_PYTHON)
+	@echo "Making the demo's environment .venv-demo; this takes a minute or less, and only the first time ..."
+	@$(PYTHON) -m venv .venv-demo
+	@.venv-demo/bin/python -m pip install --disable-pip-version-check \
+		--constraint constraints-dev.txt --requirement requirements-demo.txt --editable .
+	@touch $@
 
-demo-check: $(READY)  ## Visit the example site and check what it shows
-	$(BIN)/python -m tools.demo --check
+demo: $(DEMO_READY)  ## Run the example site with a server of its own
+	@.venv-demo/bin/python -m tools.demo
+
+demo-check: $(DEMO_READY)  ## Visit the example site and check what it shows
+	@.venv-demo/bin/python -m tools.demo --check
 
 $(DOCS_READY): pyproject.toml requirements-docs.txt constraints-dev.txt
 	$(PYTHON) -m venv .venv-docs
@@ -92,7 +106,7 @@ constraints:  ## Write constraints-dev.txt and requirements-release.txt anew wit
 	$(PYTHON) -m venv --clear .venv-constraints
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement requirements-dev.txt --requirement requirements-integrations.txt \
-		--requirement requirements-docs.txt --editable .
+		--requirement requirements-docs.txt --requirement requirements-demo.txt --editable .
 	{ head -n 1 constraints-dev.txt; .venv-constraints/bin/python -m pip freeze --exclude-editable; } > constraints-new.txt
 	mv constraints-new.txt constraints-dev.txt
 	.venv-constraints/bin/python -m pip install --quiet --disable-pip-version-check uv
@@ -102,5 +116,5 @@ constraints:  ## Write constraints-dev.txt and requirements-release.txt anew wit
 	rm -rf .venv-constraints
 
 clean:  ## Remove the environment and all results
-	rm -rf .venv .venv-constraints .venv-docs .cache build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-constraints .venv-demo .venv-docs .cache build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
+from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
 
 from .aliases import minio_storages
 from .options.fields import FIELDS, OPTION_NAMES
@@ -24,7 +24,6 @@ from .staticfiles.storage import MinioBackendStatic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from django.core.checks import CheckMessage
     from urllib3 import PoolManager
 
     from .storage import MinioBackend
@@ -91,13 +90,12 @@ def plain_http_for_browsers(**_: Any) -> Iterator[CheckMessage]:
 def plain_http_to_the_server(**_: Any) -> Iterator[CheckMessage]:
     """minio.W002: Django sends http requests to a server outside the private network; browsers use another endpoint."""
     for alias, storage in minio_storages().items():
-        if storage.same_endpoints or storage.options.use_https or _is_private_host(storage.server_url):
-            continue
-        yield Warning(
-            f"STORAGES['{alias}']: files are sent to {storage.server_url} and read from it without encryption.",
-            hint="Set MINIO_USE_HTTPS, or silence this if nobody else is on that network.",
-            id="minio.W002",
-        )
+        if not (storage.same_endpoints or storage.options.use_https or _is_private_host(storage.server_url)):
+            yield Warning(
+                f"STORAGES['{alias}']: files are sent to {storage.server_url} and read from it without encryption.",
+                hint="Set MINIO_USE_HTTPS, or silence this if nobody else is on that network.",
+                id="minio.W002",
+            )
 
 
 @register(TAG, Tags.security, deploy=True)
@@ -119,12 +117,9 @@ def unverified_certificates(**_: Any) -> Iterator[CheckMessage]:
     from .transport.pool import pools_of  # here, as it imports urllib3
 
     for alias, storage in minio_storages().items():
-        options = storage.options
-        pools: list[tuple[str, PoolManager | None]] = (
-            [("MINIO_HTTP_CLIENT", options.http_client)] if options.use_https else []
-        )
-        pools += [("MINIO_CREDENTIALS", pool) for pool in pools_of(options.credentials)]
-        for name, pool in pools:
+        client = storage.options.http_client if storage.options.use_https else None
+        providers = pools_of(storage.options.credentials)
+        for name, pool in (("MINIO_HTTP_CLIENT", client), *(("MINIO_CREDENTIALS", pool) for pool in providers)):
             for reason in _unverified(pool):
                 yield Warning(
                     f"STORAGES['{alias}']: the connections of {name} do not verify the server: {reason}.",
@@ -150,8 +145,7 @@ def static_bucket_listed_private(**_: Any) -> Iterator[CheckMessage]:
         else:
             listed = (*storage.PRIVATE_BUCKETS, *([] if storage.is_bucket_public else [storage.bucket]))
         for bucket in dict.fromkeys(listed):
-            owner = static.get((storage.server_url, bucket))
-            if owner is not None:
+            if owner := static.get((storage.server_url, bucket)):
                 yield Warning(
                     f"STORAGES['{alias}']: bucket '{bucket}' is private, but holds the static files of "
                     f"STORAGES['{owner}'], so initialize_buckets makes it public.",
@@ -166,11 +160,8 @@ def app_order(**_: Any) -> Iterator[CheckMessage]:
     """minio.W005: Django's collectstatic is used, and this app's would be faster."""
     names = [config.name for config in apps.get_app_configs()]
     staticfiles = "django.contrib.staticfiles"
-    if (
-        isinstance(minio_storages().get("staticfiles"), MinioBackendStatic)
-        and staticfiles in names
-        and names.index(staticfiles) < names.index("django_minio_backend")
-    ):
+    is_collected = isinstance(minio_storages().get("staticfiles"), MinioBackendStatic) and staticfiles in names
+    if is_collected and names.index(staticfiles) < names.index("django_minio_backend"):
         yield Warning(
             "INSTALLED_APPS has django_minio_backend after django.contrib.staticfiles, so that collectstatic "
             "compares and uploads file by file.",
@@ -184,10 +175,8 @@ def url_cache_not_shared(**_: Any) -> Iterator[CheckMessage]:
     """minio.W006: presigned URLs are in a cache that processes do not share."""
     backend = settings.CACHES.get("default", {}).get("BACKEND")
     reason = UNSHARED_CACHES.get(str(backend))
-    if reason is None:
-        return
     for alias, storage in minio_storages().items():
-        if _caches_urls(storage):
+        if reason and _caches_urls(storage):
             yield Warning(
                 f"STORAGES['{alias}']: MINIO_URL_CACHING_ENABLED is on, but CACHES['default'] is {backend}: {reason}.",
                 hint="Use a cache that processes share, such as Redis, Memcached or the database, or turn "
@@ -214,9 +203,7 @@ def url_cache_outlives_urls(**_: Any) -> Iterator[CheckMessage]:
 def misspelt_setting(**_: Any) -> Iterator[CheckMessage]:
     """minio.W008: the name of a setting is almost one that is read."""
     names = [name for name, option in FIELDS.items() if option.top_level]
-    for name in dir(settings):
-        if not name.startswith("MINIO_") or name in OPTION_NAMES:
-            continue
+    for name in (name for name in dir(settings) if name.startswith("MINIO_") and name not in OPTION_NAMES):
         for match in get_close_matches(name, names, n=1, cutoff=0.85):
             yield Warning(
                 f"The setting {name} is not read; did you mean {match}?",
@@ -262,7 +249,6 @@ def _is_private_host(url: str) -> bool:
     """Whether the host is this machine, a private IP address, or a name of a local network."""
     host = urlsplit(url).hostname or ""
     try:
-        address = ipaddress.ip_address(host)
+        return ipaddress.ip_address(host).is_private
     except ValueError:
         return "." not in host
-    return address.is_private

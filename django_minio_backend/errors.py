@@ -14,13 +14,10 @@ if TYPE_CHECKING:
     from .certificate_errors import CertificateError as CertificateError  # noqa: PLC0414 - exported to type checkers
     from .certificate_errors import NotHttpsError as NotHttpsError  # noqa: PLC0414
 
-# Subclasses of errors of urllib3, whose import is slow.
-_LATE = ("CertificateError", "NotHttpsError")
-
 
 def __getattr__(name: str) -> type[Exception]:
-    """Import the exceptions that need urllib3 on first use (PEP 562)."""
-    if name not in _LATE:
+    """Import the subclasses of urllib3's errors on first use (PEP 562), since importing urllib3 is slow."""
+    if name not in ("CertificateError", "NotHttpsError"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import certificate_errors
 

@@ -1,6 +1,6 @@
 """Run the example site against the best S3 server there is.
 
-- `python -m tools.demo` fills the site, prints its address and stays until Ctrl-C or SIGTERM;
+- `python -m tools.demo` fills the site, prints its URL and things to try, and stays until Ctrl-C or SIGTERM;
 - `python -m tools.demo --check` visits it as a browser would, prints one line for each check, and ends.
 
 Nothing stays behind: the processes are ended by their ids, the database lies in a temporary folder, and buckets on a
@@ -13,6 +13,7 @@ import argparse
 import signal
 import sys
 import tempfile
+import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 from tools.demo_check import check_site
 from tools.demo_site import USERNAME, DemoError, Site, buckets_deleted_after, fill, prepared, served
 from tools.processes import ServerError
-from tools.servers import best_server
+from tools.servers import MINIO_INSTALL, best_server
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,11 +31,20 @@ INTERRUPTED = 130  # what shells say: a check that was stopped has not passed
 
 
 def stay(site: Site, process: subprocess.Popen[bytes]) -> None:
-    """Say where everything is, and wait."""
+    """Print where everything is and what there is to try, and wait."""
+    if site.variables["S3_STAND_IN"]:
+        print(f"\nSignatures are not checked here: {site.server.kind} stands in for an S3 server, and opens private")
+        print("files with any signature. To see wrong ones refused, install MinIO and start again:")
+        print(f"  {MINIO_INSTALL}")
+    print("\nThings to try:")
+    for line in site.manage("things_to_try").splitlines():
+        is_command = line.startswith(" ")  # in one line, to be copied
+        print(line if is_command else textwrap.fill(line, 96, subsequent_indent="   "))
     print()
     print(f"Page:            {site.address}")
     print(f"Administration:  {site.address}admin/")
     print(f"Login:           {USERNAME} / {site.password}")
+    print(f"Commands:        {site.variables['MANAGE_COMMAND']}")
     print(f"Requests:        {site.log}")
     print("Ctrl-C ends it and removes everything.", flush=True)
     code = process.wait()

@@ -32,12 +32,14 @@ class Page(HTMLParser):
     """What the checks look at in a page.
 
     Attributes:
-        images: addresses by their alternative text.
-        stylesheets: addresses of CSS.
+        images: URLs by their alternative text.
+        links: URLs by their label; of a button, what it copies.
+        stylesheets: URLs of CSS.
         token: what Django's forms carry against forged requests.
     """
 
     images: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     stylesheets: list[str] = field(default_factory=list)
     token: str = ""
 
@@ -45,10 +47,12 @@ class Page(HTMLParser):
         super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an image, a stylesheet, or the token."""
+        """Note an image, a link, a stylesheet, or the token."""
         values = {name: value or "" for name, value in attrs}
         if tag == "img" and values.get("alt"):
             self.images[values["alt"]] = values["src"]
+        elif tag in {"a", "button"} and values.get("aria-label"):
+            self.links[values["aria-label"]] = values.get("href") or values.get("data-copy", "")
         elif tag == "link" and values.get("rel") == "stylesheet":
             self.stylesheets.append(values["href"])
         elif tag == "input" and values.get("name") == "csrfmiddlewaretoken":
@@ -62,6 +66,7 @@ class Answer:
     address: str
     status: int
     content_type: str
+    disposition: str
     body: bytes
 
     @property
@@ -103,7 +108,9 @@ class Browser:
         except HTTPError as error:
             response = error
         with response:
-            return Answer(response.url, response.status, response.headers.get_content_type(), response.read())
+            headers = response.headers
+            disposition = headers.get("Content-Disposition", "")
+            return Answer(response.url, response.status, headers.get_content_type(), disposition, response.read())
 
 
 def encoded(fields: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> tuple[str, bytes]:
@@ -124,6 +131,7 @@ def check_site(site: Site) -> None:
     """Make all checks, in the order in which a person would come by them."""
     browser = Browser()
     check_samples(site, browser)
+    check_page(site, browser)
     check_stylesheets(browser.get(site.address), browser, "the page")
     check_refusal(site, browser)
     check_public_upload(site, browser)
@@ -132,6 +140,7 @@ def check_site(site: Site) -> None:
     check_private_upload(site, browser)
     check_thumbnails(site, browser)
     check_cleaning(site)
+    check_deletion(site, browser)
 
 
 def check_samples(site: Site, browser: Browser) -> None:
@@ -146,6 +155,17 @@ def check_samples(site: Site, browser: Browser) -> None:
         expect(is_picture, f"“{title}” is {kind_of(address)} and arrives as {picture.content_type}", picture)
 
 
+def check_page(site: Site, browser: Browser) -> None:
+    """The page lists things to try, and has a banner where the server is a stand-in."""
+    answer = browser.get(site.address)
+    expect(b"Things to try" in answer.body, "it lists things to try", answer)
+    has_banner = b"Signatures are not checked here" in answer.body
+    if "signatures" in site.server.capabilities:
+        expect(not has_banner, "it has no banner, as the server checks signatures", answer)
+    else:
+        expect(has_banner, "its banner says that signatures are not checked here", answer)
+
+
 def check_refusal(site: Site, browser: Browser) -> None:
     """A file that is no picture is refused, with a message."""
     fields = {"title": "No picture", "visibility": "public"}
@@ -155,14 +175,31 @@ def check_refusal(site: Site, browser: Browser) -> None:
 
 
 def check_public_upload(site: Site, browser: Browser) -> None:
-    """A picture sent by the page's form comes back, byte for byte, from a plain address."""
-    content = noise()
+    """A picture sent by the page's form comes back, byte for byte, from a plain URL; its notes are private."""
+    content, notes = noise(), noise()
     fields = {"title": "Public check", "visibility": "public"}
-    answer = browser.submit(site.address, fields, {"picture": ("public check.png", content)})
+    files = {"picture": ("public check.png", content), "notes": ("notes on it.png", notes)}
+    answer = browser.submit(site.address, fields, files)
     expect(b"is in the gallery" in answer.body, "the page's form takes a picture", answer)
     address = shown(answer, "Public check")
-    expect(not urlsplit(address).query, "its address is plain", answer)
+    expect(not urlsplit(address).query, "its URL is plain", answer)
     expect_bytes(Browser().get(address), content, "it comes back byte for byte, without any credentials")
+    check_card(site, answer, "Public check", "public", "public check.png", content)
+    notes_url = linked(answer, "Notes of Public check")
+    expect("X-Amz-Signature=" in notes_url, "the link of its notes is presigned", answer)
+    expect_bytes(Browser().get(notes_url), notes, "the notes come back byte for byte")
+
+
+def check_card(site: Site, answer: Answer, title: str, access: str, name: str, content: bytes) -> None:
+    """The card of a picture names its bucket, copies its URL, and downloads it under its original name."""
+    bucket = f"{site.prefix}-{access}"
+    expect(f"<code>{bucket}</code>".encode() in answer.body, f"the page names the bucket {bucket}", answer)
+    copied = linked(answer, f"Copy link of {title}")
+    expect_bytes(Browser().get(copied), content, "the link to copy opens the picture")
+    saved = Browser().get(linked(answer, f"Download {title} as {name}"))
+    expect_bytes(saved, content, "the download has the same bytes")
+    named = saved.disposition == f'attachment; filename="{name}"'
+    expect(named, f"it is saved under its original name: {saved.disposition}", saved)
 
 
 def check_login(site: Site, browser: Browser) -> None:
@@ -173,20 +210,24 @@ def check_login(site: Site, browser: Browser) -> None:
 
 
 def check_private_upload(site: Site, browser: Browser) -> None:
-    """A picture sent by the administration's form comes back from a signed address, and from no other."""
+    """A picture sent by the administration's form comes back from a presigned URL, and from no other."""
     content = noise()
     add = f"{site.address}admin/gallery/privatepicture/add/"
     fields = {"title": "Private check", "_save": "Save"}
     answer = browser.submit(add, fields, {"picture": ("private check.png", content)})
     expect(b"added successfully" in answer.body, "the administration's form takes a picture", answer)
-    address = shown(browser.get(site.address), "Private check")
-    expect("X-Amz-Signature=" in address, "its address on the page is signed", answer)
+    page = browser.get(site.address)
+    address = shown(page, "Private check")
+    expect("X-Amz-Signature=" in address, "its URL on the page is presigned", page)
     expect_bytes(Browser().get(address), content, "it comes back byte for byte")
-    if site.server.capabilities & {"signatures", "policies"}:
-        bare = Browser().get(address.partition("?")[0])
-        expect(bare.status == HTTPStatus.FORBIDDEN, "without the signature it is refused", bare)
+    check_card(site, page, "Private check", "private", "private check.png", content)
+    bare = Browser().get(linked(page, "Without the signature: Private check"))
+    expect(bare.status == HTTPStatus.FORBIDDEN, "the link without the signature is refused with 403", bare)
+    wrong = Browser().get(linked(page, "With a wrong signature: Private check"))
+    if "signatures" in site.server.capabilities:
+        expect(wrong.status == HTTPStatus.FORBIDDEN, "the link with a wrong signature is refused with 403", wrong)
     else:
-        print(f"--  {site.server.kind} checks no signatures: not tried that the picture is refused without", flush=True)
+        expect_bytes(wrong, content, f"{site.server.kind} opens the link with a wrong signature, as the banner says")
 
 
 def check_thumbnails(site: Site, browser: Browser) -> None:
@@ -218,8 +259,34 @@ def check_cleaning(site: Site) -> None:
     print("ok  clean_orphaned_minio_files --dry-run finds nothing to delete and nothing missing", flush=True)
 
 
+def check_deletion(site: Site, browser: Browser) -> None:
+    """A deleted picture leaves the page; its object stays until cleaning."""
+    title = "Public check"
+    page = browser.get(site.address)
+    address = shown(page, title)
+    delete = urljoin(site.address, linked(page, f"Delete {title}"))
+    answer = browser.submit(delete, {})
+    gone = title not in answer.page.images and b"is deleted" in answer.body
+    expect(gone, "the picture is deleted from the page, after a question", answer)
+    left = browser.get(address)
+    expect(left.status == HTTPStatus.OK, "its object stays in the bucket", left)
+    output = site.manage("clean_orphaned_minio_files", "--min-age", "0", "--no-input")
+    missing = browser.get(address)
+    expect(missing.status == HTTPStatus.NOT_FOUND, f"clean_orphaned_minio_files deletes it:\n{output}", missing)
+    others = [url for shown_title, url in answer.page.images.items() if browser.get(url).status != HTTPStatus.OK]
+    expect(not others, "all other pictures are left", answer)
+
+
+def linked(answer: Answer, label: str) -> str:
+    """Return the URL of a link or a copy button in a page."""
+    links = answer.page.links
+    if label not in links:
+        raise DemoError(f"FAILED: {answer.address} has no link “{label}”, only {', '.join(links) or 'none'}")
+    return links[label]
+
+
 def shown(answer: Answer, title: str) -> str:
-    """Return the address of a picture in a page."""
+    """Return the URL of a picture in a page."""
     images = answer.page.images
     if title not in images:
         raise DemoError(f"FAILED: {answer.address} shows no picture “{title}”, only {', '.join(images) or 'none'}")
@@ -234,8 +301,8 @@ def noise() -> bytes:
 
 
 def kind_of(address: str) -> str:
-    """Tell a signed address from a plain one."""
-    return "private (signed address)" if urlsplit(address).query else "public (plain address)"
+    """Describe a URL: presigned or plain."""
+    return "private (presigned URL)" if urlsplit(address).query else "public (plain URL)"
 
 
 def expect_bytes(answer: Answer, content: bytes, what: str) -> None:

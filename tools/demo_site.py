@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -103,8 +104,18 @@ def prepared(server: Server, folder: Path) -> Site:
         "MINIO_EXTERNAL_ENDPOINT": "",  # empty counts as not set, whatever our own environment says
         "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": "",
         "MINIO_BUCKET_PREFIX": prefix,
+        "S3_STAND_IN": "" if "signatures" in server.capabilities else server.kind,
+        "MANAGE_COMMAND": str(folder / "manage"),
     }
+    write_manage_command(folder / "manage", variables)
     return Site(server, folder, variables, prefix, password, port)
+
+
+def write_manage_command(path: Path, variables: Mapping[str, str]) -> None:
+    """Write a script that runs management commands of this site from any shell. It has secrets, so it is the user's."""
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    path.touch(mode=0o700)
+    path.write_text(f'#!/bin/sh\n{exports}exec {shlex.join([sys.executable, str(MANAGE)])} "$@"\n')
 
 
 def fill(site: Site) -> None:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
-from django_minio_backend.management.progress import INTERVAL
+from django_minio_backend.management.progress import INTERVAL, Progress
 from django_minio_backend.redaction.escaping import escape_control_characters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TextIO
 
-    from django.core.management.base import BaseCommand
-
-    from django_minio_backend.management.progress import Progress
     from django_minio_backend.orphans.compare import Comparison, Missing, Stats
     from django_minio_backend.orphans.deletion import Batch
     from django_minio_backend.orphans.scope import CleanupScope
@@ -184,7 +180,7 @@ class Report:
             CommandError: it cannot be written.
         """
         stream = self.command.stdout
-        if cast("TextIO | None", stream._out) is None:  # noqa: SLF001 - Django wraps a stream that is closed at start
+        if getattr(stream, "_out", None) is None:  # Django wraps a stream that is closed at start
             return
         encoding = getattr(stream, "encoding", None) or "utf-8"
         try:

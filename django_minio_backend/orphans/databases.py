@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import DatabaseError, connections
 from django.db import Error as AnyDatabaseError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from ..errors import CleaningError
-
-if TYPE_CHECKING:
-    from django.db.models import Model
 
 _DUMMY = "django.db.backends.dummy"  # the engine of an empty entry in DATABASES
 

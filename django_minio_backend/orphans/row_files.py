@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.apps import apps
 from django.core.files.storage import Storage
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import ImageField, Model, signals
+from django.db.models import FileField, ImageField, Model, QuerySet, signals
 from django.db.models.fields.files import FieldFile, FileDescriptor, ImageFieldFile, ImageFileDescriptor
 
 from ..errors import CleaningError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from django.db.models import FileField, QuerySet
 
 
 class RowFile(NamedTuple):
@@ -42,14 +40,14 @@ def choosing_classes(model: type[Model], field: FileField) -> list[type[Model]]:
     counts that creates the value of the field, or the instance. Most of them choose nothing, but only the row's
     FieldFile shows it.
     """
-    rule = _rule(model, field)
+    rule = makers, receivers, descriptor = _rule(model, field)
     subclasses = (kind for kind in apps.get_models() if kind is not model and issubclass(kind, model))
     others = [kind for kind in subclasses if _rule(kind, field) != rule]
     plain = (
         field.attr_class in (FieldFile, ImageFieldFile)
         and not hasattr(field, "from_db_value")
-        and type(rule.descriptor) in (FileDescriptor, ImageFileDescriptor)
-        and (rule.makers, rule.receivers) == (_makers(Model), [])
+        and type(descriptor) in (FileDescriptor, ImageFileDescriptor)
+        and (makers, receivers) == (_makers(Model), [])
     )
     return [] if plain and not others else [model, *others]
 
@@ -112,16 +110,9 @@ class RowFiles:
                         yield position, self._columns.index(name)
 
 
-class _Rule(NamedTuple):
-    """The code that creates an instance from a row, and its file."""
-
-    makers: tuple[object, ...]
-    receivers: list[Callable[..., object]]
-    descriptor: object
-
-
-def _rule(model: type[Model], field: FileField) -> _Rule:
-    return _Rule(_makers(model), _receivers(model), inspect.getattr_static(model, field.attname))
+def _rule(model: type[Model], field: FileField) -> tuple[tuple[object, ...], list[Callable[..., object]], object]:
+    """Return the code that creates an instance from a row, the receivers of its signal, and what creates its file."""
+    return _makers(model), _receivers(model), inspect.getattr_static(model, field.attname)
 
 
 def _makers(model: type[Model]) -> tuple[object, ...]:

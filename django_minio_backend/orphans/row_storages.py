@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 from collections import defaultdict
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import FileSystemStorage, InMemoryStorage
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from ..files import keys as names
 from ..storage import MinioBackend
 from .databases import databases_of, databases_with, tables_by_database
 from .key_store import KEEP_ONLY, Reference
-from .references import FieldInDatabase, file_fields, identity, minio_storage_of, overrides_key
-from .row_files import RowFiles, choosing_classes
+from .references import FieldInDatabase, Target, file_fields, identity, minio_storage_of, overrides_key
+from .row_files import RowFile, RowFiles, choosing_classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from django.db.models import Model
-
-    from .references import Target
-    from .row_files import RowFile
 
 ROWS_PER_QUERY = 500  # whole rows with all their columns, and an instance of each
 OTHER_PARAMETERS = 16  # of a query for names: both ends of a page, whose primary keys may be composite
 
 
-@dataclass
+@dataclasses.dataclass
 class ChosenStorages:
     """What the rows have chosen, as far as they have been read.
 
@@ -43,7 +37,7 @@ class ChosenStorages:
     """
 
     has_files: bool = False
-    storages: dict[tuple[object, ...], MinioBackend] = dataclass_field(default_factory=dict)
+    storages: dict[tuple[object, ...], MinioBackend] = dataclasses.field(default_factory=dict)
     has_unknown: bool = False
     is_indirect: bool = False
 
@@ -52,14 +46,13 @@ class ChosenStorages:
         storage = file.storage
         self.has_files = True
         self.is_indirect |= file.name != file.stored
+        self.has_unknown |= _is_unknown(storage)
         if isinstance(storage, MinioBackend):
             self.storages.setdefault(identity(storage), storage)
             self.is_indirect |= overrides_key(storage)
-        else:
-            self.has_unknown |= not _is_local(storage)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class ChoosingField(FieldInDatabase):
     """A field whose rows may choose their storage.
 
@@ -71,7 +64,7 @@ class ChoosingField(FieldInDatabase):
 
     storage: MinioBackend | None
     classes: Sequence[type[Model]]
-    seen: ChosenStorages = dataclass_field(default_factory=ChosenStorages, compare=False, repr=False)
+    seen: ChosenStorages = dataclasses.field(default_factory=ChosenStorages, compare=False, repr=False)
 
     def rows(self, **conditions: object) -> Iterator[list[list[RowFile]]]:
         """Return the files of every row with a file, one for each of the classes, page by page.
@@ -147,10 +140,9 @@ class ChoosingField(FieldInDatabase):
         files = {(_identity(file.storage), file.name): file for file in row}
         for file in files.values():
             storage = file.storage
-            if not isinstance(storage, MinioBackend):
-                if _is_unknown(storage):
-                    yield from map(Reference, _possible_keys(file, target.storages))
-            elif storage.bucket == target.storage.bucket:
+            if _is_unknown(storage):
+                yield from map(Reference, _possible_keys(file, target.storages))
+            elif isinstance(storage, MinioBackend) and storage.bucket == target.storage.bucket:
                 agreed = len(files) == 1 and storage.server_url == target.storage.server_url
                 key = self.key_in(storage, file.primary_key, file.name)
                 yield Reference(key, source if agreed else KEEP_ONLY, str(file.primary_key), file.stored)
@@ -180,26 +172,21 @@ def choosing_fields() -> list[ChoosingField]:
     return fields
 
 
-def _is_local(storage: object) -> bool:
-    """Whether a storage keeps files in no bucket: Django's own, and subclasses that open files as they do."""
+def _is_unknown(storage: object) -> bool:
+    """Whether the files of a storage may be in any bucket.
+
+    Django's own storages keep files in no bucket, and nor do subclasses that open files as they do.
+    """
     kind = storage.__class__
-    return any(
+    return not isinstance(storage, MinioBackend) and not any(
         issubclass(kind, local) and all(getattr(kind, name) == getattr(local, name) for name in ("open", "_open"))
         for local in (FileSystemStorage, InMemoryStorage)
     )
 
 
-def _is_unknown(storage: object) -> bool:
-    """Whether the files of a storage may be in any bucket."""
-    return not isinstance(storage, MinioBackend) and not _is_local(storage)
-
-
-def _possible_names(key: str) -> Iterator[str]:
+def _possible_names(key: str) -> list[str]:
     """Return the names that may lead to a key, whatever the MINIO_LOCATION."""
-    yield key
-    for position, character in enumerate(key):
-        if character == "/":
-            yield key[position + 1 :]
+    return [key, *(key[position + 1 :] for position, character in enumerate(key) if character == "/")]
 
 
 def _possible_keys(file: RowFile, storages: Iterable[MinioBackend]) -> set[str]:

@@ -19,8 +19,6 @@ from ..redaction.frame_locals import LocalsForgotten, forget_locals
 from ..redaction.secret_values import HIDDEN, SecretText, hidden_headers
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ..options.fields import StorageOptions
 
 # Providers of the SDK send these in the URL of a request, which is in the errors of the network.
@@ -34,21 +32,17 @@ def quiet(credentials: Credentials, where: str) -> Credentials:
         ConfigurationError: they cannot be sent in headers; the errors of Python's HTTP client would show them.
     """
     token = credentials.session_token
+    expiration = getattr(credentials, "expiration", None) or getattr(credentials, "_expiration", None)  # in older SDKs
     try:
         return Credentials(
             access_key=credentials.access_key,
             secret_key=SecretText(secret_text(credentials.secret_key)),
             session_token=None if not token else SecretText(session_token(token)),
-            expiration=_expiration_of(credentials),
+            expiration=expiration,
         )
     except WrongValueError as wrong:
         problem = f"{where}: MINIO_CREDENTIALS gives a secret key or session token that is not {wrong}."
     raise ConfigurationError(problem)
-
-
-def _expiration_of(credentials: Credentials) -> datetime | None:
-    """Return when they expire; the attribute has another name in older SDKs."""
-    return getattr(credentials, "expiration", None) or getattr(credentials, "_expiration", None)
 
 
 class FixedKeys(Provider):
@@ -139,9 +133,7 @@ def provider_for(options: StorageOptions) -> Provider:
             f"A storage for {options.endpoint} was made without MINIO_SECRET_KEY, as migrations write one that no "
             "alias in STORAGES stands for. Give the field a callable that returns its storage."
         )
-    return FixedKeys(
-        Credentials(access_key=options.access_key, secret_key=options.secret_key, session_token=options.session_token)
-    )
+    return FixedKeys(Credentials(options.access_key, options.secret_key, options.session_token))
 
 
 def _provider(setting: object, where: str) -> Provider:

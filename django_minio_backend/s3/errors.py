@@ -21,9 +21,7 @@ FAILURES = (MinioException, HTTPError, OSError, PoliciesNotSupportedError, Crede
 RedirectError and BadResponseError are OSErrors.
 """
 
-CONDITION_REJECTED = frozenset(
-    {"BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented"}
-)
+CONDITION_REJECTED = ("BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented")
 
 HTTP_BAD_REQUEST, HTTP_CONFLICT, HTTP_PRECONDITION_FAILED, HTTP_NOT_IMPLEMENTED = 400, 409, 412, 501
 HTTP_METHOD_NOT_ALLOWED = 405

@@ -10,10 +10,11 @@ import threading
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
-import urllib3
 from django.core.signals import setting_changed
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from ..errors import BadResponseError, ConfigurationError
 from ..redaction.frame_locals import LocalsForgotten
@@ -29,13 +30,8 @@ from .errors import ObjectNotFound, is_missing_bucket, missing_bucket, status_of
 
 if TYPE_CHECKING:
     from minio.credentials.providers import Provider
-    from urllib3 import BaseHTTPResponse, PoolManager
 
     from ..options.fields import StorageOptions
-
-CONNECT_TIMEOUT = 5.0  # seconds
-READ_TIMEOUT = 60.0  # seconds without a byte
-THREADS = 64  # connections kept for each server
 
 
 class _Sdk(Minio):
@@ -46,12 +42,7 @@ class _Sdk(Minio):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._users: dict[str, StorageOptions] = {}
-
-    def note_user(self, options: StorageOptions) -> None:
-        """Remember an alias whose storage this client is for: errors name it."""
-        if options.alias:
-            self._users[options.alias] = options
+        self.users: dict[str, StorageOptions] = {}  # options by alias of the storages that use it, for errors
 
     def _execute(self, *args: Any, **request: Any) -> BaseHTTPResponse:
         """Send a request; every operation of the SDK calls this.
@@ -70,7 +61,7 @@ class _Sdk(Minio):
                 if error.code == "NoSuchKey" and key:
                     raise ObjectNotFound(bucket, key, error.response) from error
                 raise
-            aliases = [options.label for options in self._users.values() if bucket in options.buckets]
+            aliases = [options.label for options in self.users.values() if bucket in options.buckets]
             used_by = f" ({', '.join(aliases)})" if aliases else ""
             scheme = "https" if self._base_url.is_https else "http"
             raise missing_bucket(error, bucket, f"{scheme}://{self._base_url.host}{used_by}") from error
@@ -117,10 +108,9 @@ class _Retry(BoundedRetry):
         error = kwargs.get("error")
         if error is not None and failure_of(error):
             raise error
-        if isinstance(error, urllib3.exceptions.ReadTimeoutError) and any(
-            isinstance(past.error, urllib3.exceptions.ReadTimeoutError) for past in self.history
-        ):
-            raise urllib3.exceptions.MaxRetryError(error.pool, error.url, error) from error
+        past_errors = [attempt.error for attempt in self.history]
+        if isinstance(error, ReadTimeoutError) and any(isinstance(past, ReadTimeoutError) for past in past_errors):
+            raise MaxRetryError(error.pool, error.url, error) from error
         return cast("_Retry", super().increment(*args, **kwargs))
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
@@ -138,8 +128,8 @@ def default_pool(*, secure: bool) -> PoolManager:
         ConfigurationError: ``secure``, and SSL_CERT_FILE does not name a file of certificates.
     """
     return strict_pool(
-        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
-        maxsize=THREADS,
+        timeout=Timeout(connect=5.0, read=60.0),  # seconds; for a read, those without a byte
+        maxsize=64,  # connections that are kept for each server
         cert_reqs="CERT_REQUIRED",
         ca_certs=trusted_authorities(needed=secure),
         retries=_Retry(
@@ -149,7 +139,7 @@ def default_pool(*, secure: bool) -> PoolManager:
             status_forcelist=[500, 502, 503, 504],
             raise_on_status=False,
             # Each POST sent here may be retried: it deletes, or starts or completes a multipart upload.
-            allowed_methods=[*urllib3.Retry.DEFAULT_ALLOWED_METHODS, "POST"],
+            allowed_methods=[*Retry.DEFAULT_ALLOWED_METHODS, "POST"],
         ),
     )
 
@@ -159,28 +149,20 @@ def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
     endpoint, secure = options.endpoint, options.use_https
     if external and options.external_endpoint is not None:
         endpoint, secure = options.external_endpoint, bool(options.external_use_https)
-    key = (
-        endpoint,
-        secure,
-        options.region,
-        options.virtual_host_style,
-        options.access_key,
-        options.secret_key,
-        options.session_token,
-        options.credentials,
-        options.http_client,
-    )
+    server = endpoint, secure, options.region, options.virtual_host_style, options.http_client
+    account = options.access_key, options.secret_key, options.session_token, options.credentials
     with _registry.lock:
-        client = _registry.clients.get(key)
+        client = _registry.clients.get((server, account))
         if client is None:
-            client = _registry.clients[key] = _connect(endpoint, options, secure=secure)
-        cast("_Sdk", client.sdk).note_user(options)
+            client = _registry.clients[server, account] = _connect(endpoint, options, secure=secure)
+        if options.alias:
+            cast("_Sdk", client.sdk).users[options.alias] = options
         return client
 
 
 def without_retries(client: S3Client, options: StorageOptions, *, seconds: float) -> S3Client:
     """Return a client for health checks: with the same connections and credentials, a timeout, and no retries."""
-    http = GuardedPool(client.http, timeout=urllib3.Timeout(connect=seconds, read=seconds), retries=False)
+    http = GuardedPool(client.http, timeout=Timeout(connect=seconds, read=seconds), retries=False)
     provider = client.sdk._provider  # noqa: SLF001 - no public way
     return S3Client(_sdk(options.endpoint, options, http, provider, secure=options.use_https), http)
 
@@ -221,13 +203,7 @@ def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Clien
 
 
 def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Provider | None, *, secure: bool) -> _Sdk:
-    sdk = _Sdk(
-        endpoint,
-        secure=secure,
-        region=options.region,
-        http_client=http,
-        credentials=provider,
-    )
+    sdk = _Sdk(endpoint, secure=secure, region=options.region, http_client=http, credentials=provider)
     if options.virtual_host_style:
         sdk.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
     return sdk

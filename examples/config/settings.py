@@ -52,6 +52,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "gallery.middleware.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -72,6 +73,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "gallery.context.server",
             ],
         },
     },
@@ -100,6 +102,10 @@ PUBLIC_BUCKET = f"{BUCKET_PREFIX}-public"
 PRIVATE_BUCKET = f"{BUCKET_PREFIX}-private"
 MEDIA_BUCKET = f"{BUCKET_PREFIX}-media"
 STATIC_BUCKET = f"{BUCKET_PREFIX}-static"
+
+# For the page's banner and its list of things to try; `make demo` sets both.
+S3_STAND_IN = os.environ.get("S3_STAND_IN", "")
+MANAGE_COMMAND = os.environ.get("MANAGE_COMMAND") or "python manage.py"
 
 # What all storages need to know about the server.
 MINIO_SERVER: dict[str, Any] = {

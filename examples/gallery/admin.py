@@ -34,18 +34,23 @@ class PictureAdmin(UploadAdmin):
 
     list_display = ("thumbnail", "title", "uploaded_at")
     list_display_links = ("thumbnail", "title")
-    fields = ("title", "picture", "preview", "uploaded_at")
-    readonly_fields = ("preview", "uploaded_at")
+    fields = ("title", "picture", "original_name", "notes", "preview", "uploaded_at")
+    readonly_fields = ("original_name", "preview", "uploaded_at")
+
+    class Media:
+        """The sizes of the previews: the site's Content-Security-Policy allows no inline styles."""
+
+        css = {"all": ["gallery/admin.css"]}  # noqa: RUF012 - as Django documents it
 
     @admin.display(description="Picture")
     def thumbnail(self, upload: PublicPicture | PrivatePicture) -> str:
         """Show a picture as large as a line of the list can bear."""
-        return shown(upload.picture, upload.title, height=48)
+        return shown(upload.picture, upload.title, "gallery-thumbnail")
 
     @admin.display(description="Preview")
     def preview(self, upload: PublicPicture | PrivatePicture) -> str:
         """Show a picture as large as a form can bear."""
-        return shown(upload.picture, upload.title, height=320)
+        return shown(upload.picture, upload.title, "gallery-preview")
 
 
 @admin.register(PublicAttachment, PrivateAttachment, Document)
@@ -53,8 +58,8 @@ class FileAdmin(UploadAdmin):
     """Files of any kind, with links to download them."""
 
     list_display = ("title", "download", "uploaded_at")
-    fields = ("title", "file", "uploaded_at")
-    readonly_fields = ("uploaded_at",)
+    fields = ("title", "file", "original_name", "uploaded_at")
+    readonly_fields = ("original_name", "uploaded_at")
 
     @admin.display(description="File")
     def download(self, upload: PublicAttachment | PrivateAttachment | Document) -> str:
@@ -64,9 +69,8 @@ class FileAdmin(UploadAdmin):
         return format_html('<a href="{}">{}</a>', upload.file.url, upload.file.name)
 
 
-def shown(picture: FieldFile, title: str, *, height: int) -> str:
+def shown(picture: FieldFile, title: str, css_class: str) -> str:
     """Return the HTML of a picture, or nothing where there is none yet."""
     if not picture:
         return ""
-    style = f"max-height: {height}px; max-width: 100%; border-radius: 4px"
-    return format_html('<img src="{}" alt="{}" style="{}">', picture.url, title, style)
+    return format_html('<img src="{}" alt="{}" class="{}">', picture.url, title, css_class)

@@ -24,26 +24,40 @@ class PictureForm(forms.Form):
 
     title = forms.CharField(max_length=100)
     picture = forms.ImageField(help_text=f"PNG, JPEG, GIF or WebP, up to {MAX_MEGABYTES} MB.")
+    notes = forms.FileField(
+        required=False,
+        help_text=f"Any file that belongs to the picture, up to {MAX_MEGABYTES} MB. It is always private.",
+    )
     visibility = forms.ChoiceField(
         choices=[("public", "Public"), ("private", "Private")],
         initial="public",
         widget=forms.RadioSelect,
-        help_text="A public picture has a plain, lasting address; a private one has a signed address that expires.",
+        help_text="A public picture has a plain URL that lasts; a private one has a presigned URL that expires.",
     )
 
     def clean_picture(self) -> "UploadedFile[bytes]":
         """Refuse a picture that is too large for a page."""
         picture: UploadedFile[bytes] = self.cleaned_data["picture"]
-        if (picture.size or 0) > MAX_MEGABYTES * 1_000_000:
-            raise forms.ValidationError(f"This picture is larger than {MAX_MEGABYTES} MB.")
-        return picture
+        return small_enough(picture)
+
+    def clean_notes(self) -> "UploadedFile[bytes] | None":
+        """Refuse notes that are too large, if there are any."""
+        notes: UploadedFile[bytes] | None = self.cleaned_data["notes"]
+        return notes and small_enough(notes)
 
     def save(self) -> PublicPicture | PrivatePicture:
         """Store the picture in the bucket that suits its visibility."""
         model = PublicPicture if self.cleaned_data["visibility"] == "public" else PrivatePicture
-        upload = model(title=self.cleaned_data["title"], picture=self.cleaned_data["picture"])
+        upload = model(**{name: self.cleaned_data[name] for name in ("title", "picture", "notes")})
         upload.save()
         return upload
+
+
+def small_enough(file: "UploadedFile[bytes]") -> "UploadedFile[bytes]":
+    """Return the file, or refuse one that should not pass through Django."""
+    if (file.size or 0) > MAX_MEGABYTES * 1_000_000:
+        raise forms.ValidationError(f"This file is larger than {MAX_MEGABYTES} MB.")
+    return file
 
 
 class FileForm(AttachmentModelForm):

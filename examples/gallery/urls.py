@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from .views import AddFile, index
+from .views import AddFile, DeleteUpload, index
 
 app_name = "gallery"
 
 urlpatterns = [
     path("", index, name="index"),
     path("files/", AddFile.as_view(), name="files"),
+    path("delete/<str:kind>/<int:pk>/", DeleteUpload.as_view(), name="delete"),
 ]

@@ -5,21 +5,27 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
+from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
-from django.views.generic import CreateView
+from django.views.generic import CreateView, DeleteView
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
 from .forms import FileForm, PictureForm
-from .models import Document, PrivateAttachment, PrivatePicture, PublicAttachment, PublicPicture, Upload
+from .models import UPLOADS, Document, PrivateAttachment, PrivatePicture, PublicAttachment, PublicPicture, Upload
+from .tour import things_to_try
 
 if TYPE_CHECKING:
+    from django.forms import BaseModelForm
+
     CreateAttachment = CreateView[PrivateAttachment, FileForm]
+    DeleteOneUpload = DeleteView[Upload, BaseModelForm[Upload]]
 else:
     CreateAttachment = CreateView
+    DeleteOneUpload = DeleteView
 
 SHOWN = 48
 
@@ -49,6 +55,7 @@ def show(request: HttpRequest, form: PictureForm, status: int = 200) -> HttpResp
     """Render the page. Its URLs are signed here, without a request to the S3 server."""
     context = {
         "form": form,
+        "things_to_try": things_to_try(),
         "pictures": newest(PublicPicture.objects.all(), PrivatePicture.objects.all()),
         "files": newest(PublicAttachment.objects.all(), PrivateAttachment.objects.all(), Document.objects.all()),
     }
@@ -77,3 +84,27 @@ class AddFile(CreateAttachment):
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the newest files."""
         return super().get_context_data(files=PrivateAttachment.objects.all()[:10], **context)
+
+
+class DeleteUpload(DeleteOneUpload):
+    """Delete a row, after a page that asks. As always with Django, the object stays in its bucket."""
+
+    template_name = "gallery/delete.html"
+    success_url = reverse_lazy("gallery:index")
+
+    def get_queryset(self) -> QuerySet[Upload]:
+        """Return the uploads of the model that the URL names."""
+        if model := UPLOADS.get(self.kwargs["kind"]):
+            return model._default_manager.all()  # noqa: SLF001 - Django's documented API for any model
+        raise Http404
+
+    def form_valid(self, form: "BaseModelForm[Upload]") -> HttpResponse:
+        """Delete the row, and show that its object is still there."""
+        upload, links = self.object, self.object.links
+        response = super().form_valid(form)
+        message = (
+            "“{}” is deleted. <a href='{}'>Its object</a> stays in the bucket {} until clean_orphaned_minio_files "
+            "deletes it."
+        )
+        messages.success(self.request, format_html(message, upload.title, links.url, links.bucket))
+        return response

@@ -1,63 +1,8 @@
-"""The connections of the default pool: small requests are sent at once, and each server has one pool."""
+"""The default pool has one pool of connections for each server."""
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-import pytest
-
-from django_minio_backend.transport.connections import (
-    SMALL_BODY,
-    HTTPConnection,
-    HTTPConnectionPool,
-    HTTPSConnectionPool,
-    strict_pool,
-)
-
-
-class RecordingSocket:
-    """A socket that keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
-
-    def settimeout(self, _: object) -> None:
-        """Do nothing."""
-
-    def sendall(self, data: Any) -> None:
-        """Keep the data."""
-        self.sent.append(bytes(data))
-
-
-def sent_by(*args: Any) -> list[bytes]:
-    connection = HTTPConnection("localhost")
-    connection.sock = cast("Any", RecordingSocket())
-    connection.request(*args, headers={"X-Name": "value"})
-    return cast("RecordingSocket", connection.sock).sent
-
-
-@pytest.mark.parametrize("body", [b"a", b"a" * SMALL_BODY], ids=["one-byte", "limit"])
-def test_a_small_body_is_sent_with_its_headers(body: bytes) -> None:
-    (request,) = sent_by("PUT", "/a.txt", body)
-    headers, _, content = request.partition(b"\r\n\r\n")
-    assert headers.startswith(b"PUT /a.txt HTTP/1.1\r\n")
-    assert f"Content-Length: {len(body)}".encode() in headers
-    assert b"X-Name: value" in headers
-    assert content == body
-
-
-@pytest.mark.parametrize(
-    "body", [b"a" * (SMALL_BODY + 1), bytearray(b"abc"), iter([b"a", b"b"])], ids=["large", "bytearray", "iterator"]
-)
-def test_any_other_body_is_sent_after_the_headers(body: Any) -> None:
-    first, *others = sent_by("PUT", "/a.txt", body)
-    assert first.endswith(b"\r\n\r\n")
-    assert others
-
-
-def test_a_request_without_a_body_is_sent() -> None:
-    (request,) = sent_by("HEAD", "/a.txt")
-    assert request.startswith(b"HEAD /a.txt HTTP/1.1\r\n")
+from django_minio_backend.transport.connections import HTTPConnectionPool, HTTPSConnectionPool, strict_pool
 
 
 def test_each_server_has_one_pool() -> None:

@@ -170,10 +170,10 @@ def function():
 
 # What Django's start loads; everything else waits for the first request or signature.
 LOADED_AT_START = {
-    *("apps", "models", "errors", "limits", "checks", "aliases", "base", "save_attempt", "storage"),
+    *("apps", "models", "errors", "checks", "aliases", "base", "save_attempt", "storage"),
     *("options.endpoints", "options.fields", "options.hiding", "options.names", "options.reading"),
     *("options.resolution", "options.subclassing", "options.validators"),
-    *("redaction.secret_values", "transport.headers", "files.keys"),
+    *("redaction.secret_values", "transport.headers", "transport.limits", "files.keys"),
     *("staticfiles.current_run", "staticfiles.storage"),
 }
 

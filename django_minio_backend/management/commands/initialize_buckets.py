@@ -33,15 +33,9 @@ class Command(EscapedOutput):
         of_fields, failures = _storages_of_fields()
         if not (in_settings or of_fields or failures):
             raise command_error(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
+        storages, report = [*in_settings, *of_fields], (lambda _: None) if silenced else self.print_line
         try:
-            in_sync = initialize(
-                [*in_settings, *of_fields],
-                in_settings,
-                report=lambda line: None if silenced else self.print_line(line),
-                dry_run=check,
-                probe=True,
-                failures=failures,
-            )
+            in_sync = initialize(storages, in_settings, report, dry_run=check, probe=True, failures=failures)
         except BucketsNotReadyError as error:
             raise command_error(*str(error).split("\n")) from error
         if check and not in_sync:

@@ -25,9 +25,8 @@ class Command(EscapedOutput):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add this command's options."""
         parser.add_argument("--silenced", action="store_true", help="print errors only")
-        parser.add_argument(
-            "--deep", action="store_true", help="also check credentials, region, clock and the access to every bucket"
-        )
+        text = "also check credentials, region, clock and the access to every bucket"
+        parser.add_argument("--deep", action="store_true", help=text)
 
     def handle(self, *_: Any, silenced: bool, deep: bool, **__: Any) -> None:
         """Run the command."""
