@@ -14,7 +14,11 @@ from minio import MinioAdmin
 from minio.credentials.providers import StaticProvider
 from urllib3.filepost import encode_multipart_formdata
 
+from django_minio_backend.direct_uploads import staging
+from django_minio_backend.direct_uploads.grants import Grant
 from django_minio_backend.direct_uploads.presigned import NO_COPY
+from django_minio_backend.direct_uploads.transfer import StoredObject
+from django_minio_backend.direct_uploads.uploaded_object import UploadedObject
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.object_urls.signing import Presigner
 
@@ -265,6 +269,31 @@ class TestAccountOfTheReadme:
         assert len(storage.listdir("")[1]) == 3
         storage.delete("large.bin")
         assert not storage.exists("large.bin")
+
+    @pytest.mark.parametrize("size", [7, 20 * 1024**2], ids=["single-put", "in-parts"])
+    def test_it_does_what_uploads_from_forms_do(
+        self, storage: MinioBackend, http: urllib3.PoolManager, size: int
+    ) -> None:
+        options: dict[str, Any] = {
+            "alias": "",
+            "bucket": storage.bucket,
+            "location": "",
+            "multiple": False,
+            "accept": (),
+        }
+        grant = Grant(max_size=size, requester="somebody", **options)
+        file = staging.File("a.bin", "application/octet-stream", size)
+        token, begun = staging.begin(storage, grant, "somebody", file)
+        numbers = list(range(1, begun.get("parts", 0) + 1))
+        for target in staging.sign(storage, token, numbers) if numbers else [{**begun, "size": size}]:
+            body = bytes(target["size"])
+            assert http.request("PUT", target["url"], body=body, headers=target["headers"]).status == 200
+        receipt = staging.complete(storage, grant, token)
+        stored = StoredObject(storage.s3, storage.bucket, receipt.key, receipt.etag, receipt.size)
+        storage.save("a.bin", UploadedObject("receipt", stored, name="a.bin", content_type=""))
+        assert storage.size("a.bin") == size
+        assert storage.listdir(".direct-uploads") == ([], [])
+        staging.abort(storage, staging.begin(storage, grant, "somebody", file)[0])
 
     def test_its_forms_write_no_other_key(self, storage: MinioBackend, sdk: Minio, http: urllib3.PoolManager) -> None:
         sdk.put_object(bucket_name=storage.bucket, object_name="other.txt", data=io.BytesIO(b"old"), length=3)
