@@ -39,7 +39,7 @@ npm:  ## Install what the tests and checks of JavaScript need, where there is No
 test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
 	$(BIN)/python -m pytest $(ARGS)
 
-SDKS := 7.2.8 7.2.9 7.2.10 7.2.11 7.2.12 7.2.13 7.2.14 7.2.15 7.2.16 7.2.17 7.2.18 7.2.20
+SDKS := 7.2.8 7.2.10 7.2.13 7.2.16 7.2.18 7.2.20
 
 test-sdks: $(READY)  ## Test what goes over the wire with every supported version of the minio SDK
 	@for version in $(SDKS); do \
