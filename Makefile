@@ -41,7 +41,7 @@ test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
 
 SDKS := 7.2.8 7.2.10 7.2.13 7.2.16 7.2.18 7.2.20
 
-test-sdks: $(READY)  ## Test what goes over the wire with every supported version of the minio SDK
+test-sdks: $(READY)  ## Test what goes over the wire with versions of the minio SDK, from the oldest to the newest
 	@for version in $(SDKS); do \
 		echo "minio $$version"; folder=.cache/sdks/$$version; \
 		test -d $$folder || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $$folder minio==$$version; \
