@@ -11,7 +11,7 @@ DOCS_READY := .venv-docs/.installed
 DEMO_READY := .venv-demo/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install npm test test-sdks lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
+.PHONY: help install npm test test-sdks test-guides lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
@@ -47,6 +47,9 @@ test-sdks: $(READY)  ## Test what goes over the wire with every supported versio
 		test -d $$folder || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $$folder minio==$$version; \
 		PYTHONPATH=$$folder EXPECT_SDK=$$version $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage/test_wire.py tests/storage/test_upload_arguments.py tests/unit/test_signing.py tests/storage/test_bulk.py tests/security/test_frames.py || exit 1; \
 	done
+
+test-guides: $(READY)  ## Test the guides in docs/coming-from with the libraries that they start from
+	$(BIN)/python -m pytest -q -n $(WORKERS) tests/guides
 
 lint: $(READY)  ## Check style and types
 	$(BIN)/ruff check .

@@ -16,19 +16,8 @@ if TYPE_CHECKING:
     from types import ModuleType, TracebackType
 
 NOT_A_START = frozenset(
-    {
-        "help",
-        "--help",
-        "-h",
-        "version",
-        "--version",
-        "makemigrations",
-        "initialize_buckets",
-        "is_minio_available",
-        "clean_orphaned_minio_files",
-    }
+    {"help", "version", "makemigrations", "initialize_buckets", "is_minio_available", "clean_orphaned_minio_files"}
 )
-MANAGERS = frozenset({"manage.py", "django-admin"})
 
 
 class DjangoMinioBackendConfig(AppConfig):
@@ -74,13 +63,13 @@ class DjangoMinioBackendConfig(AppConfig):
 
 def _note_request(**request: Any) -> None:
     """Remember for whom forms are rendered; imported here, as Django's start does without."""
-    from .direct_uploads import requesters
+    from . import requesters
 
     requesters.note_request(**request)
 
 
 def _forget_request(**request: Any) -> None:
-    from .direct_uploads import requesters
+    from . import requesters
 
     requesters.forget_request(**request)
 
@@ -98,7 +87,7 @@ def _is_a_start(argv: list[str]) -> bool:
 def _is_manager(argv: list[str]) -> bool:
     """Whether the program is manage.py, django-admin or ``python -m django``."""
     program = Path(argv[0] if argv else "")
-    return program.name in MANAGERS or program.parts[-2:] == ("django", "__main__.py")
+    return program.name in ("manage.py", "django-admin") or program.parts[-2:] == ("django", "__main__.py")
 
 
 def _print_problems(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

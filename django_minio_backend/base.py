@@ -9,13 +9,7 @@ from django.utils.functional import cached_property
 
 from .errors import ConfigurationError
 from .files.keys import key_of
-from .options.fields import (
-    DEFAULT_MEDIA_FILES_BUCKET,
-    DEFAULT_STATIC_FILES_BUCKET,
-    FIELDS,
-    OPTION_NAMES,
-    StorageOptions,
-)
+from .options.fields import DEFAULT_MEDIA_FILES_BUCKET, DEFAULT_STATIC_FILES_BUCKET, FIELDS, OPTION_NAMES
 from .options.hiding import hidden_arguments, hidden_options
 from .options.names import in_known_case
 from .options.reading import differs
@@ -31,6 +25,7 @@ if TYPE_CHECKING:
 
     from .buckets.plan import BucketSpec
     from .identity import ConstructorCall
+    from .options.fields import StorageOptions
     from .s3.client import S3Client
 
 
@@ -96,13 +91,8 @@ class BaseStorage(RecordedCall):
         outer_call = self._given
         if has_own_init(type(self)):
             outer_call = {"": arguments} if arguments else keywords  # Django passes OPTIONS by name only
-        return options_of_call(
-            self._given,
-            type(self),
-            alias=str(self._storage_name),
-            alias_was_given=not isinstance(self._storage_name, DefaultAlias),
-            outer_call=outer_call,
-        )
+        alias, was_given = str(self._storage_name), self._alias_was_given
+        return options_of_call(self._given, type(self), alias=alias, alias_was_given=was_given, outer_call=outer_call)
 
     @property
     def bucket(self) -> str:
@@ -216,7 +206,7 @@ class BaseStorage(RecordedCall):
     @cached_property
     def ssec(self) -> SseCustomerKey | None:
         """The customer's key (SSE-C) that requests for encrypted objects need."""
-        from .s3.client import customer_key
+        from .s3.credentials import customer_key
 
         return customer_key(self.options)
 
@@ -265,12 +255,15 @@ class BaseStorage(RecordedCall):
     # Migrations and pickles
 
     @property
+    def _alias_was_given(self) -> bool:
+        return not isinstance(self._storage_name, DefaultAlias)
+
+    @property
     def _constructor_call(self) -> ConstructorCall:
         from .identity import ConstructorCall
 
-        alias_was_given = not isinstance(self._storage_name, DefaultAlias)
         call = type(self), *self._constructor_args, self._given
-        return ConstructorCall(*call, self.options.alias, alias_was_given, label=repr(self))
+        return ConstructorCall(*call, self.options.alias, self._alias_was_given, label=repr(self))
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Path, arguments and keywords that a migration keeps: bucket and alias, or a subclass's own call; no secret.

@@ -1,7 +1,7 @@
-"""System checks: settings that work but are unwise. Each is one function with one id, and none uses the network.
+"""System checks of settings that are valid but unwise: one function for each id, and none uses the network.
 
-``manage.py check`` runs them, ``check --deploy`` also those that matter in production, ``check --tag minio`` them
-alone. SILENCED_SYSTEM_CHECKS takes their ids.
+``manage.py check`` runs them, ``check --deploy`` also those for production, ``check --tag minio`` only these.
+SILENCED_SYSTEM_CHECKS takes their ids.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
+from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004 - Django's name for a message of this level
 
 from .aliases import minio_storages
 from .options.fields import FIELDS, OPTION_NAMES
@@ -24,18 +24,17 @@ from .staticfiles.storage import MinioBackendStatic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from django.core.checks import CheckMessage
     from urllib3 import PoolManager
 
     from .storage import MinioBackend
 
 TAG = "minio"
 UNSHARED_CACHES = {
-    "django.core.cache.backends.locmem.LocMemCache": "each process has a cache of its own",
-    "django.core.cache.backends.dummy.DummyCache": "nothing is kept at all",
+    "django.core.cache.backends.locmem.LocMemCache": "each process has its own cache",
+    "django.core.cache.backends.dummy.DummyCache": "it keeps nothing",
 }
-# Defaults and examples of servers, of their documentation and of this package's, as they are spelled there. A word that
-# people may also give a user of their own, such as "test", is known as a secret key only.
+# Defaults and examples of servers, of their documentation and of this package. A word that may also be the name of a
+# real user, such as "test", is only among the secret keys.
 WELL_KNOWN_KEYS = frozenset(
     {
         *("ACCESS-KEY", "demonstration"),  # this package: 4.x, docker-compose.yml
@@ -63,45 +62,45 @@ WELL_KNOWN_SECRETS = frozenset(
         "h7GhxuBLTrlhVUyxSPUKUV8r/2EI4ngqJxD7iBdBYLhwluN30JaT3Q==",
         *("verySecretKey1", "verySecretKey2"),
         *("test", "testing", "foobar_secret", "bar"),  # LocalStack, moto, S3Mock
-        *("password", "admin", "changeme"),  # as people try
+        *("password", "admin", "changeme"),  # as people guess
     }
 )
-UNVERIFIED = ("CERT_NONE", "NONE", ssl.CERT_NONE)  # as urllib3 takes it
+UNVERIFIED = ("CERT_NONE", "NONE", ssl.CERT_NONE)  # values of urllib3's cert_reqs
 
 
 @register(TAG, Tags.security, deploy=True)
 def plain_http_for_browsers(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W001: addresses that browsers get are http."""
+    """minio.W001: browsers get http URLs."""
     for alias, storage in minio_storages().items():
-        given = storage.options.public_base_url or {}
-        addresses = [storage.base_url_external, *([given] if isinstance(given, str) else given.values())]
-        for address in addresses:
-            if address.startswith("http://"):
+        public = storage.options.public_base_url or {}
+        urls = [storage.base_url_external, *([public] if isinstance(public, str) else public.values())]
+        for url in urls:
+            if url.startswith("http://"):
                 yield Warning(
-                    f"STORAGES['{alias}']: browsers load files from {address}, without encryption.",
-                    hint="Anyone on the way can read and change them, and pages served by https do not load them. "
-                    "Give the server a certificate and set MINIO_USE_HTTPS, or MINIO_EXTERNAL_ENDPOINT and "
-                    "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS where a proxy has one (MINIO_PUBLIC_BASE_URL: write https://).",
+                    f"STORAGES['{alias}']: browsers load files from {url}, without encryption.",
+                    hint="Anyone on the network can read and change them, and https pages do not load them. "
+                    "Give the server a certificate and set MINIO_USE_HTTPS, or, if a proxy has the certificate, "
+                    "MINIO_EXTERNAL_ENDPOINT and MINIO_EXTERNAL_ENDPOINT_USE_HTTPS (MINIO_PUBLIC_BASE_URL: write "
+                    "https://).",
                     id="minio.W001",
                 )
 
 
 @register(TAG, Tags.security, deploy=True)
 def plain_http_to_the_server(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W002: Django itself talks http to a server that is not near; browsers have another endpoint."""
+    """minio.W002: Django sends http requests to a server outside the private network; browsers use another endpoint."""
     for alias, storage in minio_storages().items():
-        if storage.same_endpoints or storage.options.use_https or _is_near(storage.server_url):
-            continue
-        yield Warning(
-            f"STORAGES['{alias}']: files go to {storage.server_url} and come from there without encryption.",
-            hint="Set MINIO_USE_HTTPS, or silence this if nobody else is on that network.",
-            id="minio.W002",
-        )
+        if not (storage.same_endpoints or storage.options.use_https or _is_private_host(storage.server_url)):
+            yield Warning(
+                f"STORAGES['{alias}']: files are sent to {storage.server_url} and read from it without encryption.",
+                hint="Set MINIO_USE_HTTPS, or silence this if nobody else is on that network.",
+                id="minio.W002",
+            )
 
 
 @register(TAG, Tags.security, deploy=True)
 def well_known_credentials(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W003: the keys are those of somebody's documentation."""
+    """minio.W003: the keys are those of a documentation."""
     for alias, storage in minio_storages().items():
         if storage.options.access_key in WELL_KNOWN_KEYS or storage.options.secret_key in WELL_KNOWN_SECRETS:
             yield Warning(
@@ -114,21 +113,18 @@ def well_known_credentials(**_: Any) -> Iterator[CheckMessage]:
 
 @register(TAG, Tags.security, deploy=True)
 def unverified_certificates(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W009: a connection pool of the project's own does not verify who answers."""
-    from .transport.pool import pools_of  # here, so that Django's start does not import urllib3
+    """minio.W009: a connection pool of the project does not verify the server."""
+    from .transport.pool import pools_of  # here, as it imports urllib3
 
     for alias, storage in minio_storages().items():
-        options = storage.options
-        pools: list[tuple[str, PoolManager | None]] = (
-            [("MINIO_HTTP_CLIENT", options.http_client)] if options.use_https else []
-        )
-        pools += [("MINIO_CREDENTIALS", pool) for pool in pools_of(options.credentials)]
-        for name, pool in pools:
+        client = storage.options.http_client if storage.options.use_https else None
+        providers = pools_of(storage.options.credentials)
+        for name, pool in (("MINIO_HTTP_CLIENT", client), *(("MINIO_CREDENTIALS", pool) for pool in providers)):
             for reason in _unverified(pool):
                 yield Warning(
-                    f"STORAGES['{alias}']: the connections of {name} do not verify who answers: {reason}.",
-                    hint="Anyone on the way can pretend to be the server, read files and change them. Leave this out. "
-                    "If the server's certificate is from an authority of your own, name that in ca_certs, or in "
+                    f"STORAGES['{alias}']: the connections of {name} do not verify the server: {reason}.",
+                    hint="Anyone on the network can pretend to be the server, read files and change them. Leave this "
+                    "out. If your own authority signed the server's certificate, set ca_certs to it, or "
                     "SSL_CERT_FILE without MINIO_HTTP_CLIENT.",
                     id="minio.W009",
                 )
@@ -136,42 +132,38 @@ def unverified_certificates(**_: Any) -> Iterator[CheckMessage]:
 
 @register(TAG, Tags.security, Tags.staticfiles)
 def static_bucket_listed_private(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W004: a bucket of static files, which is always public, is private elsewhere."""
-    found = minio_storages()
+    """minio.W004: a bucket of static files, which is always public, is private in another storage."""
+    storages = minio_storages()
     static = {
         (storage.server_url, storage.bucket): alias
-        for alias, storage in found.items()
+        for alias, storage in storages.items()
         if isinstance(storage, MinioBackendStatic)
     }
-    for alias, storage in found.items():
-        if isinstance(storage, MinioBackendStatic):  # keeps nothing in its default bucket: only what it lists counts
+    for alias, storage in storages.items():
+        if isinstance(storage, MinioBackendStatic):  # does not use its default bucket
             listed = storage.options.private_buckets
         else:
             listed = (*storage.PRIVATE_BUCKETS, *([] if storage.is_bucket_public else [storage.bucket]))
         for bucket in dict.fromkeys(listed):
-            owner = static.get((storage.server_url, bucket))
-            if owner is not None:
+            if owner := static.get((storage.server_url, bucket)):
                 yield Warning(
                     f"STORAGES['{alias}']: bucket '{bucket}' is private, but holds the static files of "
                     f"STORAGES['{owner}'], so initialize_buckets makes it public.",
-                    hint="Take it out of MINIO_PRIVATE_BUCKETS (and MINIO_DEFAULT_BUCKET); files that are not for "
-                    "everybody need another bucket.",
+                    hint="Take it out of MINIO_PRIVATE_BUCKETS (and MINIO_DEFAULT_BUCKET); private files "
+                    "need another bucket.",
                     id="minio.W004",
                 )
 
 
 @register(TAG, Tags.staticfiles)
 def app_order(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W005: Django's own collectstatic is used where ours would be faster."""
+    """minio.W005: Django's collectstatic is used, and this app's would be faster."""
     names = [config.name for config in apps.get_app_configs()]
     staticfiles = "django.contrib.staticfiles"
-    if (
-        isinstance(minio_storages().get("staticfiles"), MinioBackendStatic)
-        and staticfiles in names
-        and names.index(staticfiles) < names.index("django_minio_backend")
-    ):
+    is_collected = isinstance(minio_storages().get("staticfiles"), MinioBackendStatic) and staticfiles in names
+    if is_collected and names.index(staticfiles) < names.index("django_minio_backend"):
         yield Warning(
-            "INSTALLED_APPS has django_minio_backend behind django.contrib.staticfiles, so that collectstatic "
+            "INSTALLED_APPS has django_minio_backend after django.contrib.staticfiles, so that collectstatic "
             "compares and uploads file by file.",
             hint="Put 'django_minio_backend.apps.DjangoMinioBackendConfig' before 'django.contrib.staticfiles'.",
             id="minio.W005",
@@ -180,13 +172,11 @@ def app_order(**_: Any) -> Iterator[CheckMessage]:
 
 @register(TAG, Tags.caches)
 def url_cache_not_shared(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W006: presigned URLs are cached where other processes do not find them."""
+    """minio.W006: presigned URLs are in a cache that processes do not share."""
     backend = settings.CACHES.get("default", {}).get("BACKEND")
     reason = UNSHARED_CACHES.get(str(backend))
-    if reason is None:
-        return
     for alias, storage in minio_storages().items():
-        if _caches_urls(storage):
+        if reason and _caches_urls(storage):
             yield Warning(
                 f"STORAGES['{alias}']: MINIO_URL_CACHING_ENABLED is on, but CACHES['default'] is {backend}: {reason}.",
                 hint="Use a cache that processes share, such as Redis, Memcached or the database, or turn "
@@ -197,12 +187,12 @@ def url_cache_not_shared(**_: Any) -> Iterator[CheckMessage]:
 
 @register(TAG, Tags.caches)
 def url_cache_outlives_urls(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W007: presigned URLs expire before the cache lets go of them."""
+    """minio.W007: presigned URLs expire before their cache entries."""
     for alias, storage in minio_storages().items():
         expiry = storage.options.url_expiry.total_seconds()
         if _caches_urls(storage) and storage.url_cache_timeout >= expiry:
             yield Warning(
-                f"STORAGES['{alias}']: MINIO_URL_CACHE_TIMEOUT is {storage.url_cache_timeout} seconds, but addresses "
+                f"STORAGES['{alias}']: MINIO_URL_CACHE_TIMEOUT is {storage.url_cache_timeout} seconds, but URLs "
                 f"expire after {expiry:.0f} (MINIO_URL_EXPIRY_HOURS).",
                 hint="Leave MINIO_URL_CACHE_TIMEOUT out (it is 80 % of the expiry then), or make it shorter.",
                 id="minio.W007",
@@ -211,57 +201,54 @@ def url_cache_outlives_urls(**_: Any) -> Iterator[CheckMessage]:
 
 @register(TAG)
 def misspelt_setting(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W008: a setting outside of STORAGES is almost one that is read there."""
-    read_there = [name for name, option in FIELDS.items() if option.top_level]
-    for name in dir(settings):
-        if not name.startswith("MINIO_") or name in OPTION_NAMES:
-            continue
-        for match in get_close_matches(name, read_there, n=1, cutoff=0.85):
+    """minio.W008: the name of a setting is almost one that is read."""
+    names = [name for name, option in FIELDS.items() if option.top_level]
+    for name in (name for name in dir(settings) if name.startswith("MINIO_") and name not in OPTION_NAMES):
+        for match in get_close_matches(name, names, n=1, cutoff=0.85):
             yield Warning(
-                f"The setting {name} is read by nobody; did you mean {match}?",
-                hint=f"Rename it, or silence this if it is your own. {match} can also stand in OPTIONS.",
+                f"The setting {name} is not read; did you mean {match}?",
+                hint=f"Rename it, or silence this if it belongs to your project. {match} can also stand in OPTIONS.",
                 id="minio.W008",
             )
 
 
 @register(TAG)
 def settings_of_3(**_: Any) -> Iterator[CheckMessage]:
-    """minio.W010: the settings are those of 3.x, and no storage is made of them."""
-    if not minio_storages() and (told := settings_of_version_3()):
+    """minio.W010: the settings are those of 3.x, and no storage uses them."""
+    if not minio_storages() and (hint := settings_of_version_3()):
         yield Warning(
-            f"No storage in STORAGES is a MinIO storage. {told}",
+            f"No storage in STORAGES is a MinIO storage. {hint}",
             hint="Move them into STORAGES. Each storage has its options there.",
             id="minio.W010",
         )
 
 
 def _caches_urls(storage: MinioBackend) -> bool:
-    """Whether presigned URLs are cached; addresses of static files are not presigned."""
+    """Whether presigned URLs are cached; URLs of static files are not presigned."""
     return storage.url_caching_enabled and not isinstance(storage, MinioBackendStatic)
 
 
 def _unverified(pool: PoolManager | None) -> Iterator[str]:
-    """What a pool leaves unverified; a certificate whose fingerprint is known needs nothing else."""
-    given = {} if pool is None else pool.connection_pool_kw
-    if given.get("assert_fingerprint"):
+    """What a pool does not verify; a known fingerprint is enough."""
+    keywords = {} if pool is None else pool.connection_pool_kw
+    if keywords.get("assert_fingerprint"):
         return
-    context = given.get("ssl_context")
-    required = given.get("cert_reqs")
+    context = keywords.get("ssl_context")
+    required = keywords.get("cert_reqs")
     if required is None and isinstance(context, ssl.SSLContext):
         required = context.verify_mode
     if required in UNVERIFIED:
-        yield "any certificate will do (cert_reqs is CERT_NONE)"
-    elif given.get("assert_hostname") is False:
-        yield "a certificate for any host will do (assert_hostname is False)"
+        yield "any certificate is accepted (cert_reqs is CERT_NONE)"
+    elif keywords.get("assert_hostname") is False:
+        yield "a certificate for any host is accepted (assert_hostname is False)"
     elif isinstance(context, ssl.SSLContext) and not context.check_hostname:
         yield "its ssl_context does not compare host names (check_hostname is False)"
 
 
-def _is_near(address: str) -> bool:
-    """Whether it is this machine, a private address, or a name that only a local network knows."""
-    host = urlsplit(address).hostname or ""
+def _is_private_host(url: str) -> bool:
+    """Whether the host is this machine, a private IP address, or a name of a local network."""
+    host = urlsplit(url).hostname or ""
     try:
-        number = ipaddress.ip_address(host)
+        return ipaddress.ip_address(host).is_private
     except ValueError:
         return "." not in host
-    return number.is_private

@@ -1,4 +1,4 @@
-"""The dotted paths that settings and migrations name. This app has no database models."""
+"""The import paths for settings and migrations. This app has no database models."""
 
 from __future__ import annotations
 

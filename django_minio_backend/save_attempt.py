@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar, Token
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -158,17 +158,12 @@ def attempt_for(storage: BaseStorage, name: str) -> Iterator[SaveAttempt]:
     Django's mixins call ``_save`` without ``save``, and subclasses change the name in between.
     """
     attempt = current_attempt(storage)
-    if attempt is None or attempt.candidate != name:
-        attempt = SaveAttempt(storage, name, attempt.max_length if attempt else None)
-        with attempt:
+    with ExitStack() as stack:
+        if attempt is None or attempt.candidate != name:
+            attempt = stack.enter_context(SaveAttempt(storage, name, attempt.max_length if attempt else None))
             attempt.find_name()
-            with attempt_for(storage, attempt.candidate) as begun:
-                yield begun
-        return
-    try:
+        stack.callback(attempt.close)
         yield attempt
-    finally:
-        attempt.close()
 
 
 def is_available(storage: BaseStorage, name: str) -> bool:

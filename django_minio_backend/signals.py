@@ -1,4 +1,4 @@
-"""The signal by which other apps name objects that rows refer to in other ways than by a FileField."""
+"""The signal with which other apps name objects that rows refer to without a FileField."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ collect_references = Signal()
 
 Arguments:
     sender: the storage's class.
-    storage: the storage; ``storage.bucket`` and ``storage.options.location`` tell where its names lie.
-    among: None when all names are wanted; right before a deletion the list of names that are about to be deleted.
+    storage: the storage; its names are in ``storage.bucket`` under ``storage.options.location``.
+    among: None to get all names; right before a deletion the list of names that are about to be deleted.
 
-A receiver returns the names, as ``storage.save()`` gave them, in any iterable; a generator keeps memory small. Or None,
-if it has none in this storage. With ``among`` it may return just those of the list that are still in use, which is what
-makes a deletion fast; other names do no harm. What it raises stops the command before anything more is deleted.
+A receiver returns the names, as ``storage.save()`` returned them, in any iterable; a generator keeps memory small. It
+returns None if it has no names in this storage. With ``among`` it may return only those of the list that are still in
+use, which makes deletions fast; other names are ignored. If it raises an exception, nothing more is deleted.
 """

@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from .base import BaseStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .files import keys
-from .save_attempt import BoundedAvailability, SaveAttempt, attempt_for, current_attempt, is_available
+from .save_attempt import BoundedAvailability, SaveAttempt, attempt_for, is_available
 
 # Imports inside functions here load what Django's start does not need: the SDK, uploads, readers, writers, signatures.
 
@@ -87,16 +87,14 @@ class MinioBackend(BaseStorage):
         with attempt_for(self, name) as attempt:
             while True:
                 try:
-                    return self._store(attempt.candidate, content)
+                    return self._store(attempt, content)
                 except ObjectExistsError as error:
                     attempt.refuse(error)
                     attempt.find_name()
 
-    def _store(self, name: str, content: Any) -> str:
-        """Upload content as the object of this name; ObjectExistsError if that exists and is not to be replaced."""
-        attempt = current_attempt(self)
-        assert attempt is not None  # noqa: S101 - begun by _save()
-        name = keys.clean(name)
+    def _store(self, attempt: SaveAttempt, content: Any) -> str:
+        """Upload content under the candidate; ObjectExistsError if that object exists and is not to be replaced."""
+        name = keys.clean(attempt.candidate)
         condition = False if self.replace_existing or attempt.overwrites else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
         content, target = self._encoded(name, content, target)
@@ -148,8 +146,7 @@ class MinioBackend(BaseStorage):
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; both empty if it does not exist.
 
-        Keys that are no names of this storage are left out: other programs may use ``..`` or backslashes. So are
-        direct uploads whose form has not been saved.
+        Direct uploads whose form is not saved are left out, and keys that are no names, such as with a backslash.
 
         Raises:
             urllib3.exceptions.ProtocolError: the server lists other keys than requested, or without end.
@@ -247,8 +244,7 @@ class MinioBackend(BaseStorage):
         name = keys.clean(name)  # delete() would take a trailing slash for a folder's
         accepted = presigned.another_random_name(name)
         target = self._target(accepted, condition=False)  # nobody knows the name
-        etag = transfer.accept(self.s3, self.stat(name), target)
-        self._urls.saved(target.key, etag)
+        self._urls.saved(target.key, transfer.accept(self.s3, self.stat(name), target))
         self.delete(name)
         return accepted
 
@@ -259,7 +255,7 @@ class MinioBackend(BaseStorage):
         try:
             return server_status(self.s3, self.options)
         except ConfigurationError as error:
-            return MinioServerStatus.unavailable(str(error))
+            return MinioServerStatus.unavailable("\n".join(error.problems))
 
     @cached_property
     def _urls(self) -> ObjectUrls:
@@ -270,7 +266,7 @@ class MinioBackend(BaseStorage):
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> UploadTarget:
         from .files.upload import UploadTarget
 
-        return UploadTarget.of_options(self.options, self.bucket, self.key(name), name, content, condition)
+        return UploadTarget.of_options(self.options, self.bucket, self.key(name), name, content, condition=condition)
 
     def _encoded(self, name: str, content: Any, target: UploadTarget) -> tuple[Any, UploadTarget]:  # noqa: ARG002
         """Content and target of an upload, unchanged; MinioBackendStatic compresses text."""

@@ -1,4 +1,4 @@
-"""The dotted paths of helpers that projects use: server status, errors, and look-ups in settings."""
+"""The import paths of helpers for projects: server status, errors, and access to settings."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["ConfigurationError", "MinioServerStatus", "PrivatePublicMixedError",
 
 
 def get_setting(name: str, default: Any = None) -> Any:
-    """Value of a setting, or ``default`` where it is not set."""
+    """The value of a setting, or ``default`` if it is not set."""
     return getattr(settings, name, default)
 
 
 def get_storages_setting(name: str, storage: str = "default", default: Any = None) -> Any:
-    """Value of an option in ``STORAGES[storage]["OPTIONS"]``, or ``default`` where it is not set.
+    """The value of an option in ``STORAGES[storage]["OPTIONS"]``, or ``default`` if it is not set.
 
     Raises:
-        ConfigurationError: there is no such storage in STORAGES.
+        ConfigurationError: STORAGES has no such alias.
     """
     entry = settings.STORAGES.get(storage)
     if entry is None:

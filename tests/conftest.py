@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from datetime import date, timedelta
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +12,7 @@ import urllib3
 from tests.plugin import SERVER
 from tests.support.buckets import allow_reading, plain_client, remove_bucket
 from tests.support.proxy import Proxy
+from tests.support.server_options import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +21,30 @@ if TYPE_CHECKING:
 
     from django_minio_backend.models import MinioBackend
     from tools.servers import Server
+
+
+LONGEST_ID = 60
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Words for parameters that pytest would call `options0`, short ids for long strings; escaped as pytest does."""
+    pytest_has_words = isinstance(val, (bool, int, float, bytes, Enum, type(None))) or hasattr(val, "__name__")
+    return None if pytest_has_words else _words(val).encode("unicode_escape").decode("ascii")[:LONGEST_ID]
+
+
+def _words(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_words(inner)}" for name, inner in value.items()) or "empty"
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(_words, value)) or "empty"
+    if isinstance(value, (set, frozenset)):  # the workers of pytest-xdist have to agree on the order
+        return " ".join(sorted(map(_words, value))) or "empty"
+    if isinstance(value, BaseException):
+        return f"{type(value).__name__} {getattr(value, 'code', '') or value}"
+    is_plain = value is None or isinstance(value, (bool, int, float, bytes, date, timedelta))
+    return str(value) if is_plain else getattr(value, "__name__", type(value).__name__)
 
 
 @pytest.fixture(scope="session")
@@ -63,16 +91,9 @@ def public_bucket(sdk: Minio, bucket_name: Callable[[], str]) -> str:
 @pytest.fixture
 def minio_options(server: Server, bucket: str) -> dict[str, Any]:
     """OPTIONS of a storage on this server with one private bucket."""
-    return {
-        "MINIO_ENDPOINT": server.endpoint,
-        "MINIO_ACCESS_KEY": server.access_key,
-        "MINIO_SECRET_KEY": server.secret_key,
-        "MINIO_USE_HTTPS": server.secure,
-        "MINIO_REGION": server.region,
-        "MINIO_DEFAULT_BUCKET": bucket,
-        "MINIO_PRIVATE_BUCKETS": [bucket],
-        "MINIO_PUBLIC_BUCKETS": [],
-    }
+    return options_of(
+        server, MINIO_DEFAULT_BUCKET=bucket, MINIO_PRIVATE_BUCKETS=[bucket], MINIO_PUBLIC_BUCKETS=list[str]()
+    )
 
 
 @pytest.fixture

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from tests.support.server_options import options_of
+from tools.servers import Server, server_from_environment
+
 # One set of buckets for each worker of pytest-xdist, so that the workers do not meet.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 PRIVATE_BUCKET = f"site-private-{WORKER}"
@@ -51,14 +54,9 @@ TEMPLATES = [
 MEDIA_URL = "/media/"
 STATIC_URL = "/static/"
 
-# The placeholders serve mypy and whoever else imports this file without a server.
-SERVER_OPTIONS: dict[str, Any] = {
-    "MINIO_ENDPOINT": os.environ.get("TEST_S3_ENDPOINT", "127.0.0.1:9"),
-    "MINIO_ACCESS_KEY": os.environ.get("TEST_S3_ACCESS_KEY", "placeholder"),
-    "MINIO_SECRET_KEY": os.environ.get("TEST_S3_SECRET_KEY", "placeholder"),
-    "MINIO_USE_HTTPS": os.environ.get("TEST_S3_SECURE", "0") == "1",
-    "MINIO_REGION": os.environ.get("TEST_S3_REGION", "us-east-1"),
-}
+# The placeholder is for mypy and others that import this file without a server.
+PLACEHOLDER = Server("none", "127.0.0.1:9", "placeholder", "placeholder")
+SERVER_OPTIONS = options_of(server_from_environment() or PLACEHOLDER)
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django_minio_backend.models.MinioBackend",

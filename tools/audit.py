@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IGNORED: Mapping[str, str] = {}
 
 REQUIREMENTS = ("certifi", "Django", "minio", "urllib3")
-PINS = ("constraints-dev.txt", "requirements-release.txt", "requirements-servers.txt")
+PINS = ("constraints-dev.txt", "constraints-guides.txt", "requirements-release.txt", "requirements-servers.txt")
 
 
 class Vulnerability(TypedDict):

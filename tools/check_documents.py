@@ -8,6 +8,8 @@ Every block of Python, of a shell and of an interactive session has a comment on
 - `<!-- OPTIONS -->` holds entries of `OPTIONS`, with which a storage is made;
 - `<!-- code -->` is a module that is imported once Django is set up;
 - `<!-- run -->` holds commands, one a line, and `<!-- session -->` an interactive session whose output is compared;
+- `<!-- before: settings.py -->` and `<!-- after: settings.py -->`, with the name of any file, are the project of a
+  guide in docs/coming-from/ with the old library and with this one; `make test-guides` runs them;
 - `<!-- not run: REASON -->` is not run; a test compiles the Python among it.
 
 README.md and the quick start are projects of their own. Every other page goes on from the finished quick start, with
@@ -56,7 +58,8 @@ SHOWN = (  # commands that the quick start has to show
 EXAMPLE_URL = "http://127.0.0.1:9000"
 TIME_LIMIT = 120  # seconds for one command
 
-MARKS = r"[a-z_]+\.py|OPTIONS|code|run|session|not run: [^\n]+?"
+MARKS = r"(?:before: |after: )?[a-z_]+\.py|OPTIONS|code|run|session|not run: [^\n]+?"
+NOT_RUN = ("not run: ", "before: ", "after: ")
 MARKER = re.compile(rf"^ *<!-- (?:{MARKS}) -->$", re.MULTILINE)
 BLOCK = re.compile(
     rf"^(?P<indent> *)<!-- (?P<mark>{MARKS}) -->\n(?P=indent)```(?P<language>\w+)\n(?P<body>.*?)^(?P=indent)```$",
@@ -307,11 +310,12 @@ def pages_of(paths: Sequence[Path]) -> dict[Path, list[Block]]:
     pages = {}
     for path in dict.fromkeys([README, QUICK_START, *sorted(paths)]):
         try:
-            pages[path] = blocks(path.read_text(encoding="utf-8"))
+            page = blocks(path.read_text(encoding="utf-8"))
+            pages[path] = [block for block in page if not block.mark.startswith(NOT_RUN)]
         except DocumentError as error:
             raise DocumentError(f"{path.relative_to(ROOT)}: {error}") from error
     require_commands(pages[QUICK_START])
-    return {path: page for path, page in pages.items() if any(not block.mark.startswith("not run") for block in page)}
+    return {path: page for path, page in pages.items() if page}
 
 
 def main() -> int:

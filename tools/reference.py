@@ -88,6 +88,10 @@ EXAMPLES: Mapping[str, str] = {
     "MINIO_STATIC_GZIP": "True",
     "manifest_storage": 'FileSystemStorage(location=BASE_DIR / "manifest")',
     "MINIO_LOCATION": '"media"',
+    "MINIO_UPLOADS_PREFIX": '".staged/"',
+    "MINIO_UPLOADS_OPEN": "20",
+    "MINIO_UPLOADS_PER_HOUR": "200",
+    "MINIO_CORS_ORIGINS": '["https://www.example.com"]',
     "MINIO_URL_EXPIRY_HOURS": "timedelta(hours=2)",
     "MINIO_URL_STABLE_FOR": "timedelta(hours=1)",
     "MINIO_CONSISTENCY_CHECK_ON_START": "True",
@@ -137,6 +141,7 @@ CAPABILITY_TEXTS: Mapping[str, str] = {
     "large-crowds": "Fifty concurrent uploads of 20 MiB each complete in time",
     "minio-health": "MinIO's liveness URL",
     "line-breaks": "Keys may contain line breaks",
+    "cors": "Buckets have CORS rules",
 }
 COMPARED = ("minio", "versity", "seaweedfs", "garage", "moto")
 

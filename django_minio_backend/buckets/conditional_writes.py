@@ -27,7 +27,7 @@ class ConditionalWrites(Enum):
     REJECTED = "rejects"
 
 
-def probe(client: S3Client, buckets: Iterable[str], location: str) -> ConditionalWrites | None:
+def probe(client: S3Client, buckets: Iterable[str], prefix: str) -> ConditionalWrites | None:
     """Upload empty objects with 16 random names twice, each only if it does not exist, and delete them.
 
     MinIO with several server pools may look for an existing object in a pool that does not have it, so one name is not
@@ -36,7 +36,7 @@ def probe(client: S3Client, buckets: Iterable[str], location: str) -> Conditiona
     Args:
         client: client of the server.
         buckets: existing buckets, the preferred one first.
-        location: key prefix that the account may write to.
+        prefix: of keys that the account may write to.
 
     Returns:
         What the server does; None if every bucket has versions.
@@ -47,9 +47,7 @@ def probe(client: S3Client, buckets: Iterable[str], location: str) -> Conditiona
     bucket = next((name for name in buckets if not client.has_versions(name)), None)
     if bucket is None:
         return None
-    keys = [
-        "/".join(filter(None, [location, f"conditional-write-probe-{secrets.token_hex(16)}"])) for _ in range(NAMES)
-    ]
+    keys = [f"{prefix}conditional-write-probe-{secrets.token_hex(16)}" for _ in range(NAMES)]
     with ThreadPoolExecutor(NAMES, thread_name_prefix="conditional-write-probe") as pool:
         results = set(pool.map(partial(_store_twice, client, bucket), keys))
     if ConditionalWrites.REJECTED in results:
@@ -76,25 +74,21 @@ ADVICE: dict[tuple[ConditionalWrites, bool | str], str] = {
     (ConditionalWrites.HONOURED, "auto"): 'True saves a request with each save, "auto" is as safe',
     (ConditionalWrites.HONOURED, True): "True is right",
     (ConditionalWrites.HONOURED, False): f'set True or "auto", or {_COLLISIONS}',
-    (ConditionalWrites.UNRELIABLE, "auto"): f'"auto" is right, but {_COLLISIONS}',
     (ConditionalWrites.UNRELIABLE, True): 'set "auto": with True some saves replace existing objects',
-    (ConditionalWrites.UNRELIABLE, False): f"False is right, but {_COLLISIONS}",
-    (ConditionalWrites.IGNORED, "auto"): f'"auto" is right, but {_COLLISIONS}',
     (ConditionalWrites.IGNORED, True): 'set "auto": with True a save replaces an existing object',
-    (ConditionalWrites.IGNORED, False): f"False is right, but {_COLLISIONS}",
-    (ConditionalWrites.REJECTED, "auto"): f'"auto" is right, but {_COLLISIONS}',
     (ConditionalWrites.REJECTED, True): 'set "auto": with True every save fails',
-    (ConditionalWrites.REJECTED, False): f"False is right, but {_COLLISIONS}",
 }
-"""Advice by what the server does and by the value of MINIO_CONDITIONAL_WRITES."""
+"""Advice by what the server does and by the value of MINIO_CONDITIONAL_WRITES; all other values are right."""
 
 
 def describe(result: ConditionalWrites, setting: bool | str, endpoint: str, labels: Iterable[str]) -> str:  # noqa: FBT001
     """One line on what the server does, and on the storages with this value of MINIO_CONDITIONAL_WRITES."""
+    value = '"auto"' if setting else "False"
+    advice = ADVICE.get((result, setting), f"{value} is right, but {_COLLISIONS}")
     example = " (MinIO with several server pools does so)" if result is ConditionalWrites.UNRELIABLE else ""
     return (
         f"The server at {endpoint} {result.value} conditional writes{example}. "
-        f"MINIO_CONDITIONAL_WRITES of {', '.join(labels)} is {setting!r}: {ADVICE[result, setting]}."
+        f"MINIO_CONDITIONAL_WRITES of {', '.join(labels)} is {setting!r}: {advice}."
     )
 
 

@@ -12,14 +12,13 @@ from ..health.preflight import preflight_problem
 from ..health.status import server_status
 from ..redaction.escaping import escape_control_characters
 from . import conditional_writes, cors_rules
-from .plan import BucketPlan, apply_all
+from .plan import BucketPlan, BucketSpec, apply_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
-    from .plan import BucketSpec
 
 SERVERS = 16  # in parallel
 NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:DeleteBucketPolicy and s3:PutBucketAcl"
@@ -210,7 +209,7 @@ def _apply_cors_rules(
             if missing and not dry_run:
                 cors_rules.allow(client, bucket, origins)
             elif missing:  # MinIO allows every origin by default, and only a change shows that it has no rules
-                url = f"{client.address(bucket)}/x"
+                url = f"{client.bucket_url(bucket)}/x"
                 missing = [origin for origin in missing if preflight_problem(client.http, url, origin)]
         except cors_rules.CorsNotSupportedError:
             report.remarks.append(
@@ -249,7 +248,7 @@ def _probe_conditional_writes(
     endpoint = storage.options.base_url()
     names = sorted(existing, key=lambda name: name != storage.bucket)
     try:
-        result = conditional_writes.probe(storage.s3, names, storage.options.location)
+        result = conditional_writes.probe(storage.s3, names, storage.options.key_prefix)
     except FAILURES as error:
         reason = explain(error, storage.options, needed=PROBE_NEEDED)
         report.remarks.append(f"Conditional writes at {endpoint} could not be probed: {reason}")

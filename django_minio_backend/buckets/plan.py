@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import PoliciesNotSupportedError
 from . import exposure
 from .policy import (
+    Policy,
     has_an_ineffective_condition,
     is_same_policy,
     private_policy,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..s3.client import S3Client
-    from .policy import Policy
 
 WORKERS = 16  # buckets in parallel
 

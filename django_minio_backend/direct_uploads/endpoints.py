@@ -17,9 +17,9 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
 from ..redaction.escaping import get_logger
+from ..requesters import requesters_of
 from . import grants, staging
 from .grants import Grant, Rejected, UploadToken
-from .requesters import requesters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

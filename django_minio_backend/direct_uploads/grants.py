@@ -12,7 +12,7 @@ from django.core.files.storage import storages
 from django.utils.translation import gettext as _
 
 from ..options.fields import StorageOptions
-from .requesters import SALT, current_requesters, is_serving, requesters_of
+from ..requesters import SALT, current_requesters, is_serving, requesters_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,8 +171,12 @@ class Grant(SignedText):
 
     @property
     def digest(self) -> str:
-        """The same for every rendering of the same widget for the same user or session."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """The same for every rendering of the same widget.
+
+        The requester is left out, as upload tokens have their own: a visitor without cookies has one after a reload.
+        """
+        values = {name: value for name, value in asdict(self).items() if name != "requester"}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def check_requester(self, requesters: Sequence[str]) -> str:
         """Who uploads, for the upload token.

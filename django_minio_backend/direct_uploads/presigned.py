@@ -16,11 +16,11 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
 from ..files import keys
-from ..limits import MAX_PART_SIZE
 from ..object_urls.signing import ALGORITHM, Presigner, SigningContext, effective_expiry
 from ..object_urls.urls import bucket_url, seconds_of
 from ..s3.registry import client_for
 from ..transport import headers
+from ..transport.limits import MAX_PART_SIZE
 
 if TYPE_CHECKING:
     from minio.credentials.credentials import Credentials

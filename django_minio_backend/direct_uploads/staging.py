@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 from ..files.upload_headers import type_of_name
-from ..limits import MAX_PARTS
 from ..object_urls.signing import Presigner, effective_expiry
 from ..object_urls.urls import bucket_url
 from ..options.fields import MEBIBYTE
 from ..transport import headers
+from ..transport.limits import MAX_PARTS
 from . import presigned
 from .grants import Grant, Receipt, Rejected, UploadToken
 
@@ -116,7 +116,7 @@ def check_storage(storage: UploadStorage) -> None:
     Raises:
         ValueError: objects are encrypted with a customer's key, which no browser may see.
     """
-    from ..s3.client import customer_key
+    from ..s3.credentials import customer_key
 
     if customer_key(storage.options) is not None:
         raise ValueError("Direct uploads are not possible: the storage encrypts with a customer's key (sse).")

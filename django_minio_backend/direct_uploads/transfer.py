@@ -1,20 +1,21 @@
-"""An object becomes another one within the server: no byte passes through Django, and no object is replaced."""
+"""Copies objects within the server, in parts (UploadPartCopy): no byte passes through Django, nothing is replaced."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..errors import ObjectChangedError
 from ..files.reader import ObjectReader
-from ..files.upload import Upload, _Parts
-from ..limits import MAX_PARTS, MIN_PART_SIZE
+from ..files.upload import Upload
 from ..options.fields import MEBIBYTE
 from ..redaction.escaping import get_logger
-from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, HTTP_PRECONDITION_FAILED, not_found_as_such, status_of
+from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, HTTP_PRECONDITION_FAILED, ObjectNotFound, status_of
 from ..s3.responses import XmlResponse
 from ..transport.headers import merged
+from ..transport.limits import MAX_PARTS, MIN_PART_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +33,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object that is to be copied, and no other that takes its place.
+    """One version of an object, to be read or copied.
 
     Attributes:
         client: of its server.
@@ -51,19 +52,20 @@ class StoredObject:
 def copy(source: StoredObject, target: UploadTarget) -> str:
     """Copy an object to another key of the same server and return its ETag.
 
-    By a multipart upload whose parts are copies: its completion carries the condition, which MinIO and Versity ignore
-    for CopyObject, and parts have no limit of 5 GiB for the whole. An empty object has no part that could be copied.
+    The copy is a multipart upload, since its completion carries the target's condition, which MinIO and Versity ignore
+    for CopyObject, and since CopyObject is limited to 5 GiB.
 
     Raises:
         ObjectExistsError: the target's condition does not hold.
         ObjectNotFound, ObjectChangedError: the source was removed or replaced.
     """
+    target = replace(target, checksum=None)  # of bytes that this process does not see
     if not source.size:
         return _sent_again(source, target)
     try:
-        with CopyUpload(source, target) as upload:
+        with Upload(source.client, target, source.size, partial(copy_part, source, target)) as upload:
             for span in spans(source.size):
-                upload.send_span(span)
+                upload.send(span)
             return upload.finish()
     except FAILURES as error:
         if source.size >= MIN_PART_SIZE or status_of(error) != HTTP_BAD_REQUEST:
@@ -80,7 +82,7 @@ def accept(client: S3Client, uploaded: Object, target: UploadTarget) -> str:
 
 
 def _sent_again(source: StoredObject, target: UploadTarget) -> str:
-    """Read a small object and store it anew: Garage copies no part of less than 5 MiB, and nobody an empty one."""
+    """Read a small object and upload it again: Garage copies no part below 5 MiB, and no server an empty one."""
     pinned = (source.etag, source.size)
     with ObjectReader(source.client, source.bucket, source.key, source.ssec, pinned) as reader:
         content = reader.readall()
@@ -97,42 +99,17 @@ def spans(size: int) -> Iterator[range]:
 
 
 def remove(source: StoredObject) -> None:
-    """Delete a copied object. A failure is logged: the copy is there, and what stays is cleaned later."""
+    """Delete a copied object. A failure is logged only: the copy exists, and the object is cleaned later."""
     try:
         source.client.delete(source.bucket, source.key)
     except FAILURES as error:
         logger.warning("The staged object '%s' stays in bucket '%s': %s", source.key, source.bucket, error)
 
 
-class CopyUpload(Upload):
-    """An upload whose parts are copies of another object's bytes."""
-
-    def __init__(self, source: StoredObject, target: UploadTarget) -> None:
-        super().__init__(source.client, target, source.size)
-        self._parts = _CopiedParts(source, target, self._headers(token=True))
-
-    def send_span(self, span: range) -> None:
-        """Copy these bytes as the next part."""
-        self._send_part(span)  # type: ignore[arg-type]  # of a part only its length counts above
-
-
-class _CopiedParts(_Parts):
-    def __init__(self, source: StoredObject, target: UploadTarget, headers: Mapping[str, str]) -> None:
-        super().__init__(source.client, target, headers)
-        self._source = source
-
-    def _put(self, number: int, block: Any) -> dict[str, str]:
-        source, target = self._source, self._target
-        span = None if len(block) == source.size else block  # S3 copies ranges only of objects of more than 5 MiB
-        query = {"partNumber": str(number), "uploadId": self._upload_id}
-        etag = copy_part(source, target, query, span, self._secret_headers)
-        return {"PartNumber": str(number), "ETag": f'"{etag}"'}
-
-
 def copy_part(
-    source: StoredObject, target: UploadTarget, query: Mapping[str, str], span: range | None, secret: Mapping[str, str]
+    source: StoredObject, target: UploadTarget, upload_id: str, number: int, span: range, secret: Mapping[str, str]
 ) -> str:
-    """Copy bytes of the source, or all of them, as a part of an upload (UploadPartCopy) and return its ETag.
+    """Copy a span of the source as a part of an upload (UploadPartCopy) and return its ETag.
 
     Raises:
         ObjectNotFound: the source does not exist.
@@ -143,11 +120,13 @@ def copy_part(
         "x-amz-copy-source": quote(f"/{source.bucket}/{source.key}"),
         "x-amz-copy-source-if-match": f'"{source.etag}"',
     }
-    if span is not None:
+    if len(span) < source.size:  # S3 copies ranges only of objects of more than 5 MiB
         headers["x-amz-copy-source-range"] = f"bytes={span.start}-{span.stop - 1}"
+    query = {"partNumber": str(number), "uploadId": upload_id}
     try:
-        with not_found_as_such(source.bucket, source.key):
-            response = source.client.request("PUT", target.bucket, query, key=target.key, headers=headers)
+        response = source.client.request("PUT", target.bucket, query, key=target.key, headers=headers)
+    except ObjectNotFound as error:  # named after the target
+        raise ObjectNotFound(source.bucket, source.key, error.response) from error
     except FAILURES as error:
         if status_of(error) == HTTP_PRECONDITION_FAILED:
             raise ObjectChangedError(source.bucket, source.key) from error

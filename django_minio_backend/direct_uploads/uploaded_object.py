@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 
+from ..requesters import claim, current_requesters, requesters_of
 from . import staging, transfer
 from .grants import Receipt, Rejected, StorageRef, not_yours
-from .requesters import current_requesters, requesters_of
 from .transfer import StoredObject
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def accept_receipt(
         request: that sent the form, if it is another than the one that Django serves now.
 
     Raises:
-        Rejected: nobody has signed it, it is too old, another user's or session's, or another form's, or what was
-            uploaded has been saved already or removed.
+        Rejected: the signature is invalid or too old, the receipt is another user's or session's or another form's, or
+            what was uploaded has been saved or removed, or is being saved by another request.
     """
     receipt = Receipt.load(text)
     if receipt.requester not in (requesters_of(request) if request is not None else current_requesters()):
@@ -105,13 +105,12 @@ def accept_receipt(
     accepted = staging.accepts([rule.strip().lower() for rule in accept], receipt.name, receipt.type)
     if other_storage or receipt.purpose != purpose or receipt.size > max_size or not accepted:
         raise Rejected(403, "form", _("This file was uploaded for another form. Upload it again."))
-    place = receipt.storage.resolve()
-    staged = staging.staged_object(place, receipt.key)
-    if staged is None or (staged.etag, staged.size, str(staged.last_modified)) != (
-        receipt.etag,
-        receipt.size,
-        receipt.modified,
-    ):
+    if not claim(receipt.key):
+        raise Rejected(409, "saving", _("This file is already being saved."))
+    storage_of_receipt = receipt.storage.resolve()
+    staged = staging.staged_object(storage_of_receipt, receipt.key)
+    uploaded = receipt.etag, receipt.size, receipt.modified
+    if staged is None or (staged.etag, staged.size, str(staged.last_modified)) != uploaded:
         raise Rejected(404, "upload", _("This upload no longer exists. Upload the file again."))
-    stored = StoredObject(place.s3, place.bucket, receipt.key, receipt.etag, receipt.size)
+    stored = StoredObject(storage_of_receipt.s3, storage_of_receipt.bucket, receipt.key, receipt.etag, receipt.size)
     return UploadedObject(cast("str", text), stored, name=receipt.name, content_type=receipt.type)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
-from ..limits import MAX_PARTS, MIN_PART_SIZE
 from ..options.fields import MEBIBYTE
+from ..transport.limits import MAX_PARTS, MIN_PART_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..options.fields import StorageOptions
 
 SINGLE_PUT = 32 * MEBIBYTE  # limit of one request's body, which is in memory as a whole
-PART = 8 * MEBIBYTE
-UNSIZED_PART = 8 * MEBIBYTE  # the first parts of a stream of unknown length; later ones grow
+PART = 8 * MEBIBYTE  # of a stream of unknown length, the first parts: later ones grow
 PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each
 
@@ -48,8 +47,6 @@ def plan_parts(length: int | None, options: StorageOptions) -> PartSizes:
     single, part = SINGLE_PUT, PART
     if options.multipart_upload:
         single, part = options.multipart_threshold - 1, options.multipart_part_size
-    elif length is None:
-        part = UNSIZED_PART
     if length is None:
         return PartSizes(first=part, part=part, grows=True)
     if length <= single:
@@ -60,14 +57,6 @@ def plan_parts(length: int | None, options: StorageOptions) -> PartSizes:
 
 class TruncatedContentError(OSError):
     """The content ended before its stated size; nothing is stored."""
-
-
-class Readable(Protocol):
-    """The only method that content must have."""
-
-    def read(self, size: int = -1, /) -> bytes | str | None:
-        """Return up to ``size`` bytes or characters; none at the end."""
-        ...
 
 
 class ContentReader:
@@ -86,7 +75,12 @@ class ContentReader:
         by_chunks = _has_own_chunks(content)
         self._content = content
         self._seekable = rewind(content) and not by_chunks
-        self._reader: Readable = _ChunkReader(content.chunks()) if by_chunks else content
+        self._read_content: Callable[[int], bytes | str | None]
+        if by_chunks:
+            chunks = filter(None, content.chunks())
+            self._read_content = lambda _size: next(chunks, b"")  # chunks have their own sizes
+        else:
+            self._read_content = content.read
         self._has_size = not (by_chunks and hasattr(content, "read"))
         self._is_binary = False  # unknown before the first piece
         self._rest = memoryview(b"")
@@ -161,7 +155,7 @@ class ContentReader:
 
     def _next_piece(self, size: int) -> bytes:
         """Read up to ``size`` bytes, or a piece of text, which may have more bytes."""
-        piece = self._reader.read(size if self._is_binary else min(size, TEXT_PIECE))
+        piece = self._read_content(size if self._is_binary else min(size, TEXT_PIECE))
         if piece is None:
             raise BlockingIOError("The content is in non-blocking mode and has no data yet. Pass it in blocking mode.")
         self._is_binary = not isinstance(piece, str)
@@ -171,7 +165,7 @@ class ContentReader:
         return piece
 
     def _measure(self) -> int | None:
-        if isinstance(self._peek_type(), str):
+        if self._seekable and isinstance(self._read_content(0), str):
             return None
         self._is_binary = self._seekable
         if not self._has_size:
@@ -188,10 +182,6 @@ class ContentReader:
             size = self._content.size
         return size if isinstance(size, int) and size > 0 else None
 
-    def _peek_type(self) -> bytes | str | None:
-        """An empty piece of the content, as bytes or text."""
-        return self._reader.read(0) if self._seekable else b""
-
 
 def _has_own_chunks(content: Any) -> bool:
     """Whether content has a chunks() that is not Django's: those of Django's files return the same as read()."""
@@ -199,16 +189,6 @@ def _has_own_chunks(content: Any) -> bool:
         return False
     module = getattr(content.chunks, "__module__", None) or ""
     return not (hasattr(content, "read") and module.startswith("django.core.files."))
-
-
-class _ChunkReader:
-    """Reads chunk by chunk from content with its own chunks()."""
-
-    def __init__(self, chunks: Iterator[bytes | str]) -> None:
-        self._chunks = iter(chunks)
-
-    def read(self, size: int = -1, /) -> bytes | str:  # noqa: ARG002 - chunks have their own sizes
-        return next((chunk for chunk in self._chunks if chunk), b"")
 
 
 def rewind(content: Any) -> bool:

@@ -13,7 +13,7 @@ from .writer import ObjectWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType, TracebackType
+    from types import FrameType
 
 
 class _TextWriter(io.TextIOWrapper):
@@ -68,9 +68,7 @@ class ObjectFile(File):  # type: ignore[type-arg]  # bytes or text, by its mode
         if isinstance(self.file, (ObjectWriter, _TextWriter)):
             self.file.discard()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._discard()
         self.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
 
-from ..limits import MAX_KEY_BYTES
+from ..transport.limits import MAX_KEY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,14 +6,12 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-import urllib3
-
-from ..certificate_errors import CertificateError, NotHttpsError
 from ..errors import BadResponseError, ObjectChangedError
 from ..options.fields import MEBIBYTE
 from ..redaction.request_description import printable
-from ..s3.responses import content_range, size_of
-from ..transport.pool import discard, drain
+from ..s3.errors import is_interruption, is_timeout
+from ..s3.responses import TruncatedResponse, content_range, size_of
+from ..transport.bodies import discard, drain
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -29,7 +27,6 @@ GROWTH = 8  # factor between the windows of requests in sequence
 TAIL = MEBIBYTE // 4  # archives have their directory at the end: a seek there fetches it as a whole
 UNBOUNDED = 1 << 43  # more than the largest object, 5 TiB
 ATTEMPTS = 5  # to continue after a broken connection without receiving a byte in between
-BROKEN = (urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError, urllib3.exceptions.TimeoutError)
 
 
 def buffered_reader(client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None) -> io.BufferedReader:
@@ -46,7 +43,8 @@ def buffered_reader(client: S3Client, bucket: str, key: str, ssec: SseCustomerKe
 class ObjectReader(io.RawIOBase):
     """Reads one object; no request is sent before ``start`` or the first read.
 
-    Every request after the first has the first response's ETag in If-Match, so that bytes of two versions never mix.
+    Every request after the first has the first response's ETag in If-Match, so that bytes of two versions never mix. If
+    ETag and size are known before (``pinned``), the first request has it as well.
 
     Attributes:
         encoding: the object's Content-Encoding; empty if it has none, or before the first response. The bytes are not
@@ -73,13 +71,11 @@ class ObjectReader(io.RawIOBase):
         self.encoding = ""
         self._position = 0
         self._read_up_to = 0  # end of the last read: a read from there is sequential
-        self._size: int | None = None
-        self._etag: str | None = None
+        self._etag: str | None
+        self._size: int | None
+        self._etag, self._size = pinned or (None, None)
         self._stream: _Stream | None = None
-        self._window = FIRST_WINDOW
-        if pinned is not None:
-            self._etag, self._size = pinned
-            self._window //= GROWTH  # the first request grows it
+        self._window = FIRST_WINDOW // GROWTH if pinned else FIRST_WINDOW  # a request with a known ETag grows it first
         self._tail = b""
 
     def start(self) -> None:
@@ -160,14 +156,14 @@ class ObjectReader(io.RawIOBase):
                 if self._stream is None or not self._stream.move_to(self._position):
                     self._open_stream(size)
                 return self._from_tail(size) if self._stream is None else self._stream.read(size)
-            except (CertificateError, NotHttpsError):  # in BROKEN, but the next attempt would fail as well
-                raise
-            except BROKEN as error:
-                self._abandon_stream()
-                is_timeout = isinstance(error, urllib3.exceptions.ReadTimeoutError)
-                if not attempts_left or (timed_out and is_timeout):
+            except Exception as error:
+                if not is_interruption(error):
                     raise
-                timed_out = timed_out or is_timeout
+                self._drop_stream(broken=True)
+                out_of_time = is_timeout(error)
+                if not attempts_left or (timed_out and out_of_time):
+                    raise
+                timed_out = timed_out or out_of_time
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 
     def _open_stream(self, size: int) -> None:
@@ -234,15 +230,10 @@ class ObjectReader(io.RawIOBase):
             return _Stream(None, first, first)
         raise ObjectChangedError(self._bucket, self._key)
 
-    def _drop_stream(self) -> None:
+    def _drop_stream(self, *, broken: bool = False) -> None:
         stream, self._stream = getattr(self, "_stream", None), None
         if stream is not None:
-            stream.release()
-
-    def _abandon_stream(self) -> None:
-        if self._stream is not None:
-            self._stream.abandon()
-            self._stream = None
+            stream.release(broken=broken)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -275,9 +266,7 @@ class _Stream:
             return b""
         data: bytes = self._response.read(min(size, self.end - self.position), decode_content=False)
         if not data and self.position < self.end:
-            raise urllib3.exceptions.ProtocolError(
-                f"The response ended {self.end - self.position} bytes before its end."
-            )
+            raise TruncatedResponse(f"The response ended {self.end - self.position} bytes before its end.")
         self.position += len(data)
         return data
 
@@ -289,18 +278,12 @@ class _Stream:
         self.release()
         return b"".join(pieces)
 
-    def release(self) -> None:
-        """Release the connection if little of the response is unread, else close it."""
+    def release(self, *, broken: bool = False) -> None:
+        """Release the connection if it works and little of the response is unread, else close it."""
         response, self._response = self._response, None
         if response is None or self._process != os.getpid():
             return
-        if self.end - self.position <= JUMP_WINDOW:
+        if not broken and self.end - self.position <= JUMP_WINDOW:
             drain(response, JUMP_WINDOW + 1)
         else:
             discard(response)
-
-    def abandon(self) -> None:
-        """Close a broken connection."""
-        if self._response is not None:
-            discard(self._response)
-            self._response = None

@@ -15,20 +15,23 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ConditionNotSupportedError, ObjectExistsError
 from ..redaction.escaping import get_logger
-from ..s3.client import customer_key
-from ..s3.errors import FAILURES, is_time_out, may_have_worked
+from ..s3.credentials import customer_key
+from ..s3.errors import FAILURES, is_timeout, may_have_worked
 from .content import plan_parts
 from .upload_headers import upload_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from minio.sse import SseCustomerKey
 
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
     from .content import ContentReader
+
+    Block = bytes | bytearray | range
+    PutPart = Callable[[str, int, Any, Mapping[str, str]], str]  # upload id, part number, block, headers
+    Condition = bool | Literal["auto"]
 
 logger = get_logger(__name__)
 
@@ -48,7 +51,7 @@ class UploadTarget:
     bucket: str
     key: str
     headers: Mapping[str, str]
-    condition: bool | Literal["auto"]
+    condition: Condition
     checksum: str | None
     ssec: SseCustomerKey | None
     parallel: int
@@ -56,25 +59,12 @@ class UploadTarget:
 
     @classmethod
     def of_options(
-        cls,
-        options: StorageOptions,
-        bucket: str,
-        key: str,
-        name: str,
-        content: object,
-        condition: bool | Literal["auto"],  # noqa: FBT001 - one of three values
+        cls, options: StorageOptions, bucket: str, key: str, name: str, content: object, *, condition: Condition
     ) -> UploadTarget:
         """Return the target of an object with the options of a storage; raises as ``upload_headers`` does."""
-        return cls(
-            bucket,
-            key,
-            upload_headers(options, key, name, content),
-            condition,
-            options.checksum,
-            customer_key(options),
-            options.num_parallel_uploads,
-            options.progress,
-        )
+        headers = upload_headers(options, key, name, content)
+        ssec, parallel = customer_key(options), options.num_parallel_uploads
+        return cls(bucket, key, headers, condition, options.checksum, ssec, parallel, options.progress)
 
 
 def upload(client: S3Client, target: UploadTarget, reader: ContentReader, options: StorageOptions) -> str:
@@ -95,44 +85,47 @@ class Upload:
     """An upload in progress: ``send`` the blocks in order, replace some of them if needed, then ``finish``.
 
     As a context manager it is aborted by an exception in its block: nothing is stored, and no unfinished multipart
-    upload stays if the server can be reached.
+    upload stays if the server can be reached. ``put_part`` stores a part in another way than UploadPart and returns its
+    ETag: every block is then a part, and only its length is used here.
     """
 
-    def __init__(self, client: S3Client, target: UploadTarget, length: int | None = None) -> None:
+    def __init__(
+        self, client: S3Client, target: UploadTarget, length: int | None = None, put_part: PutPart | None = None
+    ) -> None:
         self._client = client
         self._target = target
         if target.progress:
             target.progress.set_meta(object_name=target.key, total_length=length or 0)
         self._token = uuid.uuid4().hex
-        self._held: bytes | bytearray | None = None
+        self._put_part = put_part
+        self._held: Any = None
         self._parts: _Parts | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self.abort(timed_out=isinstance(error, Exception) and is_time_out(error))
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self.abort(timed_out=isinstance(error, Exception) and is_timeout(error))
 
     @property
     def description(self) -> str:
         """Key and bucket, for errors."""
         return f"'{self._target.key}' in bucket '{self._target.bucket}'"
 
-    def send(self, block: bytes | bytearray, number: int | None = None) -> None:
+    def send(self, block: Block, number: int | None = None) -> None:
         """Send the next block, or replace block ``number``.
 
         The first block waits for the second: alone, it is stored by a single PUT.
         """
         if self._parts is None:
-            if self._held is None or number == 0:
+            if self._put_part is None and (self._held is None or number == 0):
                 self._held = block
                 return
             first, self._held = self._held, None
-            self._parts = _Parts(self._client, self._target, self._headers(token=True))
-            self._send_part(first)
+            self._parts = _Parts(self._client, self._target, self._headers(token=True), self._put_part)
+            if first is not None:
+                self._send_part(first)
             del first
         self._send_part(block, number)
 
@@ -153,7 +146,7 @@ class Upload:
         try:
             return self._conditionally(partial(self._parts.complete, blocks))
         except FAILURES as error:
-            stored = self._stored_etag() if may_have_worked(error) and not is_time_out(error) else None
+            stored = self._stored_etag() if may_have_worked(error) and not is_timeout(error) else None
             if stored is None:
                 raise
             return stored
@@ -164,12 +157,12 @@ class Upload:
         if parts is not None:
             parts.abort(timed_out=timed_out)
 
-    def _send_part(self, block: bytes | bytearray, number: int | None = None) -> None:
+    def _send_part(self, block: Block, number: int | None = None) -> None:
         assert self._parts is not None  # noqa: S101 - begun by send()
         if self._parts.send(block, number):
             self._count(block)
 
-    def _count(self, block: bytes | bytearray) -> None:
+    def _count(self, block: Block) -> None:
         if self._target.progress:
             self._target.progress.update(len(block))
 
@@ -213,8 +206,11 @@ class Upload:
 class _Parts:
     """A multipart upload, of which ``UploadTarget.parallel`` parts are sent at the same time."""
 
-    def __init__(self, client: S3Client, target: UploadTarget, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: S3Client, target: UploadTarget, headers: Mapping[str, str], put_part: PutPart | None
+    ) -> None:
         self._client = client
+        self._put_part = put_part or partial(client.put_part, target.bucket, target.key)
         self._target = target
         self._secret_headers = dict(target.ssec.headers()) if target.ssec else {}
         algorithm = {"x-amz-checksum-algorithm": target.checksum} if target.checksum else {}
@@ -224,7 +220,7 @@ class _Parts:
         self._free_threads = threading.Semaphore(target.parallel)  # bounds memory: a part waits for a free thread
         self._sent: list[Future[dict[str, str]]] = []
 
-    def send(self, block: bytes | bytearray, number: int | None = None) -> bool:
+    def send(self, block: Block, number: int | None = None) -> bool:
         """Send the next part, or replace part ``number`` (counted from 0); return whether it is a new one."""
         index = len(self._sent) if number is None else number
         is_new = index == len(self._sent)
@@ -261,15 +257,14 @@ class _Parts:
         except FAILURES as error:  # logged, since abort() runs while the error that matters is raised
             logger.warning("An unfinished multipart upload of '%s' stays in bucket '%s': %s", key, bucket, error)
 
-    def _put(self, number: int, block: bytes | bytearray) -> dict[str, str]:
+    def _put(self, number: int, block: Any) -> dict[str, str]:
         target = self._target
         headers = {**self._secret_headers, **_checksum_header(target.checksum, block)}
-        etag = self._client.put_part(target.bucket, target.key, self._upload_id, number, block, headers)
+        etag = self._put_part(self._upload_id, number, block, headers)
         return {"PartNumber": str(number), "ETag": f'"{etag}"', **_checksum_element(target.checksum, block)}
 
 
-# Checksums that the server verifies and keeps.
-# Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+# Checksums that servers verify: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 
 
 def _checksum_header(algorithm: str | None, body: bytes | bytearray) -> dict[str, str]:

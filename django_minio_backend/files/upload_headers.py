@@ -68,18 +68,9 @@ _ACTIVE_KINDS = {
     "image/svg+xml": "svg",
     **dict.fromkeys(("application/xml", "text/xml", "text/xsl"), "xml"),
     **dict.fromkeys(("*/*", "application/unknown", "unknown/unknown"), "unknown"),
-    **dict.fromkeys(
-        (
-            f"{group}/{kind}"
-            for group in ("application", "text")
-            for kind in ("ecmascript", "javascript", "x-ecmascript", "x-javascript")
-        ),
-        "javascript",
-    ),
-    **dict.fromkeys((f"text/javascript1.{digit}" for digit in range(6)), "javascript"),
-    **dict.fromkeys(("text/jscript", "text/livescript"), "javascript"),
     "message/rfc822": "archive",  # web pages in one file, as multipart/related
 }
+_JAVASCRIPT = re.compile(r"(application|text)/(x-)?(ecma|java)script|text/(javascript1\.[0-5]|jscript|livescript)")
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.*+-]+/[\w!#$&^.*+-]+\s*(?:;[^,]*)?", re.ASCII)  # RFC 9110, 8.3.1; no list
 
 
@@ -147,7 +138,7 @@ def type_of_name(name: str) -> str:
 def _active_kind(media_type: str) -> str | None:
     """How a browser interprets active content; None for any other."""
     essence = media_type.partition(";")[0].strip().lower()
-    kind = _ACTIVE_KINDS.get(essence)
+    kind = "javascript" if _JAVASCRIPT.fullmatch(essence) else _ACTIVE_KINDS.get(essence)
     if kind is None and essence.endswith("+xml"):
         return "xml"
     return "archive" if kind is None and essence.startswith("multipart/") else kind

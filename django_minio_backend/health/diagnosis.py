@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -57,20 +57,20 @@ def diagnose(get_client: Callable[[], S3Client], options: StorageOptions, bucket
         options: of the storage.
         buckets: names of its buckets.
     """
-    from ..s3.registry import hurried
+    from ..s3.registry import without_retries
 
     until = time.monotonic() + DEADLINE
     try:
         client = run_with_timeout(DEADLINE / 2, get_client)
     except ConfigurationError as error:
-        return [_wrong("settings", str(error)), _not_checked()]
+        return [_wrong("settings", " ".join(error.problems)), _not_checked()]
     except TimeoutError:  # of a function that makes credentials
         return [_wrong("credentials", "MINIO_CREDENTIALS takes too long"), _not_checked()]
     status = server_status(client, options)
     findings = [Finding("server", bool(status), status.details.replace("\n", " "))]
     if not status:
         return [*findings, _not_checked("clock", "region", "credentials")]
-    quick = hurried(client, options, seconds=TIMEOUT)
+    quick = without_retries(client, options, seconds=TIMEOUT)
     findings += _account(quick, options, until)
     if not findings[-1].is_right:
         return findings
@@ -90,8 +90,7 @@ def _account(client: S3Client, options: StorageOptions, until: float) -> list[Fi
     cause = cause_of(error) if error else None
     clock = _clock(headers, refused=cause is Cause.CLOCK)
     if error is None or cause is Cause.FORBIDDEN:  # the credentials are valid; listing all buckets is not needed
-        right = _right("region", f"'{options.region}' is accepted"), _right("credentials", "accepted")
-        return [clock, *right]
+        return [clock, _right("region", f"'{options.region}' is accepted"), _right("credentials", "accepted")]
     reason = explain(error, options) or f"no complete response within {DEADLINE:.0f} seconds"
     if cause is Cause.CLOCK:
         return [clock, _not_checked("region", "credentials")]
@@ -111,20 +110,20 @@ def _wrong(subject: str, text: str) -> Finding:
 
 
 def _not_checked(*subjects: str) -> Finding:
-    return Finding(
-        "not checked", None, f"{', '.join([*subjects, 'access to the buckets'])}; fix the problem above first"
-    )
+    text = ", ".join([*subjects, "access to the buckets"])
+    return Finding("not checked", None, f"{text}; fix the problem above first")
 
 
 def _clock(headers: Mapping[str, str], *, refused: bool) -> Finding:
     """Compare the clock that signs requests with the server's."""
     from minio import time as signing_time
 
+    from ..s3.responses import TruncatedResponse, time_of
+
     try:
-        server = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
+        server = time_of(headers, "date")
+    except TruncatedResponse:
         return Finding("clock", not refused, "the server sends no Date header")
-    server = server if server.tzinfo else server.replace(tzinfo=UTC)  # "-0000" is UTC as well
     here = signing_time.utcnow()
     apart = (here if here.tzinfo else here.replace(tzinfo=UTC)) - server
     seconds = round(apart.total_seconds())
@@ -173,30 +172,29 @@ def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
     """Check the permissions in one bucket: list first, since some servers create uploads in a missing bucket."""
     from ..s3.errors import FAILURES
 
-    key = "/".join(filter(None, [options.location, f"health-check-{secrets.token_hex(16)}"]))
+    key = f"{options.key_prefix}health-check-{secrets.token_hex(16)}"
     uploads: list[str] = []
     requests: dict[tuple[str, str], Callable[[], object]] = {
         ("list", "s3:ListBucket"): lambda: client.list_one(bucket, options.location),
         ("read", "s3:GetObject"): lambda: _read(client, bucket, key),
         ("write", "s3:PutObject"): lambda: uploads.append(client.create_upload(bucket, key, {})),
     }
-    allowed, refused, permissions = [], [], []
+    allowed: list[str] = []
+    refused: dict[str, str] = {}  # permissions by action
     try:
         for (action, permission), request in requests.items():
             if _is_allowed(request):
                 allowed.append(action)
             else:
-                refused.append(action)
-                permissions.append(permission)
+                refused[action] = permission
         if uploads and not _is_allowed(lambda: client.request("DELETE", bucket, {"uploadId": uploads[0]}, key=key)):
-            refused.append("abort uploads")
-            permissions.append("s3:AbortMultipartUpload")
+            refused["abort uploads"] = "s3:AbortMultipartUpload"
     except FAILURES as error:
         return _wrong(f"bucket '{bucket}'", explain(error, options))
     text = f"the account may {_joined(allowed, 'and')}" if allowed else ""
     if refused:
-        not_allowed = f"{'but' if allowed else 'the account may'} not {_joined(refused, 'or')}"
-        text = f"{text} {not_allowed}; allow it {_joined(permissions, 'and')}".strip()
+        not_allowed = f"{'but' if allowed else 'the account may'} not {_joined([*refused], 'or')}"
+        text = f"{text} {not_allowed}; allow it {_joined([*refused.values()], 'and')}".strip()
     return Finding(f"bucket '{bucket}'", not refused, text)
 
 
@@ -215,10 +213,8 @@ def _is_allowed(request: Callable[[], object]) -> bool:
 
 def _read(client: S3Client, bucket: str, key: str) -> None:
     """GET an object that does not exist: 404 is returned to those who may read."""
-    try:
+    with suppress(FileNotFoundError):
         client.get(bucket, key, {})
-    except FileNotFoundError:
-        return
 
 
 def _joined(words: Sequence[str], conjunction: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.core.management.base import BaseCommand, CommandError
 
+from django_minio_backend.errors import page_of, with_page
 from django_minio_backend.redaction.escaping import escape_control_characters
 
 if TYPE_CHECKING:
@@ -21,5 +22,6 @@ class EscapedOutput(BaseCommand):
 
 
 def command_error(*lines: str) -> CommandError:
-    """Return the error that ends a command, with these lines as its text."""
-    return CommandError("\n".join(map(escape_control_characters, lines)))
+    """Return the error that ends a command, with these lines as its text and the page that explains it."""
+    text = "\n".join(map(escape_control_characters, lines))
+    return CommandError(with_page(text, page_of(text)))

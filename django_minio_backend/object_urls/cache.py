@@ -54,18 +54,10 @@ class UrlCache:
         self._timeout = options.effective_cache_timeout
         self._prefix = options.url_cache_prefix
         self._cooldown = Cooldown()
-        self._objects = _digest(options.endpoint, str(options.use_https), bucket)
-        self._urls = _digest(
-            options.alias,
-            options.endpoint,
-            str(options.use_https),
-            str(options.external_endpoint),
-            str(options.external_use_https),
-            str(options.virtual_host_style),
-            str(options.region),
-            options.location,
-            bucket,
-        )
+        server = options.endpoint, str(options.use_https)
+        external = options.external_endpoint, options.external_use_https, options.virtual_host_style, options.region
+        self._objects = _digest(*server, bucket)
+        self._urls = _digest(options.alias, *server, *map(str, external), options.location, bucket)
 
     @property
     def is_unavailable(self) -> bool:

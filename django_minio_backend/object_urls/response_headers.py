@@ -8,16 +8,8 @@ from ..transport.headers import HeaderError, checked_value, content_disposition
 
 __all__ = ["RESPONSE_HEADERS", "checked", "content_disposition"]
 
-RESPONSE_HEADERS = frozenset(
-    {
-        "response-cache-control",
-        "response-content-disposition",
-        "response-content-encoding",
-        "response-content-language",
-        "response-content-type",
-        "response-expires",
-    }
-)
+_NAMES = "cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires"
+RESPONSE_HEADERS = frozenset(f"response-{name}" for name in _NAMES)
 """All parameters of S3: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
 
 

@@ -210,7 +210,7 @@ class Presigner:
         parameters = _parameters(prepared.context, prepared.expires, names) if headers else prepared.parameters
         further = [(quoted_parameter(name), quoted_parameter(value)) for name, value in sorted(query.items())]
         # Like the SDK: the token is sorted among the further parameters.
-        first = sorted((*further, *prepared.token), key=_decoded_name) if prepared.token else further
+        first = sorted((*further, *prepared.token), key=lambda pair: unquote(pair[0])) if prepared.token else further
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
         canonical = _joined(sorted((*further, *prepared.token, *parameters)))
         return _joined((*first, *parameters)), f"{canonical}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
@@ -224,10 +224,6 @@ def _parameters(context: SigningContext, expires: int, signed_headers: str) -> t
         ("X-Amz-Expires", str(expires)),
         ("X-Amz-SignedHeaders", quoted_parameter(signed_headers)),
     )
-
-
-def _decoded_name(pair: Pair) -> str:
-    return unquote(pair[0])
 
 
 def _joined(pairs: Iterable[Pair]) -> str:

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..files import keys
-from ..limits import MAX_EXPIRY
 from ..redaction.escaping import get_logger
+from ..transport.limits import MAX_EXPIRY
 from . import response_headers as response_headers_of_s3
 from .cache import DELETED, Cooldown, UrlCache
 from .quoting import quoted_path
@@ -40,7 +40,7 @@ def bucket_url(options: StorageOptions, bucket: str) -> str:
     """``scheme://host/bucket``, or ``scheme://bucket.host``, at the (external) endpoint, as the SDK builds it."""
     scheme, _, host = options.base_url(external=True).partition("://")
     if _CLOUD_HOST.search(host):
-        return _client(options, external=True).address(bucket)
+        return _client(options, external=True).bucket_url(bucket)
     # A certificate for *.host does not cover a bucket name with dots.
     covered = not (scheme == "https" and "." in bucket)
     if options.virtual_host_style and covered:
@@ -209,11 +209,8 @@ class ObjectUrls:
         credentials = self._signer.credentials()
         variant = request.variant(credentials)
         requests = {key: request.for_etag(etag) for key, etag in etags.items()}
-        urls = {
-            key: url
-            for key, url in cache.urls(etags, variant).items()
-            if self._is_own(url, key, requests[key], credentials)
-        }
+        cached = cache.urls(etags, variant).items()
+        urls = {key: url for key, url in cached if self._is_own(url, key, requests[key], credentials)}
         signed = {key: self._sign(key, requests[key], credentials) for key in requests if key not in urls}
         if signed:
             cache.set_urls(signed, etags, variant, self._cache_timeout(credentials, request))
@@ -266,7 +263,7 @@ class ObjectUrls:
 
     def _head(self, key: str) -> str | None:
         """ETag of an object; None if it does not exist or the server cannot be reached."""
-        from ..s3.client import customer_key
+        from ..s3.credentials import customer_key
         from ..s3.errors import FAILURES
 
         if self._head_cooldown:
@@ -279,9 +276,7 @@ class ObjectUrls:
             self._head_cooldown.begin()
             logger.warning(
                 "HEAD requests to %s fail (%s): URLs of bucket '%s' are presigned but not cached for a while.",
-                self._options.endpoint,
-                type(error).__name__,
-                self._bucket,
+                *(self._options.endpoint, type(error).__name__, self._bucket),
             )
             return None
 

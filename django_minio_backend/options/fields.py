@@ -24,6 +24,7 @@ DEFAULT_MEDIA_FILES_BUCKET = "auto-generated-bucket-media-files"
 DEFAULT_STATIC_FILES_BUCKET = "auto-generated-bucket-static-files"
 MEBIBYTE = 1024 * 1024
 REQUIRED = object()
+_WEEK = timedelta(days=7)
 
 
 class Option:
@@ -33,8 +34,8 @@ class Option:
         attribute: the attribute of StorageOptions that has the value.
         name: the name in OPTIONS.
         parse: checks and types a value, or raises WrongValueError.
-        default: the value where none is set.
         meaning: what it is for, in a few words.
+        default: the value where none is set.
         unit: of a plain number.
         top_level: whether it is also looked up in the settings module when OPTIONS has none.
         secret: whether it appears in no repr and no error.
@@ -44,8 +45,8 @@ class Option:
         self,
         name: str,
         parse: Callable[[Any], Any],
-        default: object,
         meaning: str,
+        default: object = None,
         *,
         unit: str = "",
         top_level: bool = False,
@@ -58,7 +59,12 @@ class Option:
         self.attribute = attribute
 
 
-_option: Any = Option  # for type checkers: the class has the table's rows, and its instances the values
+_row: Any = Option  # for type checkers: the class has the table's rows, and its instances the values
+
+
+def _flag(name: str, meaning: str, *, top_level: bool = False) -> Any:
+    """A row for an option that is off by default."""
+    return Option(name, values.flag, meaning, False, top_level=top_level)
 
 
 class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictionaries
@@ -71,181 +77,136 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     """
 
     alias: str
-    endpoint: str = _option("MINIO_ENDPOINT", endpoints.endpoint, REQUIRED, "host[:port] of the server")
-    access_key: str | None = _option(
-        "MINIO_ACCESS_KEY", values.text, None, "access key; needed unless MINIO_CREDENTIALS is set"
+    endpoint: str = _row("MINIO_ENDPOINT", endpoints.endpoint, "host[:port] of the server", REQUIRED)
+    access_key: str | None = _row("MINIO_ACCESS_KEY", values.text, "access key; needed unless MINIO_CREDENTIALS is set")
+    secret_key: str | None = _row(
+        "MINIO_SECRET_KEY", values.secret_text, "secret key; needed unless MINIO_CREDENTIALS is set", secret=True
     )
-    secret_key: str | None = _option(
-        "MINIO_SECRET_KEY", values.secret_text, None, "secret key; needed unless MINIO_CREDENTIALS is set", secret=True
+    session_token: str | None = _row(
+        "MINIO_SESSION_TOKEN", values.session_token, "session token of temporary credentials", secret=True
     )
-    session_token: str | None = _option(
-        "MINIO_SESSION_TOKEN", values.session_token, None, "session token of temporary credentials", secret=True
-    )
-    credentials: Provider | Callable[[], Provider] | str | None = _option(
+    credentials: Provider | Callable[[], Provider] | str | None = _row(
         "MINIO_CREDENTIALS",
         values.credentials,
-        None,
         "a minio.credentials Provider, a dotted path to one or to a function that returns it; replaces the keys",
         secret=True,
     )
-    use_https: bool = _option("MINIO_USE_HTTPS", values.flag, REQUIRED, "whether the endpoint speaks https")
-    region: str = _option("MINIO_REGION", values.region, "us-east-1", "region that requests are signed for")
-    virtual_host_style: bool = _option(
-        "MINIO_VIRTUAL_HOST_STYLE", values.flag, False, "address buckets as bucket.host instead of host/bucket"
+    use_https: bool = _row("MINIO_USE_HTTPS", values.flag, "whether the endpoint speaks https", REQUIRED)
+    region: str = _row("MINIO_REGION", values.region, "region that requests are signed for", "us-east-1")
+    virtual_host_style: bool = _flag(
+        "MINIO_VIRTUAL_HOST_STYLE", "URLs of buckets are bucket.host instead of host/bucket"
     )
-    external_endpoint: str | None = _option(
-        "MINIO_EXTERNAL_ENDPOINT", endpoints.endpoint, None, "host[:port] in URLs, if it differs"
+    external_endpoint: str | None = _row(
+        "MINIO_EXTERNAL_ENDPOINT", endpoints.endpoint, "host[:port] in URLs, if it differs"
     )
-    external_use_https: bool | None = _option(
-        "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS", values.flag, None, "whether the external endpoint speaks https"
+    external_use_https: bool | None = _row(
+        "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS", values.flag, "whether the external endpoint speaks https"
     )
-    private_buckets: tuple[str, ...] = _option(
-        "MINIO_PRIVATE_BUCKETS", values.buckets, (), "buckets whose objects need presigned URLs"
+    private_buckets: tuple[str, ...] = _row(
+        "MINIO_PRIVATE_BUCKETS", values.buckets, "buckets whose objects need presigned URLs", ()
     )
-    public_buckets: tuple[str, ...] = _option(
-        "MINIO_PUBLIC_BUCKETS", values.buckets, (), "buckets whose objects anyone may download"
+    public_buckets: tuple[str, ...] = _row(
+        "MINIO_PUBLIC_BUCKETS", values.buckets, "buckets whose objects anyone may download", ()
     )
-    default_bucket: str = _option(
-        "MINIO_DEFAULT_BUCKET", values.bucket, DEFAULT_MEDIA_FILES_BUCKET, "bucket of a storage without bucket_name"
+    default_bucket: str = _row(
+        "MINIO_DEFAULT_BUCKET", values.bucket, "bucket of a storage without bucket_name", DEFAULT_MEDIA_FILES_BUCKET
     )
-    static_files_bucket: str | None = _option(
+    static_files_bucket: str | None = _row(
         "MINIO_STATIC_FILES_BUCKET",
         values.bucket,
-        None,
         f"bucket of static files, always public; {DEFAULT_STATIC_FILES_BUCKET} for a static storage without it",
     )
-    static_gzip: bool = _option(
-        "MINIO_STATIC_GZIP", values.flag, False, "compress static files of text types, with Content-Encoding"
+    static_gzip: bool = _flag("MINIO_STATIC_GZIP", "compress static files of text types, with Content-Encoding")
+    manifest_storage: Storage | str | None = _row(
+        "manifest_storage", values.storage, "where MinioManifestStaticStorage keeps its manifest; default: bucket"
     )
-    manifest_storage: Storage | str | None = _option(
-        "manifest_storage",
-        values.storage,
-        None,
-        "where MinioManifestStaticStorage keeps staticfiles.json; default: in the bucket",
+    location: str = _row(
+        "MINIO_LOCATION", values.location, "key prefix inside the bucket; names are relative to it", ""
     )
-    location: str = _option(
-        "MINIO_LOCATION", values.location, "", "key prefix inside the bucket; names are relative to it"
+    uploads_prefix: str = _row(
+        "MINIO_UPLOADS_PREFIX", values.uploads_prefix, "key prefix of unsaved direct uploads", ".direct-uploads/"
     )
-    uploads_prefix: str = _option(
-        "MINIO_UPLOADS_PREFIX",
-        values.uploads_prefix,
-        ".direct-uploads/",
-        "key prefix in the bucket, whatever MINIO_LOCATION is, where direct uploads wait for their form to be saved",
+    uploads_open: int = _row(
+        "MINIO_UPLOADS_OPEN", values.limit, "direct uploads of one user in progress; 0: no limit", 100, unit="uploads"
     )
-    uploads_open: int = _option(
-        "MINIO_UPLOADS_OPEN",
-        values.limit,
-        100,
-        "how many direct uploads of one user or session may be open at once; 0 for any number",
-        unit="uploads",
+    uploads_per_hour: int = _row(
+        "MINIO_UPLOADS_PER_HOUR", values.limit, "direct uploads of one user an hour; 0: no limit", 1000, unit="uploads"
     )
-    uploads_per_hour: int = _option(
-        "MINIO_UPLOADS_PER_HOUR",
-        values.limit,
-        1_000,
-        "how many direct uploads one user or session may begin in an hour; 0 for any number",
-        unit="uploads",
+    cors_origins: tuple[str, ...] = _row(
+        "MINIO_CORS_ORIGINS", values.origins, "origins of pages that upload to the buckets", ()
     )
-    cors_origins: tuple[str, ...] = _option(
-        "MINIO_CORS_ORIGINS",
-        values.origins,
-        (),
-        "origins of the pages that upload straight to the buckets, such as ['https://www.example.com']",
+    url_expiry: timedelta = _row(
+        "MINIO_URL_EXPIRY_HOURS", values.url_expiry, "how long presigned URLs are valid", _WEEK, unit="hours"
     )
-    url_expiry: timedelta = _option(
-        "MINIO_URL_EXPIRY_HOURS",
-        values.url_expiry,
-        timedelta(days=7),
-        "how long presigned URLs are valid",
-        unit="hours",
-    )
-    signing_window: timedelta | None = _option(
+    signing_window: timedelta | None = _row(
         "MINIO_URL_STABLE_FOR",
         values.signing_window,
-        None,
         "how long every process returns the same presigned URL; at most half of MINIO_URL_EXPIRY_HOURS",
     )
-    consistency_check_on_start: bool = _option(
-        "MINIO_CONSISTENCY_CHECK_ON_START",
-        values.flag,
-        False,
-        "create and correct buckets whenever Django starts",
-        top_level=True,
+    consistency_check_on_start: bool = _flag(
+        "MINIO_CONSISTENCY_CHECK_ON_START", "create and correct buckets whenever Django starts", top_level=True
     )
-    bucket_check_on_save: bool = _option(
-        "MINIO_BUCKET_CHECK_ON_SAVE", values.flag, False, "create a missing bucket on save", top_level=True
+    bucket_check_on_save: bool = _flag("MINIO_BUCKET_CHECK_ON_SAVE", "create a missing bucket on save", top_level=True)
+    policy_hooks: tuple[tuple[str, dict[str, Any]], ...] = _row(
+        "MINIO_POLICY_HOOKS", values.policy_hooks, "list of (bucket, policy) for initialize_buckets to apply last", ()
     )
-    policy_hooks: tuple[tuple[str, dict[str, Any]], ...] = _option(
-        "MINIO_POLICY_HOOKS", values.policy_hooks, (), "list of (bucket, policy) for initialize_buckets to apply last"
-    )
-    conditional_writes: bool | Literal["auto"] = _option(
+    conditional_writes: bool | Literal["auto"] = _row(
         "MINIO_CONDITIONAL_WRITES",
         values.conditional_writes,
-        "auto",
         '"auto": HEAD, then conditional PUT; True: conditional PUT alone (needs If-None-Match); False: HEAD, then PUT',
+        "auto",
     )
-    multipart_upload: bool = _option(
-        "MINIO_MULTIPART_UPLOAD", values.flag, False, "use the two options below instead of the default sizes"
+    multipart_upload: bool = _flag("MINIO_MULTIPART_UPLOAD", "use the two options below instead of the default sizes")
+    multipart_threshold: int = _row(
+        "MINIO_MULTIPART_THRESHOLD", values.size, "size from which uploads are multipart", 10 * MEBIBYTE, unit="bytes"
     )
-    multipart_threshold: int = _option(
-        "MINIO_MULTIPART_THRESHOLD", values.size, 10 * MEBIBYTE, "size from which uploads are multipart", unit="bytes"
+    multipart_part_size: int = _row(
+        "MINIO_MULTIPART_PART_SIZE", values.part_size, "size of one part", 10 * MEBIBYTE, unit="bytes"
     )
-    multipart_part_size: int = _option(
-        "MINIO_MULTIPART_PART_SIZE", values.part_size, 10 * MEBIBYTE, "size of one part", unit="bytes"
-    )
-    object_headers: Mapping[str, str] | Callable[[str], Headers] | str | None = _option(
+    object_headers: Mapping[str, str] | Callable[[str], Headers] | str | None = _row(
         "MINIO_OBJECT_HEADERS",
         values.object_headers,
-        None,
         "headers of uploads such as Cache-Control: a mapping, or a function (or dotted path to one) name -> mapping",
     )
-    trust_content_type: bool = _option(
-        "MINIO_TRUST_CONTENT_TYPE", values.flag, False, "keep the Content-Type of an upload's sender, even HTML"
+    trust_content_type: bool = _flag(
+        "MINIO_TRUST_CONTENT_TYPE", "keep the Content-Type of an upload's sender, even HTML"
     )
-    public_base_url: str | Mapping[str, str] | None = _option(
+    public_base_url: str | Mapping[str, str] | None = _row(
         "MINIO_PUBLIC_BASE_URL",
         values.public_base_url,
-        None,
         "URL of public buckets, such as a CDN's; names are appended to it; or a mapping bucket -> URL",
     )
-    http_client: PoolManager | None = _option(
-        "MINIO_HTTP_CLIENT", values.http_client, None, "a urllib3.PoolManager instead of the default one", secret=True
+    http_client: PoolManager | None = _row(
+        "MINIO_HTTP_CLIENT", values.http_client, "a urllib3.PoolManager instead of the default one", secret=True
     )
-    url_caching_enabled: bool = _option(
-        "MINIO_URL_CACHING_ENABLED", values.flag, False, "keep presigned URLs in Django's cache", top_level=True
+    url_caching_enabled: bool = _flag(
+        "MINIO_URL_CACHING_ENABLED", "keep presigned URLs in Django's cache", top_level=True
     )
-    url_cache_timeout: int | None = _option(
+    url_cache_timeout: int | None = _row(
         "MINIO_URL_CACHE_TIMEOUT",
         values.seconds,
-        None,
         "expiry of cached URLs; by default 80 % of the URL's",
         unit="seconds",
         top_level=True,
     )
-    url_cache_prefix: str = _option(
-        "MINIO_URL_CACHE_PREFIX", values.text, "minio_url_", "prefix of cache keys of presigned URLs", top_level=True
+    url_cache_prefix: str = _row(
+        "MINIO_URL_CACHE_PREFIX", values.text, "prefix of cache keys of presigned URLs", "minio_url_", top_level=True
     )
 
-    bucket_name: str = _option("bucket_name", values.bucket_or_empty, "", "bucket of this storage")
-    replace_existing: bool = _option(
-        "replace_existing", values.flag, False, "save() replaces an object of the same name"
+    bucket_name: str = _row("bucket_name", values.bucket_or_empty, "bucket of this storage", "")
+    replace_existing: bool = _flag("replace_existing", "save() replaces an object of the same name")
+    metadata: Mapping[str, Any] | None = _row("metadata", values.metadata, "user metadata of every upload")
+    headers: Mapping[str, str] | None = _row("headers", values.header_mapping, "request headers of every upload")
+    sse: Sse | None = _row("sse", values.sse, "server-side encryption of every upload", secret=True)
+    progress: Any = _row("progress", values.progress, "progress object: set_meta(object_name, total_length), update(n)")
+    tags: Tags | None = _row("tags", values.mapping, "tags of every upload")
+    retention: Retention | None = _row("retention", values.retention, "retention of every upload")
+    legal_hold: bool = _flag("legal_hold", "put every upload under legal hold")
+    num_parallel_uploads: int = _row(
+        "num_parallel_uploads", values.count, "parts of one file that are sent at once", 3, unit="parts"
     )
-    metadata: Mapping[str, Any] | None = _option("metadata", values.metadata, None, "user metadata of every upload")
-    headers: Mapping[str, str] | None = _option(
-        "headers", values.header_mapping, None, "request headers of every upload"
-    )
-    sse: Sse | None = _option("sse", values.sse, None, "server-side encryption of every upload", secret=True)
-    progress: Any = _option(
-        "progress", values.progress, None, "progress object: set_meta(object_name, total_length), update(n)"
-    )
-    tags: Tags | None = _option("tags", values.mapping, None, "tags of every upload")
-    retention: Retention | None = _option("retention", values.retention, None, "retention of every upload")
-    legal_hold: bool = _option("legal_hold", values.flag, False, "put every upload under legal hold")
-    num_parallel_uploads: int = _option(
-        "num_parallel_uploads", values.count, 3, "parts of one file that are sent at once", unit="parts"
-    )
-    checksum: str | None = _option(
-        "checksum", values.checksum, None, "CRC32, SHA1 or SHA256: sent with each upload and kept by the server"
+    checksum: str | None = _row(
+        "checksum", values.checksum, "CRC32, SHA1 or SHA256: sent with each upload and kept by the server"
     )
 
     def __init__(self, alias: str, values: Mapping[str, Any]) -> None:
@@ -263,10 +224,8 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         return isinstance(other, StorageOptions) and vars(self) == vars(other)
 
     def __repr__(self) -> str:
-        shown = {option.attribute: getattr(self, option.attribute) for option in FIELDS.values() if not option.secret}
-        return (
-            f"StorageOptions(alias={self.alias!r}, {', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-        )
+        shown = (f"{row.attribute}={getattr(self, row.attribute)!r}" for row in FIELDS.values() if not row.secret)
+        return f"StorageOptions(alias={self.alias!r}, {', '.join(shown)})"
 
     def __copy__(self) -> Self:
         return self
@@ -275,11 +234,7 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         return self
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled.
-
-        Raises:
-            TypeError: always, as secrets are among the options.
-        """
+        """Raise TypeError: a pickle would contain secrets."""
         raise TypeError(
             "The options of a storage hold its secrets and cannot be pickled. Pickle the storage, or its alias."
         )
@@ -304,9 +259,8 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     @property
     def effective_cache_timeout(self) -> int:
         """Seconds that a cached URL is used."""
-        if self.url_cache_timeout is not None:
-            return self.url_cache_timeout
-        return int(self.url_expiry.total_seconds() * 0.8)
+        by_default = int(self.url_expiry.total_seconds() * 0.8)
+        return by_default if self.url_cache_timeout is None else self.url_cache_timeout
 
     @property
     def buckets(self) -> frozenset[str]:

@@ -30,21 +30,17 @@ _DJANGO_STORAGES = {
     "use_ssl": "write MINIO_USE_HTTPS",
     "url_protocol": "write MINIO_USE_HTTPS, or MINIO_EXTERNAL_ENDPOINT_USE_HTTPS where URLs name another endpoint",
     "verify": f"set the environment variable SSL_CERT_FILE, or {_POOL}",
-    "proxies": _POOL,
-    "client_config": _POOL,
+    **dict.fromkeys(("proxies", "client_config"), _POOL),
     "addressing_style": "write MINIO_VIRTUAL_HOST_STYLE",
     "signature_version": "leave it out: every request is signed with version 4",
     "location": "write MINIO_LOCATION",
     "file_overwrite": "write replace_existing",
-    "default_acl": _PUBLIC,
-    "bucket_acl": _PUBLIC,
+    **dict.fromkeys(("default_acl", "bucket_acl"), _PUBLIC),
     "auto_create_bucket": _BUCKETS,
     "querystring_auth": f"{_PUBLIC}: URLs of private ones are signed",
     "querystring_expire": f"{_EXPIRY} (a timedelta, or hours)",
     "custom_domain": f"{_CDN}, with its scheme",
-    "cloudfront_key": _CLOUDFRONT,
-    "cloudfront_key_id": _CLOUDFRONT,
-    "cloudfront_signer": _CLOUDFRONT,
+    **dict.fromkeys(("cloudfront_key", "cloudfront_key_id", "cloudfront_signer"), _CLOUDFRONT),
     "object_parameters": "write MINIO_OBJECT_HEADERS for headers; metadata, tags, sse and others are options too",
     "gzip": "write MINIO_STATIC_GZIP for static files; other files are stored as they are",
     "gzip_content_types": "leave it out: MINIO_STATIC_GZIP knows the types of text",
@@ -121,7 +117,7 @@ def unknown_names(names: Iterable[str], labels: Mapping[str, str]) -> Iterator[t
     """Each name that is no option, and what is wrong with it in words.
 
     Args:
-        names: names of options, in the known case unless given twice.
+        names: names of options, in the known case unless set twice.
         labels: how errors show some of the names.
     """
     for name in map(str, names):

@@ -1,4 +1,4 @@
-"""Reads options: checks and types those that one storage was given, and makes one frozen StorageOptions of them."""
+"""Reads options: checks and types those of one storage, and returns one frozen StorageOptions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read_options(
     """
     where = f"STORAGES['{alias}']" if alias else "A storage made by a call"
     options = in_known_case(options)
-    attributes = attributes or ClassOptions()
+    attributes = attributes or ClassOptions({}, {})
     labels = {name: label for name, label in attributes.labels.items() if options.get(name) is attributes.values[name]}
     sources = dict.fromkeys(_set_by_call(options, from_call or {}), f"The call {class_name}(...)")
     values, wrong = _read_values(options, labels)

@@ -21,20 +21,14 @@ _OF_VERSION_3 = ("MINIO_ENDPOINT", "DEFAULT_FILE_STORAGE", "STATICFILES_STORAGE"
 
 
 def options_of_call(
-    options: Mapping[str, Any],
-    storage_class: type,
-    *,
-    alias: str,
-    alias_was_given: bool,
-    outer_call: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any], storage_class: type, *, alias: str, alias_was_given: bool, outer_call: Mapping[str, Any]
 ) -> StorageOptions:
     """Find the options of ``MinioBackend(bucket_name=..., storage_name=..., **options)``.
 
     A call with MINIO_* options and no alias is self-contained: Django makes ``storages["alias"]`` that way. So is a
     call of a class that has a MINIO_ENDPOINT. Any other call takes the OPTIONS of its alias, with its own on top. An
-    empty alias is how migrations write a storage without alias and secrets.
-
-    Attributes of the class count where nothing else is set, and over the OPTIONS of another class's entry.
+    empty alias is how migrations write a storage without alias and secrets. Attributes of the class count where nothing
+    else is set, and over the OPTIONS of another class's entry.
 
     Args:
         options: the call's keyword arguments.
@@ -50,7 +44,7 @@ def options_of_call(
     class_is_self_contained = attributes.names_a_server and not alias_was_given and not attributes.storage_name
     try:
         if class_is_self_contained or is_self_contained(options, alias_was_given=alias_was_given):
-            own_alias = _alias_of(options if outer_call is None else outer_call, storage_class)
+            own_alias = _alias_of(outer_call, storage_class)
             return read_options(_layered(attributes.values, options), own_alias, attributes=attributes)
         if not alias:
             return read_options(_layered(attributes.values, options), "", attributes=attributes, keys_needed=False)
@@ -58,7 +52,7 @@ def options_of_call(
     except ConfigurationError as error:
         # Storages are often made while models are imported, before the app has checked all of STORAGES.
         others = _problems_of_all_aliases()
-        if set(others) <= set(error.problems):
+        if not set(others) - set(error.problems):
             raise
         raise ConfigurationError(*dict.fromkeys([*error.problems, *others])) from error
 
@@ -76,14 +70,14 @@ def options_of_entry(options: Mapping[str, Any], alias: str, storage_class: type
         other_alias = attributes.storage_name
     if other_alias:
         on_top = {name: value for name, value in options.items() if name != "storage_name"}
-        return _on_top_of_alias(other_alias, on_top, storage_class, attributes)
+        return _on_top_of_alias(other_alias, on_top, storage_class, attributes, is_call=False)
     return read_options(_layered(attributes.values, options), alias, attributes=attributes)
 
 
 def class_options_of(storage_class: type | None) -> ClassOptions:
     """The options that a class has as attributes, secrets among them hidden from reports."""
     if storage_class is None:
-        return ClassOptions()
+        return ClassOptions({}, {})
     attributes = class_options(storage_class)
     attributes.values = hidden_options(attributes.values)
     return attributes
@@ -120,12 +114,7 @@ def settings_of_version_3() -> str:
 
 
 def _on_top_of_alias(
-    alias: str,
-    options: Mapping[str, Any],
-    storage_class: type | None,
-    attributes: ClassOptions,
-    *,
-    is_call: bool = False,
+    alias: str, options: Mapping[str, Any], storage_class: type | None, attributes: ClassOptions, *, is_call: bool
 ) -> StorageOptions:
     entry: Any = settings.STORAGES.get(alias)
     backend = None

@@ -30,13 +30,9 @@ class ClassOptions:
     """
 
     def __init__(
-        self,
-        values: Mapping[str, Any] | None = None,
-        owners: Mapping[str, type] | None = None,
-        storage_name: str = "",
-        problems: Sequence[str] = (),
+        self, values: dict[str, Any], owners: dict[str, type], storage_name: str = "", problems: Sequence[str] = ()
     ) -> None:
-        self.values, self.owners = values or {}, owners or {}
+        self.values, self.owners = values, owners
         self.storage_name, self.problems = storage_name, problems
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..limits import MAX_EXPIRY, MAX_PART_SIZE, MIN_PART_SIZE
+from ..transport.limits import MAX_EXPIRY, MAX_PART_SIZE, MIN_PART_SIZE
 from .endpoints import WrongValueError, base_url, is_label
 
 if TYPE_CHECKING:

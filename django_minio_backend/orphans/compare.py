@@ -1,45 +1,46 @@
-"""One bucket compared with the databases: what nothing refers to and is old enough, and what is missing."""
+"""One bucket compared with the databases: its orphans, and the references whose objects are missing."""
 
 from __future__ import annotations
 
 import datetime as dt
 import fnmatch
 import re
-import threading
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import Error as DatabaseProblem
+from django.db import Error as AnyDatabaseError
 
 from ..errors import CleaningError
 from ..health.explanations import explain_in_sentence
 from ..s3 import listing
-from .key_store import PROTECTS, Referred
-from .parallel_listing import list_in_parallel
-from .references import ROWS_AT_ONCE, keys_of_other_apps, renew_connections
+from ..s3.errors import FAILURES, status_of
+from .key_store import KeyStore
+from .scope import renew_connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from .key_store import Difference
-    from .references import ReferringField
-    from .scope import Place
+    from .references import FieldInDatabase
+    from .scope import CleanupScope
+
+    Watch = Callable[[CleanupScope, "Stats"], None]
+
+BATCH = 1_000  # references whose rows are read again in one query
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What a run looks at, and what it may delete.
+class CleanupOptions:
+    """What a run compares, and what it may delete.
 
     Attributes:
-        min_age: younger objects stay, by the server's clock; nothing is too young if it is zero.
-        prefixes: only keys that start with one of these are looked at; all if there are none.
-        exclude: objects whose keys match one of these patterns (``fnmatch``: a star also stands for slashes) stay.
-        force: clean also where every table with a FileField is empty.
-        unfinished_age: abort multipart uploads that were begun longer ago; None leaves all alone but direct uploads.
-        staging_age: the same for direct uploads, and for objects that wait in the staging prefix for their form.
-        workers: how many parts of a bucket are listed at once.
+        min_age: younger objects are kept, by the server's clock; zero keeps none.
+        prefixes: only keys that start with one of these are compared; all if empty.
+        exclude: objects whose keys match one of these ``fnmatch`` patterns are kept; a star also matches slashes.
+        force: also clean where the table of every FileField is empty.
+        unfinished_age: abort multipart uploads that were started longer ago; None leaves all alone but direct uploads.
+        staging_age: the same as both for direct uploads whose form has not been saved.
     """
 
     min_age: dt.timedelta = dt.timedelta(hours=1)
@@ -48,20 +49,19 @@ class Rules:
     force: bool = False
     unfinished_age: dt.timedelta | None = None
     staging_age: dt.timedelta = dt.timedelta(days=1)
-    workers: int = 1
 
     @cached_property
     def _excluded(self) -> re.Pattern[str] | None:
         return re.compile("|".join(map(fnmatch.translate, self.exclude))) if self.exclude else None
 
     def excludes(self, key: str) -> bool:
-        """Whether this key's object stays whatever nobody refers to."""
+        """Whether the object of this key is kept, even if nothing refers to it."""
         return self._excluded is not None and self._excluded.match(key) is not None
 
 
 @dataclass
-class Tally:
-    """What was looked at so far.
+class Stats:
+    """What has been compared so far.
 
     Attributes:
         rows: references read from the databases and from other apps.
@@ -76,188 +76,179 @@ class Tally:
     excluded: int = 0
 
 
+class Missing(NamedTuple):
+    """A row that refers to a missing object."""
+
+    field: FieldInDatabase
+    primary_key: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.field.describe_row(self.primary_key)}: {self.name}"
+
+
 @dataclass
-class Findings:
-    """What one place's objects and references have not in common.
+class Comparison:
+    """What the objects and the references of one scope do not have in common.
 
     Attributes:
-        orphans: how many objects nothing refers to that may be deleted.
+        orphans: number of objects without a reference that may be deleted.
         size: their bytes.
         uploads: unfinished multipart uploads that are old enough to be aborted.
         listed_at: when the listing began, by the server's clock.
     """
 
-    place: Place
-    difference: Difference
-    tally: Tally = field(default_factory=Tally)
+    scope: CleanupScope
+    store: KeyStore
+    stats: Stats = field(default_factory=Stats)
     orphans: int = 0
     size: int = 0
     uploads: list[listing.UnfinishedUpload] = field(default_factory=list)
     listed_at: dt.datetime | None = None
 
+    def missing(self) -> Iterator[Missing]:
+        """Return the references without an object by key, as far as rows still have these names.
 
-def compare(
-    place: Place, rules: Rules, difference: Difference, watch: Callable[[Place, Tally], None] = lambda *_: None
-) -> Findings:
-    """Find what objects and references of a place have not in common. Nothing is deleted here.
+        Raises:
+            CleaningError: the database cannot be read.
+        """
+        sources = self.scope.sources
+        renew_connections(sources)
+        for batch in self.store.missing(BATCH):
+            missing = [
+                (reference.source, Missing(source, reference.row, source.name_of(reference)))
+                for reference in batch
+                for source in [sources[reference.source]]
+            ]
+            names: dict[int, list[str]] = {}
+            for number, row in missing:
+                names.setdefault(number, []).append(row.name)
+            try:
+                in_use = {number: sources[number].names_in_use(names[number]) for number in names}
+            except AnyDatabaseError as error:
+                raise CleaningError(f"The database cannot be read: {error}.") from error
+            yield from (row for number, row in missing if row.name in in_use[number])
 
-    References are read before objects are listed: a row that is saved meanwhile has its object listed as well.
-    ``difference`` is a new one, to be closed by the caller when the findings are not needed any more. ``watch`` is
-    called again and again with what was looked at so far.
+
+@contextmanager
+def compare(scope: CleanupScope, options: CleanupOptions, watch: Watch = lambda *_: None) -> Iterator[Comparison]:
+    """Compare the objects and the references of a scope; nothing is deleted here.
+
+    References are read before objects are listed: the object of a row that is saved meanwhile is listed as well. The
+    temporary file of keys is removed when the ``with`` block ends. ``watch`` is called often with the stats so far.
 
     Raises:
-        CleaningError: a database or the bucket cannot be read to the end, or the database is the wrong one by the
-            look of it.
+        CleaningError: a database or the bucket cannot be read to the end, or this looks like the wrong database.
     """
-    from ..s3.errors import FAILURES
+    with closing(KeyStore()) as store:
+        comparison = Comparison(scope, store)
+        reader = _Reader(comparison, options, watch)
+        try:
+            reader.read_references()
+        except AnyDatabaseError as error:
+            raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
+        try:
+            reader.list_objects()
+            reader.list_uploads()
+        except FAILURES as error:
+            reason = explain_in_sentence(error, scope.storage.options, needed="s3:ListBucket")
+            raise CleaningError(f"{scope} cannot be listed: {reason}. Nothing was deleted.") from error
+        comparison.orphans, comparison.size = store.find_orphans()
+        if comparison.orphans and not options.force:
+            _refuse_empty_tables(comparison)
+        yield comparison
 
-    findings = Findings(place, difference)
-    comparing = _Comparing(findings, rules, watch)
-    try:
-        comparing.read_references()
-    except DatabaseProblem as error:
-        raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
-    try:
-        comparing.list_objects()
-        comparing.list_uploads()
-    except FAILURES as error:
-        reason = explain_in_sentence(error, place.storage.options, needed="s3:ListBucket")
-        raise CleaningError(f"{place} cannot be listed: {reason}. Nothing was deleted.") from error
-    findings.orphans, findings.size = findings.difference.compare()
-    if findings.orphans and not rules.force:
-        _refuse_empty_tables(place, findings.tally)
-    return findings
 
+class _Reader:
+    """Fills the key store of a comparison."""
 
-class _Comparing:
-    """A comparison on its way."""
-
-    def __init__(self, findings: Findings, rules: Rules, watch: Callable[[Place, Tally], None]) -> None:
-        self._findings, self._rules, self._watch = findings, rules, watch
-        self._place, self._difference, self._tally = findings.place, findings.difference, findings.tally
-        self._prefixes = findings.place.listed_prefixes(rules.prefixes)
-        self._cleaned = tuple(findings.place.prefixes(rules.prefixes))
-        self._staging = findings.place.staging_prefixes
-        self._looks_only = self._cleaned != tuple(self._prefixes)  # at some of what is listed
-        self._lock = threading.Lock()
+    def __init__(self, comparison: Comparison, options: CleanupOptions, watch: Watch) -> None:
+        self._comparison, self._options, self._watch = comparison, options, watch
+        self._scope, self._store = comparison.scope, comparison.store
+        self._listed = tuple(self._scope.listed_prefixes(options.prefixes))
+        self._cleaned = tuple(self._scope.prefixes(options.prefixes))
+        self._staging = self._scope.staging_prefixes
 
     def read_references(self) -> None:
-        """Read every row of every field, and what other apps name."""
-        place = self._place
-        renew_connections(place.readable)
-        for source, one in [*enumerate(place.fields), *((PROTECTS, one) for one in place.namesakes)]:
-            for rows in one.rows():
-                self._add_references(_referred(one, source, rows))
-                self._count(rows=len(rows))
-        for source, choosing in enumerate(place.choosing, len(place.fields)):
-            for referred in choosing.references(place.target, source):
-                self._add_references(referred)
-                self._count(rows=len(referred))
-        for storage in place.protecting_storages:
-            keys = keys_of_other_apps(storage)
-            while some := list(islice(keys, ROWS_AT_ONCE)):
-                self._add_references(map(Referred, some))
-                self._count(rows=len(some))
-        self._difference.index_references()
-
-    def _add_references(self, references: Iterable[Referred]) -> None:
-        below = tuple(self._prefixes)
-        self._difference.add_references(one for one in references if one.key.startswith(below))
+        """Read what rows and other apps refer to below the prefixes."""
+        for batch in self._scope.references():
+            self._store.add_references(reference for reference in batch if reference.key.startswith(self._listed))
+            self._count(rows=len(batch))
+        self._store.index_references()
 
     def list_objects(self) -> None:
-        """List everything below the prefixes: page after page, or in parts at once."""
-        client, bucket = self._place.storage.s3, self._place.bucket
-        if self._rules.workers > 1:
-            list_in_parallel(client, bucket, self._prefixes, self._add_page, workers=self._rules.workers)
-            return
-        for prefix in self._prefixes:
-            for page in listing.list_pages(client, bucket, prefix):
+        """List the objects below the prefixes, page by page."""
+        for prefix in self._listed:
+            for page in listing.list_pages(self._scope.storage.s3, self._scope.bucket, prefix):
                 self._add_page(page)
 
     def list_uploads(self) -> None:
-        """List the unfinished uploads that are to be aborted.
+        """List the unfinished uploads that are to be aborted: always those of direct uploads.
 
-        Those of the staging prefix are always looked for. Where only they are, an account that may not list uploads
-        does not end the run.
+        If only those are requested, an account that may not list uploads is no error.
         """
-        from ..s3.errors import FAILURES, status_of
-
         if not self._cleaned:
             return
         try:
-            for page in listing.list_unfinished_uploads(self._place.storage.s3, self._place.bucket):
-                self._findings.uploads += [one for one in page.uploads if self._is_abandoned(one, page.served_at)]
+            for page in listing.list_unfinished_uploads(self._scope.storage.s3, self._scope.bucket):
+                self._comparison.uploads += [item for item in page.uploads if self._is_abandoned(item, page.served_at)]
         except FAILURES as error:
-            if self._rules.unfinished_age is not None or status_of(error) is None:
+            if self._options.unfinished_age is not None or status_of(error) is None:
                 raise
 
     def _is_abandoned(self, upload: listing.UnfinishedUpload, now: dt.datetime) -> bool:
-        """Whether an unfinished upload is to be aborted."""
-        rules = self._rules
-        age = rules.staging_age if upload.key.startswith(self._staging) else rules.unfinished_age
-        if age is None or not upload.key.startswith(self._cleaned) or rules.excludes(upload.key):
-            return False
-        return not _is_young(upload.initiated, now, age)
+        options, is_direct = self._options, upload.key.startswith(self._staging)
+        age = options.staging_age if is_direct else options.unfinished_age
+        is_concerned = upload.key.startswith(self._cleaned) and not options.excludes(upload.key)
+        return is_concerned and age is not None and not _is_young(upload.initiated, now, age)
 
     def _add_page(self, page: listing.ListingPage) -> None:
-        rules = self._rules
-        young = {one.key for one in page.objects if _is_young(one.modified, page.served_at, self._min_age(one.key))}
-        excluded = {one.key for one in page.objects if rules.excludes(one.key)}
-        stay = young | excluded
-        if self._looks_only:
-            stay |= {one.key for one in page.objects if not one.key.startswith(self._cleaned)}
-        self._difference.add_objects((one.key, one.size, one.key not in stay) for one in page.objects)
-        with self._lock:
-            first = self._findings.listed_at
-            self._findings.listed_at = min(first, page.served_at) if first else page.served_at
-        self._count(objects=len(page.objects), young=len(young), excluded=len(excluded - young))
+        options, objects, served_at = self._options, page.objects, page.served_at  # each access parses them
+        young = {item.key for item in objects if _is_young(item.modified, served_at, self._min_age(item.key))}
+        excluded = {item.key for item in objects if options.excludes(item.key)}
+        kept = young | excluded
+        if self._cleaned != self._listed:
+            kept |= {item.key for item in objects if not item.key.startswith(self._cleaned)}
+        self._store.add_objects((item.key, item.size, item.key not in kept) for item in objects)
+        self._comparison.listed_at = min(self._comparison.listed_at or served_at, served_at)
+        self._count(objects=len(objects), young=len(young), excluded=len(excluded - young))
 
     def _min_age(self, key: str) -> dt.timedelta:
-        return self._rules.staging_age if key.startswith(self._staging) else self._rules.min_age
+        return self._options.staging_age if key.startswith(self._staging) else self._options.min_age
 
     def _count(self, **more: int) -> None:
-        with self._lock:
-            for name, number in more.items():
-                setattr(self._tally, name, getattr(self._tally, name) + number)
-            self._watch(self._place, self._tally)
-
-
-def _referred(field: ReferringField, source: int, rows: Iterable[tuple[Any, str]]) -> Iterator[Referred]:
-    """What rows of a field refer to."""
-    before = field.before
-    for primary_key, name in rows:
-        key = field.key(primary_key, name)
-        is_literal = key == before + name
-        yield Referred(key, source, str(primary_key), None if is_literal else name)
-        if not is_literal and (literal := field.literal_key(name)) is not None:
-            yield Referred(literal)
+        stats = self._comparison.stats
+        for name, number in more.items():
+            setattr(stats, name, getattr(stats, name) + number)
+        self._watch(self._scope, stats)
 
 
 def _is_young(time: dt.datetime, now: dt.datetime, age: dt.timedelta) -> bool:
-    """Whether less than ``age`` has passed; ``now`` is in whole seconds, rounded down, so it errs on the safe side."""
+    """Whether less than ``age`` has passed; ``now`` is rounded down to a second, so the error is on the safe side."""
     return bool(age) and now - time <= age
 
 
-def _refuse_empty_tables(place: Place, tally: Tally) -> None:
-    """Take a bucket of objects whose tables have no rows at all for a wrong database.
+def _refuse_empty_tables(comparison: Comparison) -> None:
+    """Treat a database as the wrong one if the bucket has objects, but none of its tables has a row.
 
     Raises:
         CleaningError: it is so.
     """
+    scope = comparison.scope
+    fields, choosing = scope.fields, scope.own_choosing
     try:
-        renew_connections(place.sources)
-        owners = [*place.fields, *place.owners]
-        if not owners or any(one.has_rows() for one in place.fields):
+        renew_connections(scope.sources)
+        if not (fields or choosing) or any(field.has_rows() for field in fields):
             return
-        if any(one.may_have_files_in(place.bucket) for one in place.owners):
+        if any(field.may_have_files_in(scope.bucket) for field in choosing):
             return
-        if any(one.has_files_in(place.bucket) for one in place.choosing):
+        if any(field.has_files_in(scope.bucket) for field in scope.choosing):
             return
-    except DatabaseProblem as error:
+    except AnyDatabaseError as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
-    or_elsewhere = ", or has only rows whose files are elsewhere" if place.owners else ""
+    or_elsewhere = ", or has only rows whose files are elsewhere" if choosing else ""
     raise CleaningError(
-        f"{place} has {tally.objects} objects, but the table of every FileField on it is empty{or_elsewhere}: "
-        f"{', '.join(map(str, owners))}. Is this the right database? If it is, --force cleans the bucket. "
-        "Nothing was deleted."
+        f"{scope} has {comparison.stats.objects} objects, but the table of every FileField on it is "
+        f"empty{or_elsewhere}: {', '.join(map(str, [*fields, *choosing]))}. Is this the right database? If it is, "
+        "--force cleans the bucket. Nothing was deleted."
     )

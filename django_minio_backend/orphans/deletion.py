@@ -1,37 +1,36 @@
-"""Orphaned objects and unfinished uploads deleted, each looked at once more; and references that are missing told."""
+"""Deletion of orphans, each after a last look at the databases, and abortion of unfinished uploads."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import Error as DatabaseProblem
+from django.db import Error as AnyDatabaseError
 
 from ..errors import CleaningError
-from ..limits import KEYS_PER_DELETION
 from ..redaction.escaping import get_logger
-from ..s3 import deletion, listing
-from .references import ReferringField, has_keys_of_its_own, keys_of_other_apps, renew_connections
+from ..s3 import deletion as s3_deletion
+from ..transport.limits import KEYS_PER_DELETION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .compare import Findings
-    from .key_store import Orphan, Referred
-    from .references import FieldInDatabase
-    from .scope import Place
+    from ..s3.listing import UnfinishedUpload
+    from .compare import Comparison
+    from .key_store import Orphan
+    from .scope import CleanupScope
 
 BATCH = KEYS_PER_DELETION
-HEADS = 16  # requests at once, where objects are asked for one by one
+PARALLEL_HEADS = 16  # HeadObject requests at once
 
 logger = get_logger(__name__)
 
 
 class Outcome(NamedTuple):
-    """What became of an orphan.
+    """The result for one orphan.
 
     Attributes:
-        problem: the server's reason why it is still there, empty if it was deleted.
+        problem: the server's reason why the object still exists; empty if it was deleted.
     """
 
     orphan: Orphan
@@ -39,170 +38,121 @@ class Outcome(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What became of some orphans.
+    """The result of one DeleteObjects request.
 
     Attributes:
-        spared: how many are none any more: something has come to refer to them, or they were replaced.
-        markers: how many of the deleted live on as older versions, below a delete marker.
+        kept: number of objects that are no orphans any more: something refers to them now, or they were replaced.
+        markers: number of deleted objects that continue to exist as older versions, below a delete marker.
     """
 
     outcomes: Sequence[Outcome]
-    spared: int
+    kept: int
     markers: int
 
 
-class Missing(NamedTuple):
-    """A row that refers to an object that is not there."""
+def delete_orphans(comparison: Comparison, *, dry_run: bool = False) -> Iterator[Batch]:
+    """Delete the orphans, 1,000 in a request; a dry run does everything else.
 
-    field: FieldInDatabase
-    primary_key: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.field.of_row(self.primary_key)}: {self.name}"
-
-
-def delete(findings: Findings, *, dry_run: bool = False) -> Iterator[Batch]:
-    """Delete the orphans by the thousand; a dry run does all of it but the deletion.
-
-    Right before each request the database is asked once more for its names: a row may have come to refer to one.
+    Directly before each request the databases are read again for its names: a row may refer to one by now.
 
     Raises:
-        CleaningError: the database or the server failed; what came before is deleted.
+        CleaningError: the database or the server failed; the batches before are deleted.
     """
-    from ..s3.errors import FAILURES, status_of
-
-    place = findings.place
-    for orphans in findings.difference.orphans(BATCH):
-        keys = [orphan.key for orphan in orphans]
-        unsure = ""
-        try:
-            if place.replaces:
-                keys = _not_replaced(findings, keys)
-            spared = _referred_by_now(place, keys)
-            keys = [key for key in keys if key not in spared]
-            if keys and not dry_run:
-                unsure = f", and perhaps some of {len(keys)} more from {keys[0]!r} to {keys[-1]!r}"
-            result = (
-                deletion.Deletion(set(keys), {}, 0)
-                if dry_run
-                else deletion.delete_objects(place.storage.s3, place.bucket, keys)
-            )
-        except (DatabaseProblem, *FAILURES) as error:
-            if status_of(error) is not None:  # the server has said no
-                unsure = ""
-            raise CleaningError(
-                f"Cleaning of {place} stopped: {error}. What is listed above is deleted{unsure}."
-            ) from error
-        going = set(keys)
-        outcomes = [Outcome(one, result.failed.get(one.key, "")) for one in orphans if one.key in going]
+    for orphans in comparison.store.orphans(BATCH):
+        keys = _last_look(comparison, [orphan.key for orphan in orphans])
+        result = s3_deletion.Deletion(set(keys), {}, 0)
         if not dry_run:
-            _log(place, outcomes)
+            result = _delete(comparison.scope, keys)
+        deletable = set(keys)
+        outcomes = [Outcome(item, result.failed.get(item.key, "")) for item in orphans if item.key in deletable]
+        if not dry_run:
+            _log(comparison.scope, outcomes)
         yield Batch(outcomes, len(orphans) - len(keys), result.markers)
 
 
-def abort_uploads(findings: Findings) -> Iterator[tuple[listing.UnfinishedUpload, str]]:
-    """Abort the unfinished uploads, and yield each with the reason why it is still there, if it is."""
+def abort_uploads(comparison: Comparison) -> Iterator[tuple[UnfinishedUpload, str]]:
+    """Abort the unfinished uploads; return each with the reason why it still exists, empty if it was aborted."""
     from ..s3.errors import FAILURES
 
-    place = findings.place
-    for upload in findings.uploads:
+    scope = comparison.scope
+    for upload in comparison.uploads:
         problem = ""
         try:
-            place.storage.s3.abort_upload(place.bucket, upload.key, upload.upload_id)
+            scope.storage.s3.abort_upload(scope.bucket, upload.key, upload.upload_id)
         except FAILURES as error:
             problem = str(error)
-            logger.warning("An unfinished upload of %s/%s stays: %s", place, upload.key, problem)
+            logger.warning("An unfinished upload of %s/%s was not aborted: %s", scope, upload.key, problem)
         else:
-            logger.info("Aborted an unfinished upload of %s/%s", place, upload.key)
+            logger.info("Aborted an unfinished upload of %s/%s", scope, upload.key)
         yield upload, problem
 
 
-def missing(findings: Findings) -> Iterator[Missing]:
-    """The references without an object, in the order of keys; less those that are gone by now.
+def _last_look(comparison: Comparison, keys: Sequence[str]) -> Sequence[str]:
+    """Return those of the keys whose objects are orphans still.
 
     Raises:
-        CleaningError: the database cannot be read.
+        CleaningError: the database or the server failed.
     """
-    place = findings.place
-    sources = place.sources
-    renew_connections(sources)
-    for batch in findings.difference.missing(BATCH):
-        by_field: dict[int, list[Missing]] = {}
-        for referred in batch:
-            by_field.setdefault(referred.source, []).append(_missing(place, referred))
-        try:
-            there = {
-                source: sources[source].still_referred([one.name for one in some]) for source, some in by_field.items()
-            }
-        except DatabaseProblem as error:
-            raise CleaningError(f"The database cannot be read: {error}.") from error
-        for referred in batch:
-            one = _missing(place, referred)
-            if one.name in there[referred.source]:
-                yield one
+    from ..s3.errors import FAILURES
+
+    scope = comparison.scope
+    try:
+        if scope.replaces:
+            keys = _not_replaced(comparison, keys)
+        in_use = scope.keys_in_use(keys)
+    except (AnyDatabaseError, *FAILURES) as error:
+        raise _stopped(scope, error) from error
+    return [key for key in keys if key not in in_use]
 
 
-def _missing(place: Place, referred: Referred) -> Missing:
-    field = place.sources[referred.source]
-    name = referred.name
-    if name is None:
-        name = referred.key.removeprefix(field.before) if isinstance(field, ReferringField) else referred.key
-    return Missing(field, referred.row, name)
+def _not_replaced(comparison: Comparison, keys: Sequence[str]) -> list[str]:
+    """Return those of the keys whose objects are still the listed ones; each costs a HeadObject request.
 
-
-def _referred_by_now(place: Place, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that rows or other apps refer to at this moment, and perhaps others."""
-    referred: set[str] = set()
-    renew_connections(place.readable)
-    for choosing in place.choosing:
-        referred.update(choosing.keys_in_use(place.target, keys))
-    for one in [*place.fields, *place.namesakes]:
-        if has_keys_of_its_own(one.storage):
-            wanted = set(keys)
-            for rows in one.rows():
-                referred.update(wanted.intersection(one.key(*row) for row in rows))
-            continue
-        for name in one.still_referred(_names(one.before, keys)):
-            referred.update({one.storage.key(name), one.before + name})
-    for storage in place.protecting_storages:
-        names = _names(storage.options.key_prefix, keys)
-        if names:
-            among = None if has_keys_of_its_own(storage) else names
-            referred.update(keys_of_other_apps(storage, among))
-    return referred
-
-
-def _names(before: str, keys: Sequence[str]) -> list[str]:
-    """Names of the keys; a location's own folder, as consoles make one, has none."""
-    return [key.removeprefix(before) for key in keys if key.startswith(before) and key != before]
-
-
-def _not_replaced(findings: Findings, keys: Sequence[str]) -> list[str]:
-    """Those of the keys whose objects are still the ones that were listed; each costs a request (HeadObject).
-
-    Where a save may replace an object, a listed orphan may have become somebody's new upload, whose row is yet to come.
+    Where a save may replace an object, a listed orphan may be somebody's new upload, whose row does not exist yet.
     """
     from ..s3.errors import ObjectNotFound
 
-    place, listed_at = findings.place, findings.listed_at
+    scope, listed_at = comparison.scope, comparison.listed_at
 
     def is_old(key: str) -> bool:
         try:
-            modified = place.storage.s3.head(place.bucket, key, place.storage.ssec).last_modified
+            modified = scope.storage.s3.head(scope.bucket, key, scope.storage.ssec).last_modified
         except ObjectNotFound:
             return False
         return listed_at is not None and modified is not None and modified < listed_at
 
-    with ThreadPoolExecutor(HEADS) as pool:
+    with ThreadPoolExecutor(PARALLEL_HEADS) as pool:
         return [key for key, old in zip(keys, pool.map(is_old, keys), strict=True) if old]
 
 
-def _log(place: Place, outcomes: Sequence[Outcome]) -> None:
+def _delete(scope: CleanupScope, keys: Sequence[str]) -> s3_deletion.Deletion:
+    """Send one DeleteObjects request.
+
+    Raises:
+        CleaningError: the server failed; the message says which objects may be deleted nevertheless.
+    """
+    from ..s3.errors import FAILURES, status_of
+
+    try:
+        return s3_deletion.delete_objects(scope.storage.s3, scope.bucket, keys)
+    except FAILURES as error:
+        is_refused = status_of(error) is not None
+        unsure = "" if is_refused else f", and perhaps some of {len(keys)} more from {keys[0]!r} to {keys[-1]!r}"
+        raise _stopped(scope, error, unsure) from error
+
+
+def _stopped(scope: CleanupScope, error: Exception, unsure: str = "") -> CleaningError:
+    return CleaningError(
+        f"The cleaning of {scope} stopped: {error}. The objects listed above are deleted{unsure}. Run the command "
+        "again to delete the rest."
+    )
+
+
+def _log(scope: CleanupScope, outcomes: Sequence[Outcome]) -> None:
     for orphan, problem in outcomes:
         if problem:
-            logger.warning("Not deleted: %s/%s: %s", place, orphan.key, problem)
+            logger.warning("Not deleted: %s/%s: %s", scope, orphan.key, problem)
         else:
-            logger.debug("Deleted %s/%s", place, orphan.key)
-    if gone := [orphan for orphan, problem in outcomes if not problem]:
-        logger.info("Deleted %d objects of %s, from '%s' to '%s'", len(gone), place, gone[0].key, gone[-1].key)
+            logger.debug("Deleted %s/%s", scope, orphan.key)
+    if deleted := [orphan.key for orphan, problem in outcomes if not problem]:
+        logger.info("Deleted %d objects of %s, from '%s' to '%s'", len(deleted), scope, deleted[0], deleted[-1])

@@ -1,29 +1,27 @@
-"""Two sets of keys, objects and references, and what they have not in common: exact, in bounded memory."""
+"""The keys of objects and of references in a temporary SQLite file: which of them have no counterpart."""
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import CleaningError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-PROTECTS = -1
-CACHE = 32 * 1024  # KiB of pages kept in memory, and what one sorted run of an index may take
+KEEP_ONLY = -1
+CACHE = 32 * 1024  # KiB of pages kept in memory, and the most that one sorted run of an index takes
 
 _TABLES = """
 CREATE TABLE reference (key TEXT NOT NULL, source INTEGER NOT NULL, row TEXT NOT NULL, name TEXT);
-CREATE TABLE object (key TEXT PRIMARY KEY, size INTEGER NOT NULL, may_go INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE orphan (number INTEGER PRIMARY KEY, key TEXT NOT NULL, size INTEGER NOT NULL);
+CREATE TABLE object (key TEXT PRIMARY KEY, size INTEGER NOT NULL, is_deletable INTEGER NOT NULL) WITHOUT ROWID;
 """
 _INDEX = "CREATE INDEX reference_by_key ON reference (key)"
 _ORPHANS = """
-INSERT INTO orphan (key, size) SELECT key, size FROM object
-WHERE may_go AND NOT EXISTS (SELECT 1 FROM reference WHERE reference.key = object.key) ORDER BY key
+CREATE TABLE orphan AS SELECT key, size FROM object
+WHERE is_deletable AND NOT EXISTS (SELECT 1 FROM reference WHERE reference.key = object.key) ORDER BY key
 """
 _MISSING = """
 SELECT key, source, row, name FROM reference INDEXED BY reference_by_key
@@ -32,108 +30,98 @@ WHERE source >= 0 AND NOT EXISTS (SELECT 1 FROM object WHERE object.key = refere
 
 
 class Orphan(NamedTuple):
-    """An object that nothing refers to."""
+    """An object that no reference names."""
 
     key: str
     size: int
 
 
-class Referred(NamedTuple):
+class Reference(NamedTuple):
     """A reference to an object.
 
     Attributes:
         key: of the object.
-        source: a number for the field; ``PROTECTS`` keeps the object but is never told as missing.
+        source: number of the field; with ``KEEP_ONLY`` the reference keeps the object, but is never missing.
         row: the row's primary key as text.
-        name: what stands in the row, if not the key as it is.
+        name: the name in the row, unless it follows from the key.
     """
 
     key: str
-    source: int = PROTECTS
+    source: int = KEEP_ONLY
     row: str = ""
     name: str | None = None
 
 
-class Difference:
-    """Add references, index them, add objects, compare; then ask for what is on one side only.
+class KeyStore:
+    """Holds keys in bounded memory. Add references, index them, add objects, find the orphans; then iterate.
 
-    The tables lie in a temporary file that SQLite makes where SQLITE_TMPDIR or TMPDIR says and that has no name, so
-    that a killed process leaves nothing behind. Methods may be called from several threads.
+    SQLite creates the temporary file in SQLITE_TMPDIR or TMPDIR. The file has no name, so a killed process leaves
+    nothing behind.
 
     Raises:
         CleaningError: from every method, if the file cannot be written or read.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        with self._using() as database:
+        self._connection = sqlite3.connect("")  # the file is created later
+        with self._database() as database:
             database.executescript(
-                f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;"
+                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;"
                 f"PRAGMA cache_size = -{CACHE}; {_TABLES}"
             )
 
     def close(self) -> None:
         """Remove the file."""
-        self._database.close()
+        self._connection.close()
 
-    def add_references(self, references: Iterable[Referred]) -> None:
-        """Add references; several to one key all count."""
-        with self._using() as database:
+    def add_references(self, references: Iterable[Reference]) -> None:
+        """Add references; one key may have several."""
+        with self._database() as database:
             database.executemany("INSERT INTO reference VALUES (?, ?, ?, ?)", references)
 
     def index_references(self) -> None:
-        """Sort the references by key, once all are there."""
-        with self._using() as database:
+        """Sort the references by key, after all have been added."""
+        with self._database() as database:
             database.execute(_INDEX)
 
     def add_objects(self, objects: Iterable[tuple[str, int, bool]]) -> None:
-        """Add objects: key, size, and whether it may be deleted if nothing refers to it; a key counts once."""
-        with self._using() as database:
+        """Add objects: key, size, and whether it may be deleted as an orphan. A key that comes twice counts once."""
+        with self._database() as database:
             database.executemany("INSERT OR REPLACE INTO object VALUES (?, ?, ?)", objects)
 
-    def compare(self) -> tuple[int, int]:
-        """Find the orphans; return how many there are, and their bytes together."""
-        with self._using() as database:
+    def find_orphans(self) -> tuple[int, int]:
+        """Find the orphans; return their number and their bytes together."""
+        with self._database() as database:
             database.execute(_ORPHANS)
             count, size = database.execute("SELECT count(*), total(size) FROM orphan").fetchone()
             return count, int(size)
 
-    def orphans(self, at_once: int) -> Iterator[list[Orphan]]:
-        """The orphans in the order of their keys, in batches."""
-        last = 0
-        while True:
-            with self._using() as database:
-                batch = database.execute(
-                    "SELECT number, key, size FROM orphan WHERE number > ? ORDER BY number LIMIT ?", (last, at_once)
-                ).fetchall()
-            if not batch:
-                return
-            last = batch[-1][0]
-            yield [Orphan(key, size) for _, key, size in batch]
+    def orphans(self, batch_size: int) -> Iterator[list[Orphan]]:
+        """Return the orphans by key, in batches."""
+        for rows in self._batches("SELECT key, size FROM orphan ORDER BY rowid", batch_size):
+            yield [Orphan(*row) for row in rows]
 
-    def missing(self, at_once: int) -> Iterator[list[Referred]]:
-        """The references without an object in the order of their keys, in batches."""
-        with self._using() as database:
-            found = database.execute(_MISSING)
+    def missing(self, batch_size: int) -> Iterator[list[Reference]]:
+        """Return the references without an object by key, in batches."""
+        for rows in self._batches(_MISSING, batch_size):
+            yield [Reference(*row) for row in rows]
+
+    def _batches(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        with self._database() as database:
+            cursor = database.execute(query)
         while True:
-            with self._using():
-                batch = found.fetchmany(at_once)
-            if not batch:
+            with self._database():
+                rows = cursor.fetchmany(size)
+            if not rows:
                 return
-            yield [Referred(*one) for one in batch]
+            yield rows
 
     @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
+    def _database(self) -> Iterator[sqlite3.Connection]:
         try:
-            with self._lock:
-                yield self._connected()
+            yield self._connection
         except sqlite3.Error as error:
             raise CleaningError(
-                f"The temporary file that objects and references are compared in failed: {error}. It needs some "
-                "150 bytes for each of them; SQLITE_TMPDIR or TMPDIR names its folder. Nothing more was deleted."
+                f"The temporary file of keys cannot be used: {error}. It needs about 150 bytes for each object and "
+                "each reference in the folder that SQLITE_TMPDIR or TMPDIR names. Nothing more was deleted."
             ) from error
-
-    def _connected(self) -> sqlite3.Connection:
-        if not hasattr(self, "_database"):
-            self._database = sqlite3.connect("", check_same_thread=False)
-        return self._database

@@ -1,31 +1,41 @@
-"""Which objects the database refers to: every FileField of every model, in every database."""
+"""The rows of every FileField in every database, and the keys of the objects that they refer to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.apps import apps
 from django.core.exceptions import SuspiciousOperation
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
-from django.db import Error as DatabaseProblem
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import FileField, Model, QuerySet
 
 from ..errors import CleaningError
 from ..files import keys as names
-from ..signals import collect_references
 from ..storage import MinioBackend
+from .databases import databases_of, tables_by_database
+from .key_store import Reference
 from .row_files import choosing_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
-ROWS_AT_ONCE = 5_000  # in one query: no cursor stays open on the server, and no transaction
-NAMES_AT_ONCE = 1_000  # in one query; fewer where the database takes fewer parameters
+ROWS_PER_QUERY = 5_000  # so that no cursor and no transaction stays open on the database server
+NAMES_PER_QUERY = 1_000  # fewer where the database takes fewer parameters
 
-_NONE = "django.db.backends.dummy"  # what Django makes of an empty entry in DATABASES
+
+class Target(NamedTuple):
+    """A bucket for which rows are read.
+
+    Attributes:
+        storage: one that reaches the bucket.
+        storages: those whose files are cleaned there, one for each location and each way to make keys.
+    """
+
+    storage: MinioBackend
+    storages: Sequence[MinioBackend]
 
 
 @dataclass(frozen=True)
@@ -39,8 +49,8 @@ class FieldInDatabase:
     def __str__(self) -> str:
         return f"{self.model._meta.label}.{self.field.name}{self._where}"
 
-    def of_row(self, primary_key: object) -> str:
-        """Words for the field of one row."""
+    def describe_row(self, primary_key: object) -> str:
+        """Return model, primary key and field, as messages name the field of one row."""
         return f"{self.model._meta.label} {primary_key} {self.field.name}{self._where}"
 
     @property
@@ -51,16 +61,20 @@ class FieldInDatabase:
         """Whether the table has any row, with a file or without."""
         return self._rows().exists()
 
-    def still_referred(self, names: Sequence[str]) -> set[str]:
-        """Those of the names that rows refer to at this moment; also others that the database takes for equal."""
-        found: set[str] = set()
-        for some in self._few(names):
-            wanted = {f"{self.field.name}__in": some}
-            found.update(map(str, self._rows().filter(**wanted).values_list(self.field.name, flat=True)))
-        return found
+    def names_in_use(self, names: Sequence[str]) -> set[str]:
+        """Return those of the names that rows have now, and other names that the database considers equal."""
+        in_use: set[str] = set()
+        for batch in self._batches(names):
+            rows = self._rows().filter(**{f"{self.field.name}__in": batch})
+            in_use.update(map(str, rows.values_list(self.field.name, flat=True)))
+        return in_use
 
-    def key_of(self, storage: MinioBackend, primary_key: object, name: str) -> str:
-        """The key of a row's object in a storage.
+    def name_of(self, reference: Reference) -> str:
+        """Return the name in the row of a reference."""
+        return reference.key if reference.name is None else reference.name
+
+    def key_in(self, storage: MinioBackend, primary_key: object, name: str) -> str:
+        """Return the key of a row's object in a storage.
 
         Raises:
             CleaningError: no object can have this name.
@@ -69,7 +83,7 @@ class FieldInDatabase:
             return storage.key(name)
         except (SuspiciousOperation, ValueError) as error:
             raise CleaningError(
-                f"{self.of_row(primary_key)}: {error} Correct that row first. Nothing was deleted."
+                f"{self.describe_row(primary_key)}: {error} Correct that row first. Nothing was deleted."
             ) from error
 
     def _rows(self) -> QuerySet[Model]:
@@ -81,188 +95,146 @@ class FieldInDatabase:
         return rows.filter(**{f"{name}__isnull": False}).exclude(**{name: ""})
 
     def _pages(
-        self, rows: QuerySet[Model], at_once: int, read: Callable[[QuerySet[Model]], list[Row]]
+        self, rows: QuerySet[Model], page_size: int, read: Callable[[QuerySet[Model]], list[Row]]
     ) -> Iterator[list[Row]]:
-        """What ``read`` makes of the rows that have a file, in the order of primary keys; each begins with its own.
+        """Read the rows that have a file, page by page in the order of primary keys.
+
+        Args:
+            rows: all of them.
+            page_size: rows in one query.
+            read: turns the query of one page into tuples, each of which begins with the primary key.
 
         Raises:
-            CleaningError: the database does not sort this kind of key, so the rows cannot be read in pages.
-            django.db.Error: they cannot be read.
+            CleaningError: the database does not order this kind of primary key.
+            django.db.Error: the rows cannot be read.
         """
         ordered = self._with_file(rows).order_by("pk")
-        page = read(ordered[:at_once])
+        page = read(ordered[:page_size])
         while page:
             yield page
             last = page[-1][0]
-            if len(page) < at_once:
+            if len(page) < page_size:
                 return
-            page = read(ordered.filter(pk__gt=last)[:at_once])
+            page = read(ordered.filter(pk__gt=last)[:page_size])
             if page and page[-1][0] == last:
                 raise CleaningError(
-                    f"{self}: the primary key {last!r} is not greater than itself. Nothing was deleted."
+                    f"{self}: The database returned primary key {last!r} for `pk > {last!r}`, so the rows cannot be "
+                    "read in pages. Nothing was deleted."
                 )
 
-    def _few(self, names: Sequence[str], other_parameters: int = 0) -> Iterator[Sequence[str]]:
-        """The names, as many at once as one query takes that has so many other parameters."""
-        most: int | None = connections[self.database].features.max_query_params
-        at_once = min(max(most - other_parameters, 1), NAMES_AT_ONCE) if most else NAMES_AT_ONCE
-        return (names[start : start + at_once] for start in range(0, len(names), at_once))
+    def _batches(self, names: Sequence[str], other_parameters: int = 0) -> Iterator[Sequence[str]]:
+        """Split the names, so that a query with so many other parameters takes each batch."""
+        limit: int | None = connections[self.database].features.max_query_params
+        size = min(max(limit - other_parameters, 1), NAMES_PER_QUERY) if limit else NAMES_PER_QUERY
+        return (names[start : start + size] for start in range(0, len(names), size))
 
 
 @dataclass(frozen=True)
 class ReferringField(FieldInDatabase):
-    """A field whose files are all in one storage of ours."""
+    """A field whose files are all in one MinioBackend."""
 
     storage: MinioBackend
 
-    @property
-    def before(self) -> str:
-        """What stands before the names in the keys."""
-        return self.storage.options.key_prefix
-
     def rows(self) -> Iterator[list[tuple[Any, str]]]:
-        """Primary key and file name of every row with a file, some thousand at a time in the order of primary keys.
+        """Return primary key and file name of every row with a file, page by page.
 
         Raises:
-            CleaningError: the database does not sort this kind of key, so the rows cannot be read in pages.
-            django.db.Error: it cannot be read.
+            CleaningError: the database does not order this kind of primary key.
+            django.db.Error: the rows cannot be read.
         """
         name = self.field.name
-        for page in self._pages(self._rows(), ROWS_AT_ONCE, lambda rows: list(rows.values_list("pk", name))):
+        for page in self._pages(self._rows(), ROWS_PER_QUERY, lambda rows: list(rows.values_list("pk", name))):
             yield [(primary_key, str(value)) for primary_key, value in page]
 
-    def key(self, primary_key: object, name: str) -> str:
-        """The key of a row's object.
+    def references(self, _: Target, source: int) -> Iterator[list[Reference]]:
+        """Return what the rows refer to, page by page.
+
+        A name that is not normalised refers to two keys: another program may have stored its object as it is.
 
         Raises:
-            CleaningError: no object can have this name.
+            CleaningError: as ``rows``, or no object can have the name of a row.
+            django.db.Error: the rows cannot be read.
         """
-        return self.key_of(self.storage, primary_key, name)
+        prefix = self.storage.options.key_prefix
+        for rows in self.rows():
+            references = []
+            for primary_key, name in rows:
+                key = self.key_in(self.storage, primary_key, name)
+                is_literal = key == prefix + name
+                references.append(Reference(key, source, str(primary_key), None if is_literal else name))
+                if not is_literal and names.clean(name) != name:
+                    references.append(Reference(prefix + name))
+            yield references
 
-    def literal_key(self, name: str) -> str | None:
-        """The key that is a name as it stands, where that is not normalised; None where it is.
+    def keys_in_use(self, _: Target, keys: Sequence[str]) -> set[str]:
+        """Return those of the keys that rows refer to now, and perhaps others.
 
-        Such an object was not stored by this version, which does not find it either, but it is what the row means.
+        Raises:
+            CleaningError: as ``references``.
+            django.db.Error: the rows cannot be read.
         """
-        return None if names.clean(name) == name else self.before + name
+        if overrides_key(self.storage):
+            rows = (row for page in self.rows() for row in page)
+            return set(keys).intersection(self.key_in(self.storage, *row) for row in rows)
+        prefix = self.storage.options.key_prefix
+        in_use = self.names_in_use(names_below(prefix, keys))
+        return {key for name in in_use for key in (self.storage.key(name), prefix + name)}
+
+    def name_of(self, reference: Reference) -> str:
+        """Return the name in the row of a reference, which leaves it out if it follows from the key."""
+        return reference.key.removeprefix(self.storage.options.key_prefix) if reference.name is None else reference.name
 
 
 def referring_fields() -> list[ReferringField]:
-    """Every FileField that keeps its files in a MinIO storage, once for each database that has its table.
+    """Return every FileField that keeps its files in a MinIO storage, once for each database that has its table.
 
-    Fields of other storages count for nothing. Swapped models have no table and are left out. Fields whose rows may
-    choose their storage are a matter of ``choosing``.
+    Fields of other storages, of swapped models and those whose rows may choose their storage are left out.
 
     Raises:
-        CleaningError: a database cannot be asked, a table is in none of them, or a field's storage cannot be made.
+        CleaningError: a database cannot be read, a table is in none of them, or a field's storage cannot be created.
     """
     tables = tables_by_database()
-    found = []
-    for model, field in file_fields():
-        if not choosing_classes(model, field) and (storage := our_storage(field)):
-            found += [ReferringField(model, field, alias, storage) for alias in databases_of(model, tables)]
-    return found
+    return [
+        ReferringField(model, field, alias, storage)
+        for model, field in file_fields()
+        if not choosing_classes(model, field) and (storage := minio_storage_of(field))
+        for alias in databases_of(model, tables)
+    ]
 
 
 def file_fields() -> Iterator[tuple[type[Model], FileField]]:
-    """Every concrete FileField of every model that has a table."""
+    """Return every concrete FileField of every model that has a table."""
     for model in apps.get_models(include_auto_created=True):
         for field in model._meta.local_concrete_fields:
             if isinstance(field, FileField):
                 yield model, field
 
 
-def renew_connections(fields: Iterable[FieldInDatabase]) -> None:
-    """Open connections again that a database may have closed, which were idle for as long as a listing took."""
-    for alias in {one.database for one in fields}:
-        connections[alias].close_if_unusable_or_obsolete()
+def identity(storage: MinioBackend) -> tuple[object, ...]:
+    """Return what two storages share that store a name as the same object: endpoint, bucket, location, key function."""
+    return storage.server_url, storage.bucket, storage.options.location, storage.__class__.key
 
 
-def keys_of_other_apps(storage: MinioBackend, among: Sequence[str] | None = None) -> Iterator[str]:
-    """Keys of the objects that receivers of ``collect_references`` name; of all, or of those names that matter.
+def names_below(prefix: str, keys: Sequence[str]) -> list[str]:
+    """Return the names of the keys below a location; the location's own folder object, as consoles create, has none."""
+    return [key.removeprefix(prefix) for key in keys if key.startswith(prefix) and key != prefix]
+
+
+def overrides_key(storage: MinioBackend) -> bool:
+    """Whether a subclass makes the keys, so that the name of an object does not follow from its key."""
+    return storage.__class__.key is not MinioBackend.key  # type() of a LazyObject is the wrapper's class
+
+
+def minio_storage_of(field: FileField) -> MinioBackend | None:
+    """Return the field's storage if it is a MinioBackend; this creates ``default_storage`` and other lazy objects.
 
     Raises:
-        CleaningError: a receiver gives what is no name of an object. What it raises itself passes unchanged.
+        CleaningError: the storage cannot be created, so its rows may refer to anything.
     """
-    for receiver, given in collect_references.send(sender=storage.__class__, storage=storage, among=among):
-        where = f"{getattr(receiver, '__module__', '')}.{getattr(receiver, '__qualname__', receiver)}"
-        if isinstance(given, str):
-            raise CleaningError(
-                f"{where} gave collect_references one string instead of names. Nothing more was deleted."
-            )
-        for name in cast("Iterable[object] | None", given) or ():
-            try:
-                yield storage.key(name)
-            except (SuspiciousOperation, ValueError) as error:
-                raise CleaningError(
-                    f"{where} gave collect_references {name!r}: {error} Nothing more was deleted."
-                ) from error
-
-
-def has_keys_of_its_own(storage: MinioBackend) -> bool:
-    """Whether a subclass makes the keys, so that a key does not tell which names lead to it."""
-    return storage.__class__.key is not MinioBackend.key  # a LazyObject's type is its own
-
-
-def our_storage(field: FileField) -> MinioBackend | None:
-    """The field's storage if it is ours. ``default_storage`` and its like are made here if they were not yet."""
     try:
         storage = field.storage
         return storage if isinstance(storage, MinioBackend) else None
-    except Exception as error:  # whatever the user's storage raises: without it nobody knows what the rows refer to
+    except Exception as error:  # the constructor of the user's class may raise anything
         raise CleaningError(
-            f"The storage of {field.model._meta.label}.{field.name} cannot be made: {error!r}. Nothing was deleted."
+            f"The storage of {field.model._meta.label}.{field.name} cannot be created: {error!r}. Nothing was deleted."
         ) from error
-
-
-def databases_of(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
-    """The databases that have a model's table.
-
-    Raises:
-        CleaningError: there is none.
-    """
-    found = databases_with(model, tables)
-    if not found:
-        raise CleaningError(
-            f"No database has the table '{model._meta.db_table}' of {model._meta.label}, so nobody knows which files "
-            "its rows refer to. Run migrate first. Nothing was deleted."
-        )
-    return found
-
-
-def databases_with(model: type[Model], tables: dict[str, set[str]]) -> list[str]:
-    """The databases that have a model's table, if there are any."""
-    table = model._meta.db_table
-    listed = [alias for alias, names in tables.items() if _identifier(alias, table) in names]
-    # Introspection does not list the tables of other schemas.
-    return listed or [alias for alias in tables if _answers(model, alias)]
-
-
-def tables_by_database() -> dict[str, set[str]]:
-    """The tables of every database, by alias.
-
-    Raises:
-        CleaningError: a database cannot be asked.
-    """
-    return {alias: _tables(alias) for alias in connections if connections[alias].settings_dict["ENGINE"] != _NONE}
-
-
-def _tables(alias: str) -> set[str]:
-    try:
-        names = connections[alias].introspection.table_names(include_views=True)
-    except DatabaseProblem as error:
-        raise CleaningError(f"Database '{alias}' cannot be read: {error}. Nothing was deleted.") from error
-    return {_identifier(alias, name) for name in names}
-
-
-def _identifier(alias: str, table: str) -> str:
-    """A table's name as it is compared: databases fold its letters in different ways."""
-    return connections[alias].introspection.identifier_converter(table).casefold()
-
-
-def _answers(model: type[Model], alias: str) -> bool:
-    try:
-        QuerySet(model=model, using=alias).exists()
-    except DatabaseError:
-        return False
-    return True

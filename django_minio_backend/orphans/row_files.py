@@ -1,4 +1,4 @@
-"""The file of each row as the project's own code has it, for fields whose rows may choose the storage."""
+"""The file of each row as the project's code returns it, for fields whose rows may choose the storage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.apps import apps
 from django.core.files.storage import Storage
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import ImageField, Model, signals
+from django.db.models import FileField, ImageField, Model, QuerySet, signals
 from django.db.models.fields.files import FieldFile, FileDescriptor, ImageFieldFile, ImageFileDescriptor
 
 from ..errors import CleaningError
@@ -16,16 +16,14 @@ from ..errors import CleaningError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from django.db.models import FileField, QuerySet
-
 
 class RowFile(NamedTuple):
     """The file of one row.
 
     Attributes:
         stored: the name in the database.
-        name: the name by which the FieldFile asks its storage.
-        storage: the storage that the FieldFile asks; None if it has none, so that the file may be anywhere.
+        name: the name that the FieldFile passes to its storage.
+        storage: of the FieldFile; None if it has none, so that the file may be anywhere.
     """
 
     primary_key: Any
@@ -35,49 +33,50 @@ class RowFile(NamedTuple):
 
 
 def choosing_classes(model: type[Model], field: FileField) -> list[type[Model]]:
-    """The classes as which rows are loaded, if a row may have its file in another storage than the field's; else none.
+    """Return the classes as which rows are loaded, if a row may have its file in another storage than the field's.
 
-    The model is the first; then come proxies and children that may choose by another rule. Django itself never chooses.
-    So each class of the project or of a package counts that makes the value of the field, or the instance. Most of
-    them choose nothing, but only the row's FieldFile can tell.
+    The list is empty if all files are in the field's storage. Otherwise the model comes first, followed by proxies and
+    children that may choose by another rule. Django itself never chooses, so any class of the project or of a package
+    counts that creates the value of the field, or the instance. Most of them choose nothing, but only the row's
+    FieldFile shows it.
     """
-    rule = _rule(model, field)
-    heirs = (kind for kind in apps.get_models() if kind is not model and issubclass(kind, model))
-    others = [kind for kind in heirs if _rule(kind, field) != rule]
+    rule = makers, receivers, descriptor = _rule(model, field)
+    subclasses = (kind for kind in apps.get_models() if kind is not model and issubclass(kind, model))
+    others = [kind for kind in subclasses if _rule(kind, field) != rule]
     plain = (
         field.attr_class in (FieldFile, ImageFieldFile)
         and not hasattr(field, "from_db_value")
-        and type(rule.descriptor) in (FileDescriptor, ImageFileDescriptor)
-        and (rule.makers, rule.receivers) == (_makers(Model), [])
+        and type(descriptor) in (FileDescriptor, ImageFileDescriptor)
+        and (makers, receivers) == (_makers(Model), [])
     )
     return [] if plain and not others else [model, *others]
 
 
 class RowFiles:
-    """Makes instances of a class from rows of the database, and asks them for the file of a field.
+    """Loads rows as instances of a class, and reads the file of a field from them.
 
-    An instance is made as Django's own queries make it: by ``from_db``, with the values of all columns.
+    Instances are created as Django's own queries create them: by ``from_db``, with the values of all columns.
     """
 
     def __init__(self, model: type[Model], field: FileField) -> None:
         self._model, self._field = model, field
-        self._columns = [one.attname for one in model._meta.concrete_fields]
+        self._columns = [column.attname for column in model._meta.concrete_fields]
         self._dimensions = list(self._dimension_columns())
 
     def read(self, rows: QuerySet[Model], primary_key: str = "pk") -> Iterator[RowFile]:
-        """The files of the rows of a query; ``primary_key`` names what tells the rows apart.
+        """Return the files of the rows of a query; ``primary_key`` is the column that identifies a row.
 
         Raises:
-            CleaningError: the project's code has raised an exception for a row.
+            CleaningError: the project's code raised an exception for a row.
             django.db.Error: the rows cannot be read.
         """
         columns = self._columns if primary_key in self._columns else [primary_key, *self._columns]
-        number = columns.index(primary_key)
+        position = columns.index(primary_key)
         for row in rows.values_list(*columns):
-            key, values = row[number], list(row[-len(self._columns) :])
+            key, values = row[position], list(row[-len(self._columns) :])
             try:
                 file = self._file(rows.db, key, values)
-            except Exception as error:  # whatever the project's code raises: the row's file may be anywhere
+            except Exception as error:  # the project's code may raise anything, and the file may then be anywhere
                 where = "" if rows.db == DEFAULT_DB_ALIAS else f" in database '{rows.db}'"
                 raise CleaningError(
                     f"{self._model._meta.label} {key} {self._field.name}{where}: the storage of this row cannot be "
@@ -89,11 +88,11 @@ class RowFiles:
         stored = str(values[self._columns.index(self._field.attname)])
         file = getattr(self._instance(database, values), self._field.attname)
         name, storage = getattr(file, "name", None), getattr(file, "storage", None)
-        is_storage = isinstance(storage, Storage)  # which makes a LazyObject's, whose exception is this row's as well
+        is_storage = isinstance(storage, Storage)  # this creates the storage of a LazyObject
         return RowFile(primary_key, stored, str(name or stored), storage if is_storage else None)
 
     def _instance(self, database: str, values: list[Any]) -> Model:
-        """An instance; Django's ImageField would open the file of a row without dimensions, so it is given some."""
+        """Create an instance with made-up dimensions, since ImageField would open the file of a row without them."""
         missing = {column: values[column] for image, column in self._dimensions if values[image] and not values[column]}
         for column in missing:
             values[column] = 1
@@ -103,24 +102,17 @@ class RowFiles:
         return instance
 
     def _dimension_columns(self) -> Iterator[tuple[int, int]]:
-        """Where in a row each ImageField is, with each column of its dimensions."""
-        for number, field in enumerate(self._model._meta.concrete_fields):
+        """Return the position of each ImageField in a row, with that of each column of its dimensions."""
+        for position, field in enumerate(self._model._meta.concrete_fields):
             if isinstance(field, ImageField):
                 for name in (getattr(field, "width_field", None), getattr(field, "height_field", None)):
                     if name in self._columns:
-                        yield number, self._columns.index(name)
+                        yield position, self._columns.index(name)
 
 
-class _Rule(NamedTuple):
-    """What takes part in making an instance from a row, and its file."""
-
-    makers: tuple[object, ...]
-    receivers: list[Callable[..., object]]
-    descriptor: object
-
-
-def _rule(model: type[Model], field: FileField) -> _Rule:
-    return _Rule(_makers(model), _receivers(model), inspect.getattr_static(model, field.attname))
+def _rule(model: type[Model], field: FileField) -> tuple[tuple[object, ...], list[Callable[..., object]], object]:
+    """Return the code that creates an instance from a row, the receivers of its signal, and what creates its file."""
+    return _makers(model), _receivers(model), inspect.getattr_static(model, field.attname)
 
 
 def _makers(model: type[Model]) -> tuple[object, ...]:
@@ -136,8 +128,8 @@ def _makers(model: type[Model]) -> tuple[object, ...]:
 
 
 def _receivers(model: type[Model]) -> list[Callable[..., object]]:
-    """Receivers of ``post_init`` for a model, which Django has no public way to list; without Django's own."""
+    """Return the receivers of ``post_init`` for a model without Django's own; there is no public way to list them."""
     live: Iterable[Any] = signals.post_init._live_receivers(model)  # noqa: SLF001
-    # Django 4.2 gives one list; later ones give two, of functions and of coroutine functions.
-    every = [one for some in live for one in (some if isinstance(some, list) else [some])]
-    return [one for one in every if getattr(one, "__func__", None) is not ImageField.update_dimension_fields]
+    # Django 4.2 returns one list; later versions return two, of functions and of coroutine functions.
+    receivers = [receiver for item in live for receiver in (item if isinstance(item, list) else [item])]
+    return [item for item in receivers if getattr(item, "__func__", None) is not ImageField.update_dimension_fields]

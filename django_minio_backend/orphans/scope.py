@@ -1,46 +1,59 @@
-"""Which buckets are cleaned, each once: several fields and aliases may lead to one."""
+"""Which buckets are cleaned, each once although several fields and aliases use it, and what refers to its objects."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from itertools import islice
+from typing import TYPE_CHECKING, cast
 
-from django.db import Error as DatabaseProblem
+from django.core.exceptions import SuspiciousOperation
+from django.db import Error as AnyDatabaseError
+from django.db import connections
 
 from ..aliases import minio_storages
 from ..errors import CleaningError
+from ..signals import collect_references
 from ..storage import MinioBackend
-from .references import referring_fields
-from .row_storages import Target, choosing_fields
+from .key_store import KEEP_ONLY, Reference
+from .references import (
+    ROWS_PER_QUERY,
+    Target,
+    identity,
+    names_below,
+    overrides_key,
+    referring_fields,
+)
+from .row_storages import choosing_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .references import ReferringField
+    from .references import FieldInDatabase, ReferringField
     from .row_storages import ChoosingField
 
 
 @dataclass
-class Place:
+class CleanupScope:
     """One bucket of one server, with every field that keeps files in it.
 
     Attributes:
-        storage: by which the bucket is reached.
-        fields: those that name this server as the storage does.
+        storage: one that reaches the bucket.
+        fields: those whose storage names this server and bucket.
         choosing: all fields whose rows may choose their storage: each row may have its file here.
-        namesakes: those of a bucket with this name at another address, which may be the same server
-            under another name: what they refer to is never an orphan here.
-        named: storages that are cleaned besides those of the fields: of aliases that no field uses, where the bucket
-            is asked for by its name; and what a field names whose rows may choose another.
-        chosen: storages that rows were seen to choose, whose files are looked for. They are not cleaned.
+        same_named: fields of a bucket with this name at another endpoint, which may be the same server under another
+            name: what they refer to is never an orphan here.
+        named: storages that are cleaned together with those of the fields: of aliases that no field uses, if the
+            bucket is requested by name, and of fields whose rows may choose another storage.
+        chosen: storages that rows have chosen, whose files are checked for existence. They are not cleaned.
     """
 
     storage: MinioBackend
-    fields: list[ReferringField] = field(default_factory=list)
-    choosing: list[ChoosingField] = field(default_factory=list)
-    namesakes: list[ReferringField] = field(default_factory=list)
-    named: list[MinioBackend] = field(default_factory=list)
-    chosen: list[MinioBackend] = field(default_factory=list)
+    fields: list[ReferringField] = dataclass_field(default_factory=list)
+    choosing: list[ChoosingField] = dataclass_field(default_factory=list)
+    same_named: list[ReferringField] = dataclass_field(default_factory=list)
+    named: list[MinioBackend] = dataclass_field(default_factory=list)
+    chosen: list[MinioBackend] = dataclass_field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.storage.server_url}/{self.bucket}"
@@ -52,25 +65,23 @@ class Place:
 
     @property
     def sources(self) -> list[ReferringField | ChoosingField]:
-        """The fields whose rows may be missing here, by their numbers in the ``Difference``."""
+        """The fields whose files may be missing here; ``Reference.source`` is an index into this list."""
         return [*self.fields, *self.choosing]
 
     @property
-    def owners(self) -> list[ChoosingField]:
-        """Those whose own storage is here, whatever their rows choose."""
-        here = (self.storage.server_url, self.bucket)
-        return [one for one in self.choosing if one.storage and (one.storage.server_url, one.storage.bucket) == here]
-
-    @property
-    def readable(self) -> list[ReferringField | ChoosingField]:
-        """Every field that is read for this place."""
-        return [*self.sources, *self.namesakes]
+    def own_choosing(self) -> list[ChoosingField]:
+        """The choosing fields whose own storage is this bucket, whatever their rows choose."""
+        return [
+            choosing
+            for choosing in self.choosing
+            if choosing.storage and _location(choosing.storage) == _location(self.storage)
+        ]
 
     @property
     def storages(self) -> list[MinioBackend]:
-        """What is cleaned: one storage for each MINIO_LOCATION in the bucket, and for each way to make keys there."""
-        every = [*(one.storage for one in self.fields), *self.named]
-        return list({(one.options.location, one.__class__.key): one for one in reversed(every)}.values())
+        """The storages that are cleaned: one for each MINIO_LOCATION in the bucket, and for each way to make keys."""
+        storages = [*(field.storage for field in self.fields), *self.named]
+        return list({identity(storage): storage for storage in reversed(storages)}.values())
 
     @property
     def staging_prefixes(self) -> tuple[str, ...]:
@@ -78,136 +89,193 @@ class Place:
         return tuple({storage.options.uploads_prefix for storage in self.storages})
 
     @property
-    def target(self) -> Target:
-        """What rows that choose are asked for."""
-        return Target(self.storage, self.storages)
-
-    @property
-    def protecting_storages(self) -> list[MinioBackend]:
-        """Those, those of the bucket's namesakes, and those that rows have chosen."""
-        every = [*(one.storage for one in self.namesakes), *self._seen]
-        elsewhere = {(one.server_url, one.options.location, one.__class__.key): one for one in every}
-        known = {(one.server_url, one.options.location, one.__class__.key) for one in self.storages}
-        return [*self.storages, *(one for identity, one in elsewhere.items() if identity not in known)]
-
-    @property
     def replaces(self) -> bool:
-        """Whether a save may give an old name new content, so that an object may be younger than it was listed."""
-        fixed = [one.storage for one in [*self.fields, *self.namesakes]]
-        own = [one.storage for one in self.choosing if one.storage and one.storage.bucket == self.bucket]
-        return any(one.replace_existing for one in [*fixed, *own, *self._seen])
+        """Whether a save may replace an object, so that an object may be newer than the one that was listed."""
+        storages = [field.storage for field in (*self.fields, *self.same_named)]
+        storages += [field.storage for field in self.choosing if field.storage and field.storage.bucket == self.bucket]
+        return any(storage.replace_existing for storage in (*storages, *self._seen))
 
     @property
     def _seen(self) -> list[MinioBackend]:
-        """Storages of a bucket of this name that rows have chosen, as far as they were read."""
-        seen = (storage for one in self.choosing for storage in one.seen.storages.values())
+        """Storages of a bucket of this name that rows have chosen, as far as the rows have been read."""
+        seen = (storage for field in self.choosing for storage in field.seen.storages.values())
         return [storage for storage in seen if storage.bucket == self.bucket]
 
-    def prefixes(self, wanted: Sequence[str] = ()) -> list[str]:
-        """The key prefixes that are cleaned, none inside of another; of them what lies below the wanted ones."""
-        return _below(self.storages, wanted)
+    @property
+    def _signal_senders(self) -> list[MinioBackend]:
+        """The storages of this bucket, of those with the same name, and those that rows have chosen."""
+        others = [*(field.storage for field in self.same_named), *self._seen]
+        return list({identity(storage): storage for storage in (*others, *self.storages)}.values())
 
-    def listed_prefixes(self, wanted: Sequence[str] = ()) -> list[str]:
-        """Those, and where files are looked for that are not cleaned."""
-        return _below([*self.storages, *self.chosen], wanted)
+    @property
+    def _target(self) -> Target:
+        return Target(self.storage, self.storages)
+
+    def prefixes(self, requested: Sequence[str] = ()) -> list[str]:
+        """Return the key prefixes that are cleaned, none inside of another, limited to the requested ones."""
+        return _common_prefixes(self.storages, requested)
+
+    def listed_prefixes(self, requested: Sequence[str] = ()) -> list[str]:
+        """Return these prefixes, and those whose files are checked for existence only."""
+        return _common_prefixes([*self.storages, *self.chosen], requested)
+
+    def references(self) -> Iterator[Sequence[Reference]]:
+        """Read every row of every field, and the names that other apps report, in batches.
+
+        Raises:
+            CleaningError: a row, or a receiver of ``collect_references``, has a name that no object can have.
+            django.db.Error: the rows cannot be read.
+        """
+        renew_connections([*self.sources, *self.same_named])
+        target = self._target
+        for source, field in [*enumerate(self.sources), *((KEEP_ONLY, field) for field in self.same_named)]:
+            yield from field.references(target, source)
+        for storage in self._signal_senders:
+            keys = signalled_keys(storage)
+            while batch := [Reference(key) for key in islice(keys, ROWS_PER_QUERY)]:
+                yield batch
+
+    def keys_in_use(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the keys that rows or other apps refer to now, and perhaps others.
+
+        Raises:
+            CleaningError: as ``references``.
+            django.db.Error: the rows cannot be read.
+        """
+        fields = [*self.sources, *self.same_named]
+        renew_connections(fields)
+        target = self._target
+        in_use = {key for field in fields for key in field.keys_in_use(target, keys)}
+        for storage in self._signal_senders:
+            if names := names_below(storage.options.key_prefix, keys):
+                in_use.update(signalled_keys(storage, None if overrides_key(storage) else names))
+        return in_use
 
 
-def places(buckets: Sequence[str] = (), *, chosen: bool = False) -> list[Place]:
-    """Every bucket that a FileField uses, or else those of the given names; buckets of static files are none.
+def cleanup_scopes(buckets: Sequence[str] = (), *, chosen: bool = False) -> list[CleanupScope]:
+    """Return every bucket that a FileField uses, or else those of the given names; never a bucket of static files.
 
-    A bucket whose name is that of a static one at any address counts as static: a server may have two names.
+    A bucket whose name is that of a static one at any endpoint counts as static: a server may have two names.
 
     Args:
-        buckets: names; all if there are none.
-        chosen: also what rows have chosen that no field names, which is only looked at; reads these rows.
+        buckets: names; all if empty.
+        chosen: add the buckets that rows have chosen and no field names, to check the existence of their files. Reads
+            these rows.
 
     Raises:
-        CleaningError: a database cannot be read, or a given name is no bucket that may be cleaned.
+        CleaningError: a database cannot be read, or a given name is not a bucket that may be cleaned.
     """
     aliases = minio_storages()
-    storages = list(aliases.values())
     fields, choosing = referring_fields(), choosing_fields()
-    named = [one.storage for one in choosing if one.storage]
-    static = _static_buckets(aliases, [*storages, *named, *(one.storage for one in fields)])
+    named = [field.storage for field in choosing if field.storage]
+    static = _static_buckets(aliases, [*aliases.values(), *named, *(field.storage for field in fields)])
     if refused := sorted(static.intersection(buckets)):
         raise CleaningError(f"Buckets of static files are never cleaned: {', '.join(refused)}.")
-    found: dict[tuple[str, str], Place] = {}
+    fields = [field for field in fields if field.storage.bucket not in static]
+    scopes: dict[tuple[str, str], CleanupScope] = {}
 
-    def place_of(storage: MinioBackend) -> Place:
-        return found.setdefault((storage.server_url, storage.bucket), Place(storage, choosing=choosing))
+    def scope_of(storage: MinioBackend) -> CleanupScope:
+        return scopes.setdefault(_location(storage), CleanupScope(storage, choosing=choosing))
 
-    for one in (one for one in fields if one.storage.bucket not in static):
-        place_of(one.storage).fields.append(one)
-    for storage in (storage for storage in named if storage.bucket not in static):
-        place_of(storage).named.append(storage)
-    used = list(found.values())
-    if buckets:
-        _add_named(found, buckets, storages, choosing)
+    for field in fields:
+        scope_of(field.storage).fields.append(field)
+    cleaned = [storage for storage in named if storage.bucket not in static]
+    for storage in [*cleaned, *_unused(buckets, aliases.values(), [*cleaned, *(field.storage for field in fields)])]:
+        scope_of(storage).named.append(storage)
+    if unknown := sorted(set(buckets) - {scope.bucket for scope in scopes.values()}):
+        raise CleaningError(
+            f"No FileField and no storage in STORAGES has a bucket '{unknown[0]}'; check --bucket. Nothing was deleted."
+        )
     for storage in _chosen(choosing, static) if chosen else ():
-        place_of(storage).chosen.append(storage)
-    for place in found.values():
-        place.namesakes = [
-            one for other in used for one in other.fields if other.bucket == place.bucket and other is not place
-        ]
-    return [place for place in found.values() if not buckets or place.bucket in buckets]
+        scope_of(storage).chosen.append(storage)
+    for location, scope in scopes.items():
+        elsewhere = (field for field in fields if _location(field.storage) != location)
+        scope.same_named = [field for field in elsewhere if field.storage.bucket == scope.bucket]
+    return [scope for scope in scopes.values() if not buckets or scope.bucket in buckets]
+
+
+def signalled_keys(storage: MinioBackend, among: Sequence[str] | None = None) -> Iterator[str]:
+    """Return the keys of the names that receivers of ``collect_references`` return.
+
+    Args:
+        storage: the sender's instance.
+        among: the names about to be deleted; None where all names matter.
+
+    Raises:
+        CleaningError: a receiver returns something else than names. Its own exceptions pass unchanged.
+    """
+    for receiver, response in collect_references.send(sender=storage.__class__, storage=storage, among=among):
+        where = f"{getattr(receiver, '__module__', '')}.{getattr(receiver, '__qualname__', receiver)}"
+        if isinstance(response, str):
+            raise CleaningError(
+                f"{where}, a receiver of collect_references, returned one string; return an iterable of names. "
+                "Nothing more was deleted."
+            )
+        for name in cast("Iterable[object] | None", response) or ():
+            try:
+                yield storage.key(name)
+            except (SuspiciousOperation, ValueError) as error:
+                raise CleaningError(
+                    f"{where}, a receiver of collect_references, returned {name!r}: {error} Nothing more was deleted."
+                ) from error
+
+
+def renew_connections(fields: Iterable[FieldInDatabase]) -> None:
+    """Reopen connections that a database may have closed, since a listing left them idle for a long time."""
+    for alias in {field.database for field in fields}:
+        connections[alias].close_if_unusable_or_obsolete()
+
+
+def _location(storage: MinioBackend) -> tuple[str, str]:
+    return storage.server_url, storage.bucket
 
 
 def _static_buckets(aliases: Mapping[str, MinioBackend], storages: Iterable[MinioBackend]) -> set[str]:
-    static = {one.options.static_files_bucket for one in aliases.values() if one.options.static_files_bucket}
-    static.update(one.bucket for alias, one in aliases.items() if alias == "staticfiles")  # whatever its class
-    return static.union(*(one.static_buckets for one in storages))
+    static = {bucket for storage in aliases.values() if (bucket := storage.options.static_files_bucket)}
+    static.update(storage.bucket for alias, storage in aliases.items() if alias == "staticfiles")  # whatever its class
+    return static.union(*(storage.static_buckets for storage in storages))
+
+
+def _unused(
+    buckets: Sequence[str], storages: Iterable[MinioBackend], used_storages: Iterable[MinioBackend]
+) -> Iterator[MinioBackend]:
+    """Return the buckets of these names that no field uses, each with every alias that lists it."""
+    used = set(map(_location, used_storages))
+    for storage in storages:
+        for bucket in {storage.bucket, *storage.PRIVATE_BUCKETS, *storage.PUBLIC_BUCKETS}.intersection(buckets):
+            if (storage.server_url, bucket) not in used:
+                yield MinioBackend(bucket, storage.options.alias)
 
 
 def _chosen(choosing: Iterable[ChoosingField], static: set[str]) -> list[MinioBackend]:
-    """The storages that rows have chosen, but for static ones.
+    """Return the storages that rows have chosen, without static ones.
 
     Raises:
         CleaningError: the rows cannot be read.
     """
     try:
-        for one in choosing:
-            for _ in one.rows():
+        for field in choosing:
+            for _ in field.rows():
                 pass
-    except DatabaseProblem as error:
+    except AnyDatabaseError as error:
         raise CleaningError(f"The database cannot be read: {error}. Nothing was deleted.") from error
-    seen = [storage for one in choosing for storage in one.seen.storages.values()]
+    seen = [storage for field in choosing for storage in field.seen.storages.values()]
     return [storage for storage in seen if storage.bucket not in static.union(storage.static_buckets)]
 
 
-def _add_named(
-    found: dict[tuple[str, str], Place],
-    buckets: Sequence[str],
-    storages: Iterable[MinioBackend],
-    choosing: list[ChoosingField],
-) -> None:
-    """Add the buckets of these names that no field uses, each with every alias that knows it."""
-    used = set(found)
-    for storage in storages:
-        for bucket in {storage.bucket, *storage.PRIVATE_BUCKETS, *storage.PUBLIC_BUCKETS}.intersection(buckets):
-            address = (storage.server_url, bucket)
-            if address not in used:
-                named = MinioBackend(bucket, storage.options.alias)
-                found.setdefault(address, Place(named, choosing=choosing)).named.append(named)
-    if unknown := sorted(set(buckets) - {place.bucket for place in found.values()}):
-        raise CleaningError(
-            f"No FileField and no storage in STORAGES has a bucket '{unknown[0]}'. Nothing was deleted."
-        )
-
-
-def _below(storages: Iterable[MinioBackend], wanted: Sequence[str]) -> list[str]:
-    storages = list(storages)
-    prefixes = [prefix for one in storages for prefix in (one.options.key_prefix, one.options.uploads_prefix)]
-    owned = _outermost(prefixes)
-    if not wanted:
+def _common_prefixes(storages: Iterable[MinioBackend], requested: Sequence[str]) -> list[str]:
+    own = [(storage.options.key_prefix, storage.options.uploads_prefix) for storage in storages]
+    owned = _outermost(prefix for prefixes in own for prefix in prefixes)
+    if not requested:
         return owned
-    return _outermost(max(mine, other, key=len) for mine in owned for other in wanted if _overlap(mine, other))
-
-
-def _overlap(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
+    pairs = ((own, other) for own in owned for other in requested if own.startswith(other) or other.startswith(own))
+    return _outermost(max(pair, key=len) for pair in pairs)
 
 
 def _outermost(prefixes: Iterable[str]) -> list[str]:
-    """The prefixes, sorted, without those that another one covers."""
-    every = sorted(set(prefixes))
-    return [one for one in every if not any(one != outer and one.startswith(outer) for outer in every)]
+    """Return the prefixes in order, without those that another one covers."""
+    outermost: list[str] = []
+    for prefix in sorted(set(prefixes)):  # a prefix sorts directly before those that it covers
+        if not outermost or not prefix.startswith(outermost[-1]):
+            outermost.append(prefix)
+    return outermost

@@ -1,1 +1,1 @@
-"""What keeps secrets and control characters out of errors, logs and tracebacks."""
+"""Keeps secrets and control characters out of errors, logs and tracebacks."""

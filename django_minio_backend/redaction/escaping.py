@@ -1,4 +1,4 @@
-"""Text that a server, a row or an uploader may have written, made harmless for terminals and log files."""
+"""Escapes text of servers, rows and uploaders, so that it is harmless in terminals and log files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import re
 # C0, DEL and C1 steer terminals, line and paragraph separators break lines, bidirectional controls reorder what is
 # read (https://www.unicode.org/reports/tr9/), invisible format characters and tags hide, and lone surrogates cannot be
 # printed. The zero-width joiner and non-joiner stay: scripts and emoji are written with them.
-_CONTROL = re.compile(
+# Not compiled here, but when it is first used: Django's start imports this module.
+_CONTROL = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
 )
@@ -19,7 +20,7 @@ def escape_control_characters(text: str) -> str:
 
     What is escaped already stays as it is.
     """
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return re.sub(_CONTROL, lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class _EscapeArguments(logging.Filter):

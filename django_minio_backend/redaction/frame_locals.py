@@ -1,4 +1,4 @@
-"""Frames of the SDK, of urllib3 and of users' functions forget their locals when an error leaves them.
+"""Clears the locals of frames of the SDK, of urllib3 and of users' functions when an error leaves them.
 
 They hold headers, credentials and whole requests. A traceback still names every file, line and function.
 """
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class LocalsForgotten:
-    """A block that errors leave with nothing in the frames below it, those of their causes included.
+    """A block that clears the frames below it when an error leaves it, those of the error's causes included.
 
-    The frame of the block itself runs on and keeps its locals. Not one of contextlib's: those set an error's
-    traceback, which the S3Error of minio 7.2.18 does not let them.
+    The block's own frame still runs and keeps its locals. contextlib's context managers set an error's traceback,
+    which the S3Error of minio 7.2.18 forbids.
     """
 
     __slots__ = ("_outer",)
@@ -33,21 +33,20 @@ class LocalsForgotten:
 
 
 def forget_locals(error: BaseException, outer: BaseException | None) -> None:
-    """Clear the frames of an error and of what led to it, but for those that still run.
+    """Clear the frames of an error and of its causes, except those that still run.
 
     Args:
         error: the error.
-        outer: what was being handled before the block that the error leaves (``sys.exception()``): its frames are the
-            user's business.
+        outer: the exception that was being handled before the block (``sys.exception()``); its frames are kept.
     """
     pending: list[BaseException | None] = [error]
     seen = {id(outer)}
     while pending:
-        one = pending.pop()
-        if one is None or id(one) in seen:
+        cause = pending.pop()
+        if cause is None or id(cause) in seen:
             continue
-        seen.add(id(one))
-        traceback.clear_frames(one.__traceback__)  # those that still run are left alone
-        pending += [one.__cause__, one.__context__]
-        if isinstance(one, BaseExceptionGroup):
-            pending += one.exceptions
+        seen.add(id(cause))
+        traceback.clear_frames(cause.__traceback__)  # skips frames that still run
+        pending += [cause.__cause__, cause.__context__]
+        if isinstance(cause, BaseExceptionGroup):
+            pending += cause.exceptions

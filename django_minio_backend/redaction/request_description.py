@@ -1,4 +1,4 @@
-"""A request in words: which server, which object, and nothing that may be secret."""
+"""Describes a request by its server and object, without anything that may be secret."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from .escaping import escape_control_characters
 
-_OBJECT = re.compile(r"^<?[\w.]+\((?:host|'|\")[^)]*\)(?: at 0x[0-9a-f]+)?>?: |^<[\w.]+ object at 0x[0-9a-f]+>: ")
+_OBJECT = r"^<?[\w.]+\((?:host|'|\")[^)]*\)(?: at 0x[0-9a-f]+)?>?: |^<[\w.]+ object at 0x[0-9a-f]+>: "
 _WANTS_HTTPS = (
     b"HTTP request to an HTTPS server",  # Go's: MinIO, Versity, SeaweedFS
     b"plain HTTP request was sent to HTTPS port",  # nginx
@@ -16,7 +16,7 @@ _WANTS_HTTPS = (
 
 
 def origin(url: str) -> str:
-    """``scheme://host:port`` of a URL and nothing else of it: user names, paths and queries may hold secrets."""
+    """Return ``scheme://host:port`` of a URL; user names, paths and queries may hold secrets."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -27,30 +27,30 @@ def origin(url: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error says, less the object of urllib3's that its text begins with, and what it wraps."""
+    """Return the message of an error or of its reason, without the object that urllib3's messages begin with."""
     inner = getattr(error, "reason", None)
     if isinstance(inner, Exception):
         return reason_of(inner)
-    return _OBJECT.sub("", str(error))
+    return re.sub(_OBJECT, "", str(error))
 
 
 def request_line(method: str, url: str) -> str:
-    """Method, endpoint and path; without the query, which may hold a signature or a token."""
+    """Return method, endpoint and path, without the query, which may hold a signature or a token."""
     return f"{method} {origin(url)}{printable(urlsplit(url).path)}"
 
 
 def printable(text: str) -> str:
-    """What a server sent, in one line of bounded length that steers no terminal."""
+    """Return at most 1,024 characters that a server sent, in one line and without control characters."""
     return escape_control_characters(text[:1024])
 
 
 def https_is_wanted(status: int, body: bytes) -> bool:
-    """Whether a server says that http was spoken on its port for https."""
+    """Whether a response says that the port expects https, not http."""
     return status in (400, 497) and any(words in body for words in _WANTS_HTTPS)
 
 
 def https_wanted(url: str) -> str:
-    """What to tell then."""
+    """Return the message for such a response."""
     return (
         f"{origin(url)} speaks https, not http. Set MINIO_USE_HTTPS to True (for an external endpoint "
         "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS), or name the server's http port in the endpoint."

@@ -1,4 +1,4 @@
-"""Strings and bytes that no report shows: their repr hides what they are, and in all else they are what they were.
+"""Strings and bytes whose repr hides them; in all else they behave as before.
 
 Debug pages, error mails, error trackers and tracebacks with locals show the repr of what a frame holds.
 """
@@ -11,9 +11,7 @@ from functools import lru_cache
 from typing import Any, Self, SupportsIndex
 
 HIDDEN = "***"
-_SECRET_HEADER = re.compile(
-    r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
-)
+_HIDDEN_NAME = r"(?i)(?:proxy-)?authorization|x-amz-security-token|x-aws-ec2-metadata-token|x-amz-(.+-)?customer-key\Z"
 _CUSTOMER_KEYS = frozenset(
     {
         "x-amz-server-side-encryption-customer-key",
@@ -32,7 +30,7 @@ class SecretText(str):
         return f"'{HIDDEN}'"
 
     def __getitem__(self, index: SupportsIndex | slice) -> SecretText:
-        """A part of it, as hidden: reports cut long strings short before they show them."""
+        """Return a hidden part: reports shorten strings before they show them."""
         return SecretText(super().__getitem__(index))
 
     def __copy__(self) -> Self:
@@ -42,7 +40,7 @@ class SecretText(str):
         return self
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        """Pickle it as the string that it was in the user's settings; what holds it says what is pickled."""
+        """Pickle it as a plain string, as it was in the settings."""
         return str, (str(self),)
 
 
@@ -55,7 +53,7 @@ class SecretBytes(bytes):
         return f"b'{HIDDEN}'"
 
     def __getitem__(self, index: SupportsIndex | slice) -> Any:
-        """A part of them, as hidden."""
+        """Return a hidden part, or a number."""
         part = super().__getitem__(index)
         return SecretBytes(part) if isinstance(part, bytes) else part
 
@@ -66,18 +64,18 @@ class SecretBytes(bytes):
         return self
 
     def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
-        """Pickle them as the bytes that they were in the user's settings."""
+        """Pickle them as plain bytes, as they were in the settings."""
         return bytes, (bytes(self),)
 
 
 @lru_cache(256)  # requests have the same few headers again and again
 def is_secret_header(name: str) -> bool:
     """Whether the values of the header of this name are keys or tokens."""
-    return _SECRET_HEADER.match(name) is not None
+    return re.match(_HIDDEN_NAME, name) is not None
 
 
 def hidden(value: Any) -> Any:
-    """The same value with every string and bytes in it hidden; equal to what it was."""
+    """Return an equal value with every string and bytes in it hidden."""
     if isinstance(value, (SecretText, SecretBytes)):
         return value
     if isinstance(value, str):
@@ -87,12 +85,12 @@ def hidden(value: Any) -> Any:
     if type(value) in (list, tuple, set, frozenset):
         return type(value)(map(hidden, value))
     if type(value) is dict:
-        return {name: hidden(one) for name, one in value.items()}
+        return {name: hidden(item) for name, item in value.items()}
     return value
 
 
 def hidden_passwords(value: Any) -> Any:
-    """The same value with URLs that hold a password hidden, and headers whose values are keys or tokens."""
+    """Return an equal value with URLs that contain a password hidden, and with hidden headers."""
     if type(value) is str:
         return SecretText(value) if _PASSWORD_IN_URL.search(value) else value
     if type(value) is dict:
@@ -103,22 +101,22 @@ def hidden_passwords(value: Any) -> Any:
 
 
 def hidden_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The same headers, with keys and tokens among their values hidden."""
+    """Return the same headers with keys and tokens hidden."""
     return {name: hidden(value) if is_secret_header(name) else value for name, value in headers.items()}
 
 
 def has_secret(value: object) -> bool:
-    """Whether something hidden is in the value."""
+    """Whether the value contains something hidden."""
     if isinstance(value, Mapping):
         return any(map(has_secret, value.values()))
     return isinstance(value, (SecretText, SecretBytes))
 
 
 def carries_customer_key(headers: object) -> bool:
-    """Whether one of these headers is a customer's key (SSE-C)."""
+    """Whether one of the headers is a customer's key (SSE-C)."""
     return isinstance(headers, Mapping) and any(str(name).lower() in _CUSTOMER_KEYS for name in headers)
 
 
 def shown(value: object) -> str:
-    """The repr that a value would have if nothing were hidden, for messages that cut secrets out themselves."""
+    """Return the repr without hiding, for messages that remove secrets themselves."""
     return str.__repr__(value) if isinstance(value, SecretText) else repr(value)

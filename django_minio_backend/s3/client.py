@@ -1,35 +1,35 @@
-"""The S3 operations that this package needs, in terms of the minio SDK.
+"""The S3 operations that this package needs.
 
-With ``failures`` and ``clients`` the only module that imports the SDK. Whoever needs it imports it inside a function,
-so that importing the package stays cheap.
+Other rooms import this module inside functions, so that importing the package does not import the SDK.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import weakref
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
 from minio.datatypes import Object
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.helpers import genheaders, md5sum_hash
-from minio.sse import SseCustomerKey
-from urllib3._collections import RecentlyUsedContainer
 
-from ..errors import ConditionNotSupportedError, ObjectChangedError, ObjectExistsError
+from ..errors import (
+    BadResponseError,
+    ConditionNotSupportedError,
+    ObjectChangedError,
+    ObjectExistsError,
+    PoliciesNotSupportedError,
+)
 from ..redaction.secret_values import hidden_headers
-from ..transport.pool import pools_of
+from .connection import S3Connection
+from .credentials import customer_key
 from .errors import (
     HTTP_CONFLICT,
     HTTP_NOT_IMPLEMENTED,
     HTTP_PRECONDITION_FAILED,
-    not_found_as_such,
-    policies_of,
     rejects_condition,
     status_of,
-    was_repeated,
+    was_retried,
 )
 from .responses import TruncatedResponse, XmlResponse, etag_of, size_of, time_of
 
@@ -37,79 +37,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from minio import Minio
-    from minio.credentials.credentials import Credentials
-    from minio.credentials.providers import Provider
+    from minio.sse import SseCustomerKey
     from urllib3 import BaseHTTPResponse, PoolManager
 
     from ..options.fields import StorageOptions
 
     Body = bytes | bytearray
 
-_all_clients: weakref.WeakSet[S3Client] = weakref.WeakSet()
-_parents_pools: list[object] = []
 
+class S3Client(S3Connection):
+    """S3 operations on objects and buckets, with errors of their own for missing, existing and changed objects.
 
-def renew_all_clients() -> None:
-    """Give every client of this process fresh connections if it is a forked child."""
-    for client in list(_all_clients):
-        client.renew_after_fork()
-
-
-class S3Client:
-    """The S3 operations that this package needs, with "not there", "taken" and "changed" told from other failures.
-
-    Every other error of the SDK and of the network passes unchanged.
+    All other errors of the SDK and of the network are raised unchanged: see ``errors.FAILURES``.
 
     Attributes:
-        rejects_conditions: whether the server has answered If-None-Match with an error.
+        rejects_conditions: whether the server has rejected If-None-Match.
     """
 
     def __init__(self, sdk: Minio, http: PoolManager) -> None:
-        self._sdk = sdk
-        self._http = http
-        self._process = os.getpid()
+        super().__init__(sdk, http)
         self.rejects_conditions = False
-        _all_clients.add(self)
-
-    @property
-    def sdk(self) -> Minio:
-        """The SDK's client for the same endpoint and credentials."""
-        self.renew_after_fork()
-        return self._sdk
-
-    @property
-    def http(self) -> PoolManager:
-        """The connection pool under it."""
-        self.renew_after_fork()
-        return self._http
-
-    def renew_after_fork(self) -> None:
-        """Give a forked child connections of its own; also where the fork did not tell Python, as uWSGI's.
-
-        The parent's stay open and are never used or closed here: both processes would read from one socket.
-        """
-        if self._process == os.getpid():
-            return
-        for http in (self._http, *pools_of(self._sdk._provider)):  # noqa: SLF001 - no public way
-            _parents_pools.append(http.pools)
-            http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
-        self._process = os.getpid()  # last: no other thread takes the client for renewed before it is
-
-    def credentials(self) -> Credentials:
-        """The credentials of the moment; temporary ones are renewed where they have to be, by a request."""
-        self.renew_after_fork()
-        return cast("Provider", self._sdk._provider).retrieve()  # noqa: SLF001 - no public way
-
-    def address(self, bucket: str) -> str:
-        """``scheme://host`` and path of a bucket, as the SDK addresses it."""
-        base = self._sdk._base_url  # noqa: SLF001 - no public way
-        return base.build(method="GET", region=str(base.region), bucket_name=bucket).geturl().rstrip("/")
 
     def head(self, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> Object:
-        """Ask for an object's size, ETag, time and metadata (HeadObject)."""
+        """Return an object's size, ETag, time and metadata (HeadObject)."""
         headers = dict(ssec.headers()) if ssec else {}
-        with not_found_as_such(bucket, key):
-            response = self._execute("HEAD", bucket, key, headers=headers)
+        response = self._execute("HEAD", bucket, key, headers=headers)
         return Object(
             bucket_name=bucket,
             object_name=key,
@@ -124,14 +76,13 @@ class S3Client:
     def get(
         self, bucket: str, key: str, headers: Mapping[str, str], ssec: SseCustomerKey | None = None
     ) -> BaseHTTPResponse | None:
-        """Open an object's bytes (GetObject); None where the requested range starts at or behind its end.
+        """Return the response with an object's bytes (GetObject); None if the requested range starts after the end.
 
         Raises:
-            ObjectChangedError: if an If-Match header does not match any more.
+            ObjectChangedError: the ETag is not the one in the If-Match header.
         """
         try:
-            with not_found_as_such(bucket, key):
-                response = self.sdk.get_object(bucket, key, request_headers=dict(headers), ssec=ssec)
+            response = self.sdk.get_object(bucket, key, request_headers=dict(headers), ssec=ssec)
         except (S3Error, InvalidResponseError) as error:
             if status_of(error) == 416:  # noqa: PLR2004 - Range Not Satisfiable
                 return None
@@ -146,26 +97,26 @@ class S3Client:
     def put(
         self, bucket: str, key: str, body: Body, headers: Mapping[str, str], *, only_if_absent: bool = False
     ) -> str:
-        """Store ``body`` in one request (PutObject) and return its ETag.
+        """Upload ``body`` in one request (PutObject) and return its ETag.
 
         Raises:
-            ObjectExistsError: ``only_if_absent`` and the key is taken.
-            ConditionNotSupportedError: ``only_if_absent`` and the server rejects that header.
+            ObjectExistsError: ``only_if_absent``, and the object exists.
+            ConditionNotSupportedError: ``only_if_absent``, and the server does not support If-None-Match.
         """
         response = self._write("PUT", bucket, key, body, headers, only_if_absent=only_if_absent)
         return etag_of(response)
 
     def create_upload(self, bucket: str, key: str, headers: Mapping[str, str]) -> str:
-        """Begin a multipart upload (CreateMultipartUpload) and return its id."""
+        """Start a multipart upload (CreateMultipartUpload) and return its id."""
         response = self._execute("POST", bucket, key, headers=dict(headers), query_params={"uploads": ""})
         return XmlResponse(response, "InitiateMultipartUploadResult", bucket).required("UploadId")
 
     def put_part(
         self, bucket: str, key: str, upload_id: str, number: int, body: Body, headers: Mapping[str, str]
     ) -> str:
-        """Store one part (UploadPart) and return its ETag."""
+        """Upload one part (UploadPart) and return its ETag."""
         query = {"partNumber": str(number), "uploadId": upload_id}
-        for _ in range(2):  # a part may be sent again
+        for _ in range(2):  # uploading a part twice does no harm
             response = self._execute("PUT", bucket, key, body=body, headers=dict(headers), query_params=query)
             if etag := etag_of(response):
                 return etag
@@ -181,9 +132,9 @@ class S3Client:
         *,
         only_if_absent: bool = False,
     ) -> str:
-        """Make an object of the parts (CompleteMultipartUpload) and return its ETag.
+        """Complete a multipart upload (CompleteMultipartUpload) and return the object's ETag.
 
-        ``parts`` has for each part its XML elements by name: PartNumber, ETag, perhaps a checksum.
+        ``parts`` maps, for each part, the names of XML elements to their text: PartNumber, ETag, perhaps a checksum.
 
         Raises:
             ObjectExistsError: as ``put``.
@@ -198,8 +149,8 @@ class S3Client:
         headers = {**headers, "Content-Type": "application/xml", "Content-MD5": str(md5sum_hash(body))}
         query = {"uploadId": upload_id}
         response = self._write("POST", bucket, key, body, headers, query=query, only_if_absent=only_if_absent)
-        if b"<Error" in response.data[:512]:  # S3 may find an error after it has sent status 200
-            raise S3Error.fromxml(response)
+        if b"<Error" in response.data[:512]:  # S3 may fail after it has sent status 200
+            raise XmlResponse(response, "Error", bucket).error(key)
         return XmlResponse(response, "CompleteMultipartUploadResult", bucket).required("ETag").strip('"')
 
     def abort_upload(self, bucket: str, key: str, upload_id: str) -> None:
@@ -211,27 +162,11 @@ class S3Client:
                 raise
 
     def delete(self, bucket: str, key: str) -> None:
-        """Delete an object (DeleteObject); one that is not there is no error."""
+        """Delete an object (DeleteObject); a missing one is no error."""
         self.sdk.remove_object(bucket, key)
 
-    def request(
-        self,
-        method: str,
-        bucket: str,
-        query: Mapping[str, str],
-        *,
-        key: str | None = None,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> BaseHTTPResponse:
-        """Send any request about a bucket and return its answer, read to the end; for what has no method here."""
-        sent: dict[str, Any] = dict(headers or {})
-        if body:
-            sent.update({"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)})
-        return self._execute(method, bucket, key, body=body, headers=sent, query_params=dict(query))
-
     def make_bucket(self, bucket: str) -> None:
-        """Make a bucket (CreateBucket); one that another process of the same owner has just made is no error."""
+        """Create a bucket (CreateBucket); one that already belongs to the same owner is no error."""
         try:
             self.sdk.make_bucket(bucket)
         except S3Error as error:
@@ -239,56 +174,68 @@ class S3Client:
                 raise
 
     def bucket_exists_with_policy(self, bucket: str) -> tuple[bool, dict[str, Any] | None]:
-        """Whether the bucket is there, and its policy (GetBucketPolicy); None where it has none.
+        """Return whether the bucket exists, and its policy (GetBucketPolicy); None if it has no policy.
 
-        A HEAD would tell as much of the first, but nothing of why the server refuses.
+        The response to a HEAD would not say why the server refuses.
 
         Raises:
-            PoliciesNotSupportedError: the server has no policies, and may not have said whether the bucket is there.
+            PoliciesNotSupportedError: the server has no policies, and perhaps no such bucket.
+            BadResponseError: the policy is not JSON.
         """
         try:
-            with policies_of(bucket):
-                return True, cast("dict[str, Any]", json.loads(self.sdk.get_bucket_policy(bucket)))
+            policy = self._policy_request("GET", bucket).data
         except S3Error as error:
             if error.code == "NoSuchBucketPolicy":
                 return True, None
             if error.code == "NoSuchBucket":
                 return False, None
             raise
+        try:
+            return True, cast("dict[str, Any]", json.loads(policy))
+        except ValueError as error:
+            raise BadResponseError(f"The policy of {self.bucket_url(bucket)} is not JSON: {error}.") from error
 
     def set_bucket_policy(self, bucket: str, policy: dict[str, Any] | None) -> None:
-        """Replace the bucket's policy (PutBucketPolicy), or take it away (DeleteBucketPolicy).
+        """Replace the bucket's policy (PutBucketPolicy), or delete it (DeleteBucketPolicy).
 
         Raises:
             PoliciesNotSupportedError: the server has no policies.
         """
-        with policies_of(bucket):
-            if policy is None:
-                self.sdk.delete_bucket_policy(bucket)
-            else:
-                self.sdk.set_bucket_policy(bucket, json.dumps(policy))
+        if policy is None:
+            self._policy_request("DELETE", bucket)
+        else:
+            self._policy_request("PUT", bucket, json.dumps(policy).encode())
 
     def set_private_acl(self, bucket: str) -> None:
-        """Take back every grant of the bucket's ACL but the owner's (PutBucketAcl)."""
+        """Remove every grant from the bucket's ACL but the owner's (PutBucketAcl)."""
         self._execute("PUT", bucket, None, headers={"x-amz-acl": "private"}, query_params={"acl": ""})
 
     def has_versions(self, bucket: str) -> bool:
-        """Whether the bucket keeps old versions of its objects, or has kept some (GetBucketVersioning)."""
+        """Whether the bucket keeps old versions of its objects, or may still have some (GetBucketVersioning)."""
         try:
-            return self.sdk.get_bucket_versioning(bucket).status in {"Enabled", "Suspended"}
+            response = self.request("GET", bucket, {"versioning": ""})
         except (S3Error, InvalidResponseError, ServerError) as error:
             if status_of(error) == HTTP_NOT_IMPLEMENTED:
                 return False
             raise
+        return XmlResponse(response, "VersioningConfiguration", bucket).text("Status") in {"Enabled", "Suspended"}
 
     def identify(self) -> BaseHTTPResponse:
-        """Ask which buckets the account has (ListBuckets): needs the right keys, region and clock, and no bucket."""
-        return self.sdk._execute("GET")  # noqa: SLF001 - the answer's head is needed, too
+        """List the account's buckets (ListBuckets), which needs the right keys, region and clock, and no bucket."""
+        return self.sdk._execute("GET")  # noqa: SLF001 - the response headers are needed, too
 
     def list_one(self, bucket: str, prefix: str) -> None:
-        """Ask for one name in the bucket (ListObjectsV2), to see whether that is allowed."""
-        query: dict[str, Any] = {"list-type": "2", "max-keys": "1", "prefix": prefix}
-        self.sdk._execute("GET", bucket_name=bucket, query_params=query)  # noqa: SLF001 - no public way
+        """List one object of the bucket (ListObjectsV2), to see whether that is allowed."""
+        self.request("GET", bucket, {"list-type": "2", "max-keys": "1", "prefix": prefix})
+
+    def _policy_request(self, method: str, bucket: str, body: bytes | None = None) -> BaseHTTPResponse:
+        headers: dict[str, Any] = {"Content-MD5": md5sum_hash(body)} if body else {}
+        try:
+            return self._execute(method, bucket, body=body, headers=headers, query_params={"policy": ""})
+        except (S3Error, InvalidResponseError, ServerError) as error:
+            if status_of(error) == HTTP_NOT_IMPLEMENTED:
+                raise PoliciesNotSupportedError(bucket) from error
+            raise
 
     def _write(
         self,
@@ -301,31 +248,28 @@ class S3Client:
         query: Mapping[str, str] | None = None,
         only_if_absent: bool,
     ) -> BaseHTTPResponse:
-        """Send what makes an object appear, on the condition that there is none where that is asked for.
+        """Send the request that creates an object, with If-None-Match if ``only_if_absent``.
 
         Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
         request = {"body": body, "query_params": dict(query or {})}
         if not only_if_absent:
             return self._execute(method, bucket, key, headers=dict(headers), **request)
-        repeated = False
+        retried = False
         for attempts_left in (2, 1, 0):
             try:
                 return self._execute(method, bucket, key, headers={**headers, "If-None-Match": "*"}, **request)
             except (S3Error, InvalidResponseError, ServerError) as error:
                 status = status_of(error)
-                repeated = repeated or was_repeated(error)
+                retried = retried or was_retried(error)
                 if status == HTTP_PRECONDITION_FAILED:
-                    raise ObjectExistsError(bucket, key, repeated=repeated) from error
+                    raise ObjectExistsError(bucket, key, repeated=retried) from error
                 if rejects_condition(error):
                     raise ConditionNotSupportedError from error
                 conflict = status == HTTP_CONFLICT and getattr(error, "code", None) == "ConditionalRequestConflict"
                 if not (conflict and attempts_left):
                     raise
         raise AssertionError  # pragma: no cover - the loop above returns or raises
-
-    def _execute(self, method: str, bucket: str, key: str | None, **request: Any) -> BaseHTTPResponse:
-        return self.sdk._execute(method, bucket_name=bucket, object_name=key, **request)  # noqa: SLF001 - no public way
 
 
 def upload_headers(options: StorageOptions) -> dict[str, str]:
@@ -342,23 +286,3 @@ def upload_headers(options: StorageOptions) -> dict[str, str]:
     return hidden_headers(
         {name: value if isinstance(value, str) else ",".join(map(str, value)) for name, value in headers.items()}
     )
-
-
-class _QuietCustomerKey(SseCustomerKey):
-    """A customer's key whose headers do not show it."""
-
-    def __init__(self, key: SseCustomerKey) -> None:
-        self._key = key
-
-    def headers(self) -> dict[str, str]:
-        """The headers of a request that stores or reads an object."""
-        return hidden_headers(self._key.headers())
-
-    def copy_headers(self) -> dict[str, str]:
-        """The headers of a request that copies an object."""
-        return hidden_headers(self._key.copy_headers())
-
-
-def customer_key(options: StorageOptions) -> SseCustomerKey | None:
-    """The key that reading needs as well, where objects are encrypted with one of the customer's (SSE-C)."""
-    return _QuietCustomerKey(options.sse) if isinstance(options.sse, SseCustomerKey) else None

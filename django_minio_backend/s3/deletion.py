@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from xml.sax.saxutils import escape
 
+from .errors import FAILURES, status_of
 from .responses import XmlResponse
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ _NOT_FOR_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class Deletion(NamedTuple):
-    """What became of one DeleteObjects request.
+    """The result of a deletion.
 
     Attributes:
-        deleted: keys that are gone.
-        failed: the server's reason for each key that is not.
-        markers: how many of the deleted live on as older versions, below a delete marker.
+        deleted: keys of deleted objects.
+        failed: for each other key the server's reason.
+        markers: how many of the deleted objects still exist as older versions, below a delete marker.
     """
 
     deleted: set[str]
@@ -32,16 +33,14 @@ class Deletion(NamedTuple):
 
 
 def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> Deletion:
-    """Delete at most 1,000 objects in one request (DeleteObjects); keys that XML cannot carry take one each.
+    """Delete at most 1,000 objects in one request (DeleteObjects), and one more for each key that XML cannot carry.
 
-    A key that the answer does not mention counts as failed.
+    A key that is missing in the response counts as failed.
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
     Raises:
-        urllib3.exceptions.ProtocolError: the answer is not whole; nobody knows what was deleted.
+        urllib3.exceptions.ProtocolError: the response is incomplete, so it is unknown what was deleted.
     """
-    from .errors import FAILURES, status_of
-
     result = Deletion(set(), {}, 0)
     plain = [key for key in keys if not _NOT_FOR_XML.search(key)]
     if plain:
@@ -50,11 +49,13 @@ def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> Deleti
     for number, key in enumerate(others):
         try:
             client.delete(bucket, key)
-        except FAILURES as error:  # not raised: then nobody would hear of what is deleted already
-            is_answer = status_of(error) is not None
-            result.failed.update(dict.fromkeys([key] if is_answer else others[number:], str(error)))
-            if not is_answer:
+        except FAILURES as error:  # not raised, or the caller would not know what is deleted already
+            has_response = status_of(error) is not None
+            result.failed.update(dict.fromkeys([key] if has_response else others[number:], str(error)))
+            if not has_response:
                 break
+        except ValueError as error:  # of the SDK, for keys with "." or ".." between slashes and for white space
+            result.failed[key] = str(error) or "the SDK refuses this key"
         else:
             result.deleted.add(key)
     return result
@@ -63,15 +64,15 @@ def delete_objects(client: S3Client, bucket: str, keys: Sequence[str]) -> Deleti
 def _delete_by_xml(client: S3Client, bucket: str, keys: Sequence[str]) -> Deletion:
     objects = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
     body = f'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{objects}</Delete>'.encode()
-    answer = XmlResponse(client.request("POST", bucket, {"delete": ""}, body=body), "DeleteResult", bucket)
-    deleted = [entry for entry in answer.all("Deleted") if answer.text("Key", entry)]
-    gone = {answer.text("Key", entry) for entry in deleted}.intersection(keys)
+    xml = XmlResponse(client.request("POST", bucket, {"delete": ""}, body=body), "DeleteResult", bucket)
+    deleted = [entry for entry in xml.all("Deleted") if xml.text("Key", entry)]
+    gone = {xml.text("Key", entry) for entry in deleted}.intersection(keys)
     reasons = {
-        answer.text("Key", entry): f"{answer.text('Code', entry)} {answer.text('Message', entry)}".strip()
-        for entry in answer.all("Error")
+        xml.text("Key", entry): f"{xml.text('Code', entry)} {xml.text('Message', entry)}".strip()
+        for entry in xml.all("Error")
     }
-    failed = {key: reasons.get(key, "the server does not say that it is deleted") for key in keys if key not in gone}
-    marked = {answer.text("Key", entry) for entry in deleted if answer.text("DeleteMarker", entry) == "true"}
+    failed = {key: reasons.get(key, "the server does not report that it is deleted") for key in keys if key not in gone}
+    marked = {xml.text("Key", entry) for entry in deleted if xml.text("DeleteMarker", entry) == "true"}
     failed |= {key: reasons[key] for key in gone & reasons.keys()}
     gone -= reasons.keys()
     return Deletion(gone, failed, len(marked & gone))

@@ -1,47 +1,37 @@
-"""What the errors of the minio SDK and of the network mean: not there, taken, not supported, not in time."""
+"""What the errors of the minio SDK and of the network mean: missing, not supported, timed out."""
 
 from __future__ import annotations
 
 import errno
 from typing import TYPE_CHECKING, cast
-from xml.etree import ElementTree as ET
 
-import urllib3
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
+from urllib3.exceptions import TimeoutError as NetworkTimeoutError
 
-from ..errors import BadResponseError, PoliciesNotSupportedError, RedirectError
+from ..certificate_errors import CertificateError, NotHttpsError
+from ..errors import BadResponseError, CredentialsError, PoliciesNotSupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
     from urllib3 import BaseHTTPResponse
 
-FAILURES = (
-    MinioException,
-    urllib3.exceptions.HTTPError,
-    ET.ParseError,
-    OSError,
-    ValueError,
-    PoliciesNotSupportedError,
-    RedirectError,
-    BadResponseError,
-)
-"""What a request can fail of: the SDK's errors, the network's, broken answers, and names that the SDK refuses."""
+FAILURES = (MinioException, HTTPError, OSError, PoliciesNotSupportedError, CredentialsError)
+"""What a request can fail of: errors of the SDK, of the network, of the server and of a provider of credentials.
 
-CONDITION_REJECTED = frozenset(
-    {"BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented"}
-)
+RedirectError and BadResponseError are OSErrors.
+"""
+
+CONDITION_REJECTED = ("BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented")
 
 HTTP_BAD_REQUEST, HTTP_CONFLICT, HTTP_PRECONDITION_FAILED, HTTP_NOT_IMPLEMENTED = 400, 409, 412, 501
 HTTP_METHOD_NOT_ALLOWED = 405
 
 
 class ObjectNotFound(S3Error, FileNotFoundError):  # noqa: N818 - named as the SDK and the S3 API name the condition
-    """An object is not there: both the SDK's S3Error (code NoSuchKey) and Python's FileNotFoundError (errno ENOENT)."""
+    """An object does not exist: both the SDK's S3Error (code NoSuchKey) and Python's FileNotFoundError (ENOENT)."""
 
     def __init__(self, bucket: str, key: str, response: BaseHTTPResponse | None = None) -> None:
-        self._address = (bucket, key)  # before the SDK's constructor, which freezes the attributes
+        self._location = (bucket, key)  # before the SDK's constructor, which freezes the attributes
         super().__init__(
             code="NoSuchKey",
             message="Object does not exist",
@@ -56,11 +46,11 @@ class ObjectNotFound(S3Error, FileNotFoundError):  # noqa: N818 - named as the S
 
     def __reduce__(self) -> tuple[type[ObjectNotFound], tuple[str, str]]:
         """Leave the response behind: it may hold a connection, which cannot be pickled."""
-        return type(self), self._address
+        return type(self), self._location
 
 
 def status_of(error: Exception) -> int | None:
-    """HTTP status of the answer, whatever exception the SDK made of it; None if there was no answer."""
+    """Return the HTTP status, whatever exception the SDK made of the response; None if there was no response."""
     if isinstance(error, InvalidResponseError):
         return error._code  # noqa: SLF001 - the SDK has no public name for it
     if isinstance(error, S3Error):
@@ -68,8 +58,8 @@ def status_of(error: Exception) -> int | None:
     return error.status_code if isinstance(error, ServerError) else None
 
 
-def was_repeated(error: Exception) -> bool:
-    """Whether the HTTP client may have sent the request more than once before it got this answer."""
+def was_retried(error: Exception) -> bool:
+    """Whether the HTTP client may have sent the request more than once before it got this response."""
     if isinstance(error, S3Error):
         retries = error.response.retries
         return retries is None or bool(retries.history)
@@ -77,76 +67,40 @@ def was_repeated(error: Exception) -> bool:
 
 
 def may_have_worked(error: Exception) -> bool:
-    """Whether the request may have been carried out although no good answer came."""
-    is_lost = isinstance(error, (urllib3.exceptions.HTTPError, BadResponseError))
+    """Whether the server may have done what was requested although no good response came."""
+    is_lost = isinstance(error, (HTTPError, BadResponseError))
     return is_lost or getattr(error, "code", None) == "NoSuchUpload"
 
 
 def rejects_condition(error: Exception) -> bool:
-    """Whether a server says that it cannot do If-None-Match, and not that something else is wrong with a request."""
+    """Whether the server does not support If-None-Match, and nothing else is wrong with the request."""
     if status_of(error) == HTTP_NOT_IMPLEMENTED:
         return True
     return status_of(error) == HTTP_BAD_REQUEST and getattr(error, "code", None) in CONDITION_REJECTED
 
 
-def is_time_out(error: Exception) -> bool:
-    """Whether the server was silent for too long."""
-    reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
-    return isinstance(reason, urllib3.exceptions.TimeoutError)
+def is_timeout(error: Exception) -> bool:
+    """Whether the server sent nothing for too long."""
+    reason = error.reason if isinstance(error, MaxRetryError) else error
+    return isinstance(reason, NetworkTimeoutError)
+
+
+def is_interruption(error: Exception) -> bool:
+    """Whether a connection broke, so that the rest of an object may be requested again."""
+    is_broken = isinstance(error, (ProtocolError, SSLError, NetworkTimeoutError))
+    return is_broken and not isinstance(error, (CertificateError, NotHttpsError))
 
 
 def is_missing_bucket(error: Exception) -> bool:
-    """Whether the server says that the bucket is not there: MinIO does so in a header where a HEAD has no body."""
+    """Whether the bucket does not exist; the response to a HEAD has no body, but MinIO sends the code in a header."""
     if not isinstance(error, S3Error):
         return False
     return error.code == "NoSuchBucket" or error.response.headers.get("x-minio-error-code") == "NoSuchBucket"
 
 
 def missing_bucket(error: S3Error, bucket: str, where: str) -> S3Error:
-    """The same error, in words that tell what to do."""
+    """Return the same error with a message that says what to do."""
     return error.copy(
         "NoSuchBucket",
         f"Bucket '{bucket}' does not exist at {where}. Run manage.py initialize_buckets, or correct the bucket's name",
     )
-
-
-class Translated:
-    """A block whose errors are told as what they mean: ``translate`` gives the error to raise instead, or None.
-
-    Not one of contextlib's: those set an error's traceback, which the S3Error of minio 7.2.18 does not let them.
-    """
-
-    def __init__(self, translate: Callable[[BaseException], BaseException | None]) -> None:
-        self._translate = translate
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        meant = None if error is None else self._translate(error)
-        if meant is not None:
-            raise meant from error
-
-
-def not_found_as_such(bucket: str, key: str) -> Translated:
-    """Tell a missing object, which is a missing file in Python's terms as well."""
-
-    def translate(error: BaseException) -> BaseException | None:
-        if isinstance(error, S3Error) and error.code == "NoSuchKey":
-            return ObjectNotFound(bucket, key, error.response)
-        return None
-
-    return Translated(translate)
-
-
-def policies_of(bucket: str) -> Translated:
-    """Tell a server without bucket policies from one that refuses this one."""
-
-    def translate(error: BaseException) -> BaseException | None:
-        if isinstance(error, Exception) and status_of(error) == HTTP_NOT_IMPLEMENTED:
-            return PoliciesNotSupportedError(bucket)
-        return None
-
-    return Translated(translate)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.exceptions import ProtocolError
 
-from ..limits import KEYS_PER_PAGE
+from ..transport.limits import KEYS_PER_PAGE
 from .responses import XmlResponse
 
 if TYPE_CHECKING:
@@ -224,16 +224,6 @@ def list_directory(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
     """Iterate over the folders (with their slash) and the keys directly below ``prefix``."""
     for page in list_pages(client, bucket, prefix, {"delimiter": "/"}):
         yield from (*page.folders, *page.keys)
-
-
-def short_directory(client: S3Client, bucket: str, prefix: str) -> list[str] | None:
-    """Return the folders and keys directly below ``prefix``; None if they do not fit on one page.
-
-    Raises:
-        urllib3.exceptions.ProtocolError: the response is not a page of that listing.
-    """
-    page = list_page(client, bucket, prefix, {"delimiter": "/"})
-    return None if page.response.is_truncated else [*page.folders, *page.keys]
 
 
 def prefix_exists(client: S3Client, bucket: str, prefix: str) -> bool:

@@ -8,32 +8,30 @@ from __future__ import annotations
 import os
 import threading
 from typing import TYPE_CHECKING, Any, cast
+from xml.etree import ElementTree as ET
 
-import urllib3
 from django.core.signals import setting_changed
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
-from ..errors import ConfigurationError
+from ..errors import BadResponseError, ConfigurationError
 from ..redaction.frame_locals import LocalsForgotten
 from ..redaction.secret_values import carries_customer_key
 from ..transport.certificates import failure_of, trusted_authorities
 from ..transport.connections import strict_pool
 from ..transport.echoed_secrets import Secrets
 from ..transport.pool import BoundedRetry, GuardedPool, guard_provider
-from .client import S3Client, renew_all_clients
+from .client import S3Client
+from .connection import renew_all_connections
 from .credentials import provider_for
-from .errors import is_missing_bucket, missing_bucket, status_of
+from .errors import ObjectNotFound, is_missing_bucket, missing_bucket, status_of
 
 if TYPE_CHECKING:
     from minio.credentials.providers import Provider
-    from urllib3 import BaseHTTPResponse, PoolManager
 
     from ..options.fields import StorageOptions
-
-CONNECT_TIMEOUT = 5.0  # seconds
-READ_TIMEOUT = 60.0  # seconds without a byte
-THREADS = 64  # connections kept for each server
 
 
 class _Sdk(Minio):
@@ -44,27 +42,26 @@ class _Sdk(Minio):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._users: dict[str, StorageOptions] = {}
-
-    def note_user(self, options: StorageOptions) -> None:
-        """Remember an alias whose storage this client is for: errors name it."""
-        if options.alias:
-            self._users[options.alias] = options
+        self.users: dict[str, StorageOptions] = {}  # options by alias of the storages that use it, for errors
 
     def _execute(self, *args: Any, **request: Any) -> BaseHTTPResponse:
-        """Send a request; all that the SDK sends goes through here.
+        """Send a request; every operation of the SDK calls this.
 
         Raises:
-            minio.error.S3Error: with code NoSuchBucket, in the words of this package.
+            ObjectNotFound: the object does not exist.
+            minio.error.S3Error: with code NoSuchBucket and a message that says what to do.
         """
         try:
             return super()._execute(*args, **request)
         except S3Error as error:
+            # The SDK passes names of buckets and objects either way.
+            bucket = str(error.bucket_name or request.get("bucket_name") or next(iter(args[1:2]), ""))
             if not is_missing_bucket(error):
+                key = request.get("object_name") or next(iter(args[2:3]), "")
+                if error.code == "NoSuchKey" and key:
+                    raise ObjectNotFound(bucket, key, error.response) from error
                 raise
-            given = request.get("bucket_name") or next(iter(args[1:2]), "")  # the SDK passes it either way
-            bucket = str(error.bucket_name or given)
-            aliases = [options.label for options in self._users.values() if bucket in options.buckets]
+            aliases = [options.label for options in self.users.values() if bucket in options.buckets]
             used_by = f" ({', '.join(aliases)})" if aliases else ""
             scheme = "https" if self._base_url.is_https else "http"
             raise missing_bucket(error, bucket, f"{scheme}://{self._base_url.host}{used_by}") from error
@@ -73,10 +70,11 @@ class _Sdk(Minio):
         pass
 
     def _url_open(self, *args: Any, **request: Any) -> BaseHTTPResponse:
-        """Send one request; all that the SDK sends goes through here.
+        """Send one HTTP request; every request of the SDK is sent here.
 
         Raises:
-            ConfigurationError: it carries a customer's key (SSE-C), and anybody on the way could read that.
+            ConfigurationError: a customer's key (SSE-C) would be sent without encryption.
+            BadResponseError: the response to a failed request is not an error document of S3.
         """
         if not self._base_url.is_https and carries_customer_key(request.get("headers")):
             raise ConfigurationError(
@@ -92,42 +90,46 @@ class _Sdk(Minio):
             token = credentials and credentials.session_token
             if not Secrets("", request.get("headers"), token).are_in_error(error):
                 raise
-            told = "left out, as it repeats a secret of the request; is this the right server?"
-            failure = InvalidResponseError(status_of(error) or 0, None, told)
+            message = "left out, as it repeats a secret of the request; is this the right server?"
+            failure = InvalidResponseError(status_of(error) or 0, None, message)
+        except (ET.ParseError, UnicodeDecodeError) as error:
+            failure = BadResponseError(
+                f"An error response of {self._base_url.host} is not readable ({error}). Is this the endpoint of an S3 "
+                "server?"
+            )
         raise failure  # not within the block above: its error would be the context of this one
 
 
 class _Retry(BoundedRetry):
-    """Retries that end in bounded time: one after a read time-out, and no long waits that a server asks for."""
+    """Retries that end in bounded time: one after a read timeout, and no long Retry-After of a server."""
 
     def increment(self, *args: Any, **kwargs: Any) -> _Retry:
-        """Refuse a second repetition after a read time-out, and any where the connection cannot be encrypted."""
+        """Refuse a second retry after a read timeout, and any where the connection cannot be encrypted."""
         error = kwargs.get("error")
         if error is not None and failure_of(error):
             raise error
-        if isinstance(error, urllib3.exceptions.ReadTimeoutError) and any(
-            isinstance(past.error, urllib3.exceptions.ReadTimeoutError) for past in self.history
-        ):
-            raise urllib3.exceptions.MaxRetryError(error.pool, error.url, error) from error
+        past_errors = [attempt.error for attempt in self.history]
+        if isinstance(error, ReadTimeoutError) and any(isinstance(past, ReadTimeoutError) for past in past_errors):
+            raise MaxRetryError(error.pool, error.url, error) from error
         return cast("_Retry", super().increment(*args, **kwargs))
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Seconds to wait as the server asks, 5 at the most."""
-        asked = super().get_retry_after(response)
-        return None if asked is None else min(asked, 5.0)
+        """Return the seconds of the Retry-After header, at most 5."""
+        seconds = super().get_retry_after(response)
+        return None if seconds is None else min(seconds, 5.0)
 
 
 def default_pool(*, secure: bool) -> PoolManager:
-    """Make the connection pool that is used unless MINIO_HTTP_CLIENT is set.
+    """Return a new connection pool, which is used unless MINIO_HTTP_CLIENT is set.
 
     Certificates are checked against SSL_CERT_FILE, or certifi's list where that is not set.
 
     Raises:
-        ConfigurationError: connections are to be secure, and SSL_CERT_FILE names no file of certificates.
+        ConfigurationError: ``secure``, and SSL_CERT_FILE does not name a file of certificates.
     """
     return strict_pool(
-        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
-        maxsize=THREADS,
+        timeout=Timeout(connect=5.0, read=60.0),  # seconds; for a read, those without a byte
+        maxsize=64,  # connections that are kept for each server
         cert_reqs="CERT_REQUIRED",
         ca_certs=trusted_authorities(needed=secure),
         retries=_Retry(
@@ -136,60 +138,49 @@ def default_pool(*, secure: bool) -> PoolManager:
             backoff_factor=0.2,
             status_forcelist=[500, 502, 503, 504],
             raise_on_status=False,
-            # Each POST sent here may be repeated: it deletes, or begins or completes a multipart upload.
-            allowed_methods=[*urllib3.Retry.DEFAULT_ALLOWED_METHODS, "POST"],
+            # Each POST sent here may be retried: it deletes, or starts or completes a multipart upload.
+            allowed_methods=[*Retry.DEFAULT_ALLOWED_METHODS, "POST"],
         ),
     )
 
 
 def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
-    """Return the process's client for a storage's endpoint (or its external one), made at the first call."""
+    """Return the process's client for a storage's endpoint or external endpoint; the first call creates it."""
     endpoint, secure = options.endpoint, options.use_https
     if external and options.external_endpoint is not None:
         endpoint, secure = options.external_endpoint, bool(options.external_use_https)
-    key = (
-        endpoint,
-        secure,
-        options.region,
-        options.virtual_host_style,
-        options.access_key,
-        options.secret_key,
-        options.session_token,
-        options.credentials,
-        options.http_client,
-    )
+    server = endpoint, secure, options.region, options.virtual_host_style, options.http_client
+    account = options.access_key, options.secret_key, options.session_token, options.credentials
     with _registry.lock:
-        client = _registry.clients.get(key)
+        client = _registry.clients.get((server, account))
         if client is None:
-            client = _registry.clients[key] = _connect(endpoint, options, secure=secure)
-        cast("_Sdk", client.sdk).note_user(options)
+            client = _registry.clients[server, account] = _connect(endpoint, options, secure=secure)
+        if options.alias:
+            cast("_Sdk", client.sdk).users[options.alias] = options
         return client
 
 
-def hurried(client: S3Client, options: StorageOptions, *, seconds: float) -> S3Client:
-    """Make a client for the same server and account that repeats nothing and waits so long, for questions of health.
-
-    It uses the connections and the credentials of the client that it is made of.
-    """
-    http = GuardedPool(client.http, timeout=urllib3.Timeout(connect=seconds, read=seconds), retries=False)
+def without_retries(client: S3Client, options: StorageOptions, *, seconds: float) -> S3Client:
+    """Return a client for health checks: with the same connections and credentials, a timeout, and no retries."""
+    http = GuardedPool(client.http, timeout=Timeout(connect=seconds, read=seconds), retries=False)
     provider = client.sdk._provider  # noqa: SLF001 - no public way
     return S3Client(_sdk(options.endpoint, options, http, provider, secure=options.use_https), http)
 
 
 class _Registry:
-    """Clients by what makes them differ."""
+    """The clients of this process, by the options that make them differ."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # a function that makes credentials may use a storage itself
+        self.lock = threading.RLock()  # a callable in MINIO_CREDENTIALS may use a storage itself
         self.clients: dict[tuple[object, ...], S3Client] = {}
 
     def after_fork(self) -> None:
-        """Give a forked child a lock of its own, which no thread holds that it has not, and fresh connections."""
+        """Give a forked child fresh connections, and a new lock in case a thread of the parent held the old one."""
         self.lock = threading.RLock()
-        renew_all_clients()
+        renew_all_connections()
 
     def forget(self, *, setting: str, **_: object) -> None:
-        """Drop all clients when a test changes settings."""
+        """Forget all clients when a test changes settings."""
         if setting == "STORAGES" or setting.startswith("MINIO_"):
             self.clients.clear()
 
@@ -212,13 +203,7 @@ def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Clien
 
 
 def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Provider | None, *, secure: bool) -> _Sdk:
-    sdk = _Sdk(
-        endpoint,
-        secure=secure,
-        region=options.region,
-        http_client=http,
-        credentials=provider,
-    )
+    sdk = _Sdk(endpoint, secure=secure, region=options.region, http_client=http, credentials=provider)
     if options.virtual_host_style:
         sdk.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
     return sdk

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
+from minio.error import S3Error
 from urllib3.exceptions import ProtocolError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class XmlResponse:
 
     def __init__(self, response: BaseHTTPResponse, root: str, bucket: str) -> None:
         self._bucket = bucket
-        self._headers: Mapping[str, str] = response.headers
+        self._response = response
         try:
             self._root = ET.fromstring(response.data)  # noqa: S314 - the pool refuses document types
         except ET.ParseError as error:
@@ -97,7 +98,7 @@ class XmlResponse:
     def served_at(self) -> dt.datetime:
         """Time of the response, by the server's clock, in whole seconds (RFC 9110, 6.6.1)."""
         try:
-            return time_of(self._headers, "Date")
+            return time_of(self._response.headers, "Date")
         except TruncatedResponse as error:
             raise TruncatedResponse(
                 f"The response about bucket '{self._bucket}' has no valid Date header, so the objects' age is unknown."
@@ -125,6 +126,19 @@ class XmlResponse:
         if not text:
             raise ProtocolError(f"The response about bucket '{self._bucket}' has no {name}.")
         return text
+
+    def error(self, key: str) -> S3Error:
+        """Return the SDK's error for an error document."""
+        return S3Error(
+            response=self._response,
+            code=self.text("Code"),
+            message=self.text("Message"),
+            resource=self.text("Resource"),
+            request_id=self.text("RequestId"),
+            host_id=self.text("HostId"),
+            bucket_name=self._bucket,
+            object_name=key,
+        )
 
     def decoded(self, text: str) -> str:
         """Return a key without percent-encoding, where the server says that it has encoded keys."""

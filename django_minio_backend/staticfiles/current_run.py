@@ -25,14 +25,7 @@ class Run:
         """The file on this machine that has this name; None where it has to be read from the server."""
         return None
 
-    def save(
-        self,
-        name: str | None,
-        content: Any,
-        max_length: int | None,
-        save: Callable[[str | None, Any, int | None], str],
-        /,
-    ) -> str:
+    def save(self, name: str | None, content: Any, max_length: int | None, save: Callable[..., str], /) -> str:
         """Find a name for a file, store it and return the name."""
         return save(name, content, max_length)
 

@@ -6,7 +6,7 @@ import gzip
 import io
 from functools import cached_property
 from hashlib import md5
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile
 
@@ -14,7 +14,6 @@ from ..files.content import SINGLE_PUT, ContentReader, PartSizes
 
 if TYPE_CHECKING:
     from io import BufferedReader
-    from typing import Any
 
 MAGIC = b"\x1f\x8b"
 MIN_SIZE = 128  # bytes; shorter content hardly shrinks

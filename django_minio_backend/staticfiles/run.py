@@ -11,9 +11,9 @@ from ..errors import CollectingError
 from ..files import keys as names
 from ..files.content import ContentReader, plan_parts
 from ..health.explanations import explain_in_sentence
-from ..limits import KEYS_PER_DELETION, MIN_PART_SIZE
 from ..s3 import deletion, listing
 from ..s3.errors import FAILURES, is_missing_bucket
+from ..transport.limits import KEYS_PER_DELETION, MIN_PART_SIZE
 from .current_run import Run, open_run
 from .fingerprint import SOURCE_MD5_HEADER, fingerprint_of, matches, source_md5_in
 from .gzipped import Compressed
@@ -23,7 +23,6 @@ from .upload_queue import UploadJob, UploadQueue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextvars import Token
-    from types import TracebackType
 
     from django.core.files import File
     from django.core.files.storage import Storage
@@ -76,9 +75,7 @@ class CollectstaticRun(Run):
         self._token = open_run.set(self)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self._token is not None  # noqa: S101 - set by __enter__
         open_run.reset(self._token)
         self._uploads.close()
@@ -240,10 +237,9 @@ class CollectstaticRun(Run):
         if body is None:
             source.rewind()
             self._uploads.upload_now(name, target, source)
-        elif self.storage.is_intermediate(name):
-            self._uploads.hold(UploadJob(name, body, target))
         else:
-            self._uploads.add(UploadJob(name, body, target))
+            upload = self._uploads.hold if self.storage.is_intermediate(name) else self._uploads.add
+            upload(UploadJob(name, body, target))
 
     def _delete_pending(self) -> None:
         keys = [self.storage.key(name) for name in self._pending_deletes if name in self._listed or name in self._sent]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from ..base import DefaultAlias
 from ..files import keys
@@ -16,7 +16,6 @@ from .current_run import current_run
 
 if TYPE_CHECKING:
     from io import BufferedReader
-    from typing import Literal
 
     from django.core.files.storage import Storage
     from minio.datatypes import Object

@@ -1,4 +1,4 @@
-"""Certificates that are not trusted, and files of trusted ones that cannot be read: the reason, and what to do."""
+"""Errors for untrusted certificates and for unreadable files of trusted ones: the reason, and what to do."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
 _HOSTNAME_MISMATCH, _ADDRESS_MISMATCH = 62, 64
-# OpenSSL's words for a response that is no TLS; "record layer failure" since OpenSSL 3.2
+# OpenSSL's reasons for a response that is not TLS; "record layer failure" since OpenSSL 3.2
 _PLAIN_TEXT = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 _UNKNOWN_ISSUER = (
-    "If it is signed by an authority of your own, name the file with that authority's certificate in the environment "
+    "If your own authority signed it, name the file with that authority's certificate in the environment "
     "variable SSL_CERT_FILE (or in ca_certs of the pool that MINIO_HTTP_CLIENT is)."
 )
 _OTHER_NAME = (
@@ -37,10 +37,10 @@ _ADVICE = {  # by OpenSSL's codes, https://docs.openssl.org/master/man3/X509_STO
 
 
 def trusted_authorities(*, needed: bool) -> str:
-    """Path of the file with the certificates of trusted authorities: SSL_CERT_FILE, or certifi's.
+    """Return the path of the file with the certificates of trusted authorities: SSL_CERT_FILE, or certifi's.
 
     Raises:
-        ConfigurationError: it is ``needed``, and SSL_CERT_FILE names no file with certificates.
+        ConfigurationError: ``needed``, and SSL_CERT_FILE does not name a file with certificates.
     """
     path = os.environ.get("SSL_CERT_FILE")
     if path and needed:
@@ -55,7 +55,7 @@ def trusted_authorities(*, needed: bool) -> str:
 
 
 def failure_of(error: BaseException | None) -> Exception | None:
-    """What no retry can mend inside of urllib3's errors: a certificate, a file of them, no https; else None."""
+    """Return the TLS error in an error of urllib3 that no retry can mend; None if there is none."""
     if isinstance(error, MaxRetryError):
         error = error.reason
     if isinstance(error, ProxyError):
@@ -69,7 +69,7 @@ def failure_of(error: BaseException | None) -> Exception | None:
 
 
 def certificate_error(url: str, error: Exception, pool: PoolManager) -> CertificateError | NotHttpsError | None:
-    """What to raise where a connection cannot be encrypted; None if a request failed of something else."""
+    """Return the error for a connection that cannot be encrypted; None if a request failed for another reason."""
     cause = failure_of(error)
     if cause is None:
         return None

@@ -1,4 +1,4 @@
-"""The connections of the default pool: response headers are read strictly, a small request is sent at once.
+"""The connections of the default pool, which refuse response headers that were cut short or are too large.
 
 Python's HTTP client takes what came before a connection broke for all of the headers, the last line cut or not: a size
 that lost its last digits, say.
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 HEADERS_LIMIT = 1024**2  # bytes, those of all "100 Continue" responses before it included
 TRAILER_LINES = 100  # as many header lines as Python allows
-SMALL_BODY = 64 * 1024  # bytes; up to here a copy costs less than a second system call
 
 
 class _LastLine:
@@ -71,42 +70,16 @@ class _StrictResponse(http.client.HTTPResponse):
         raise http.client.HTTPException("The trailer of the response is too large")
 
 
-class _SentAtOnce(connection.HTTPConnection):
-    """Sends the headers and a small body by one system call, in one packet if they fit."""
-
-    _collected: list[bytes] | None = None
-
-    def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
-        """Send a request."""
-        if not isinstance(body, bytes) or len(body) > SMALL_BODY:
-            super().request(method, url, body, *args, **options)
-            return
-        collected: list[bytes] = []
-        self._collected = collected
-        try:
-            super().request(method, url, body, *args, **options)
-        finally:
-            self._collected = None
-        super().send(b"".join(collected))
-
-    def send(self, data: Any) -> None:
-        """Send a part of a request, or collect it."""
-        if self._collected is None:
-            super().send(data)
-        else:
-            self._collected.append(data)
-
-
 # The messages of urllib3's errors begin with the names of these classes, so they are the names that its users know.
 
 
-class HTTPConnection(_SentAtOnce):
+class HTTPConnection(connection.HTTPConnection):
     """A connection with strict response headers."""
 
     response_class = _StrictResponse
 
 
-class HTTPSConnection(_SentAtOnce, connection.HTTPSConnection):
+class HTTPSConnection(connection.HTTPSConnection):
     """The same, encrypted."""
 
     response_class = _StrictResponse

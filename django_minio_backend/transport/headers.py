@@ -1,4 +1,4 @@
-"""Checks the headers of uploads, forms and signatures: whoever sets one, this decides whether it can be sent."""
+"""Checks whether the headers of uploads, forms and signatures can be sent."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import unicodedata
 from collections.abc import Mapping
 from urllib.parse import quote
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Strings, which re compiles and caches when they are first used: Django's start imports this module.
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """A token: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2"""
 
 _DISPOSITIONS = frozenset({"content-disposition", "response-content-disposition"})
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_NO_TEXT = re.compile(r"[\ud800-\udfff]")  # half a character, which no encoding has
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_ESCAPED = re.compile(r"\\(.)")
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_SURROGATE = r"[\ud800-\udfff]"  # half a character, which cannot be encoded
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_ESCAPED = r"\\(.)"
 
 
 class HeaderError(ValueError):
@@ -23,19 +24,19 @@ class HeaderError(ValueError):
 
 
 def merged(*mappings: Mapping[str, str]) -> dict[str, str]:
-    """Headers of all mappings; a later one wins, whatever the case of its name (RFC 9110, 5.1)."""
+    """Return the headers of all mappings; later ones win, whatever the case of their names (RFC 9110, 5.1)."""
     by_name = {name.lower(): (name, value) for mapping in mappings for name, value in mapping.items()}
     return dict(by_name.values())
 
 
 def checked(headers: object) -> dict[str, str]:
-    """The headers as they are sent: file names in a Content-Disposition are encoded (RFC 6266).
+    """Return the headers as they are sent: file names in a Content-Disposition are encoded (RFC 6266).
 
     Args:
-        headers: names to strings.
+        headers: a mapping of names to strings.
 
     Raises:
-        HeaderError: it is no mapping, a name is no header's, a value has control characters, or one other than
+        HeaderError: it is not a mapping, a name is not valid, a value has control characters, or a value other than
             Content-Disposition is not ASCII.
     """
     if not isinstance(headers, Mapping):
@@ -44,7 +45,7 @@ def checked(headers: object) -> dict[str, str]:
 
 
 def checked_for(key: str, *mappings: object) -> dict[str, str]:
-    """The headers of all mappings as they are sent with an upload; a later one wins.
+    """Return the headers of all mappings as they are sent with an upload; later ones win.
 
     Raises:
         HeaderError: as ``checked``; the message names the object as well.
@@ -56,7 +57,7 @@ def checked_for(key: str, *mappings: object) -> dict[str, str]:
 
 
 def checked_metadata(metadata: object) -> dict[str, str | list[str]]:
-    """User metadata: a value is text, or anything that str() makes text of, or a list of such.
+    """Return user metadata as strings and lists of strings; other values are converted by str().
 
     Raises:
         HeaderError: as ``checked``.
@@ -64,7 +65,7 @@ def checked_metadata(metadata: object) -> dict[str, str | list[str]]:
     if not isinstance(metadata, Mapping):
         raise HeaderError(f"the metadata is no mapping but a {type(metadata).__name__}")
     return {
-        _checked_name(name): [checked_value(name, str(one)) for one in value]
+        _checked_name(name): [checked_value(name, str(item)) for item in value]
         if isinstance(value, (list, tuple))
         else checked_value(name, str(value))
         for name, value in metadata.items()
@@ -72,12 +73,12 @@ def checked_metadata(metadata: object) -> dict[str, str | list[str]]:
 
 
 def is_value(value: object) -> bool:
-    """Whether a header can have this value as it is: printable ASCII text."""
+    """Whether a value is printable ASCII text, which can be sent as it is."""
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 def checked_value(name: str, value: object) -> str:
-    """The value of the header of this name, as it is sent.
+    """Return the value of the header of this name, as it is sent.
 
     Raises:
         HeaderError: as ``checked``.
@@ -90,33 +91,32 @@ def checked_value(name: str, value: object) -> str:
 
 
 def encoded_disposition(name: str, value: str) -> str:
-    """A Content-Disposition whose file name, if that is all it says, is written as ``content_disposition`` does.
+    """Return a Content-Disposition, encoded by ``content_disposition`` if it has a file name and nothing else.
 
     Raises:
         HeaderError: as ``checked``.
     """
-    if _CONTROL.search(value):
+    if re.search(_CONTROL, value):
         raise _control_characters(name)
-    found = _file_name(value)
-    if found is None or _NO_TEXT.search(value):
+    parsed = _file_name(value)
+    if parsed is None or re.search(_SURROGATE, value):
         return _plain(name, value)
-    kind, filename = found
+    kind, filename = parsed
     if value.isascii() and filename == _without_path(filename):
         return value
     return content_disposition(filename, inline=kind == "inline")
 
 
 def content_disposition(filename: str, *, inline: bool = False) -> str:
-    r"""A Content-Disposition header under which a browser saves, or with ``inline`` shows, a file of this name.
+    r"""Return the Content-Disposition header with which a browser saves, or with ``inline`` shows, a file of this name.
 
-    A name with other letters than ASCII's is written in both ways of RFC 6266: as RFC 8187 encodes it, and with
-    ``_`` for each such letter, for programs that do not know that encoding. What leads to another folder (``/``,
-    ``\`` and ``..``) becomes ``_``.
+    A name that is not ASCII is written in both forms of RFC 6266: encoded (RFC 8187), and with ``_`` for each other
+    letter, for programs that do not know the encoding. Parts of a path (``/``, ``\`` and ``..``) become ``_``.
 
     Raises:
         ValueError: the name is empty or has control characters.
     """
-    if not filename or _CONTROL.search(filename) or _NO_TEXT.search(filename):
+    if not filename or re.search(_CONTROL, filename) or re.search(_SURROGATE, filename):
         raise HeaderError("The name of a download is empty, or has control characters or half characters.")
     filename = _without_path(filename)
     plain = unicodedata.normalize("NFKD", filename)
@@ -132,24 +132,24 @@ def _without_path(filename: str) -> str:
 
 
 def _file_name(value: str) -> tuple[str, str] | None:
-    """Kind and file name of ``attachment; filename="a.txt"``; None where there is more or less than that.
+    """Return kind and file name of ``attachment; filename="a.txt"``; None if the value has another form.
 
-    Each step is linear in the length of the value, which a visitor may have chosen.
+    Each step is linear in the length of the value, which may be a visitor's.
     """
     kind, _, parameter = value.partition(";")
     name, _, filename = parameter.partition("=")
     kind, name, filename = kind.strip().lower(), name.strip().lower(), filename.strip()
     if kind not in {"attachment", "inline"} or name != "filename":
         return None
-    if quoted := _QUOTED.fullmatch(filename):
-        filename = _ESCAPED.sub(r"\1", quoted[1])
+    if quoted := re.fullmatch(_QUOTED, filename):
+        filename = re.sub(_ESCAPED, r"\1", quoted[1])
     elif '"' in filename or ";" in filename:
         return None
     return (kind, filename) if filename else None
 
 
 def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(_NAME, name):
         raise HeaderError(f"{name!r} cannot be the name of a header")
     return name
 
@@ -157,7 +157,7 @@ def _checked_name(name: object) -> str:
 def _plain(name: str, value: str) -> str:
     if is_value(value):
         return value
-    if _CONTROL.search(value):
+    if re.search(_CONTROL, value):
         raise _control_characters(name)
     if not value.isascii():
         raise HeaderError(f"{name!r} has letters that are not ASCII's, which no header can have as they are")

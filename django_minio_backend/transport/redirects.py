@@ -1,4 +1,4 @@
-"""Redirects are never followed: they would take keys and content to another server. What one means instead."""
+"""Errors for redirects, which are never followed: they would take keys and content to another server."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ENDPOINT = re.compile(rb"<Endpoint>([A-Za-z0-9.:_-]{1,255})</Endpoint>")
 
 
 def is_redirect(status: int) -> bool:
-    """Whether a response is one; "not modified" answers a conditional request instead."""
+    """Whether the status is that of a redirect; 304 (Not Modified) is not."""
     return _MULTIPLE_CHOICES <= status < _BAD_REQUEST and status != _NOT_MODIFIED
 
 
 def redirect_error(method: str, url: str, response: BaseHTTPResponse, body: bytes) -> RedirectError:
-    """The error for a redirect: both endpoints, and what probably is wrong."""
+    """Return the error for a redirect, which names both endpoints and the likely cause."""
     here, there = origin(url), _target(url, response.headers.get("location"), body)
     region = _text(_REGION, body) or printable(response.headers.get("x-amz-bucket-region", ""))
     message = (
@@ -36,7 +36,7 @@ def redirect_error(method: str, url: str, response: BaseHTTPResponse, body: byte
 
 
 def _target(url: str, location: str | None, body: bytes) -> str:
-    """Where a redirect leads, as ``scheme://host:port``; empty if it does not say."""
+    """Return the target of a redirect as ``scheme://host:port``; empty if there is none."""
     if location:
         try:
             return origin(urljoin(url, location))
@@ -50,12 +50,12 @@ def _likely_cause(here: str, there: str, region: str) -> str:
     if region:
         return f"The bucket is in region '{region}': set MINIO_REGION to it, and MINIO_ENDPOINT to that region's."
     if here == there:
-        return "What answers there is no S3 API but a web server, a login page or a console: check MINIO_ENDPOINT."
+        return "The endpoint is not an S3 API but a web server, a login page or a console: check MINIO_ENDPOINT."
     (scheme, host), (other_scheme, other_host) = _parts(here), _parts(there)
     if host == other_host and (scheme, other_scheme) == ("http", "https"):
-        return "The server, or a proxy in front of it, wants https: set MINIO_USE_HTTPS to True, and check the port."
+        return "The server, or a proxy before it, requires https: set MINIO_USE_HTTPS to True, and check the port."
     if host == other_host and (scheme, other_scheme) == ("https", "http"):
-        return "A proxy in front of the server seems to pass https on as http: correct its X-Forwarded-Proto."
+        return "A proxy before the server seems to forward https as http: correct its X-Forwarded-Proto."
     return "Probably the endpoint is another region's, or a web server's: check MINIO_ENDPOINT and MINIO_REGION."
 
 
@@ -65,5 +65,5 @@ def _parts(endpoint: str) -> tuple[str, str | None]:
 
 
 def _text(pattern: re.Pattern[bytes], body: bytes) -> str:
-    found = pattern.search(body)
-    return found[1].decode() if found else ""
+    match = pattern.search(body)
+    return match[1].decode() if match else ""

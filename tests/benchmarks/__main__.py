@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import cleaning, scenarios, static_files
+from tests.benchmarks import cleaning, direct_uploads, scenarios, static_files
 from tools.servers import best_server
 
 MIB = 1024**2
@@ -91,7 +91,6 @@ def main() -> int:
     )
     parser.add_argument("--objects", type=int, default=cleaning.OBJECTS, help=cleaning.OBJECTS_HELP)
     parser.add_argument("--stored", action="store_true", help=cleaning.STORED_HELP)
-    parser.add_argument("--workers", type=int, default=1, help=cleaning.WORKERS_HELP)
     arguments = parser.parse_args()
     if arguments.scenario:
         print(json.dumps(measure_here(arguments.scenario).__dict__))  # noqa: T201 - read by the parent process
@@ -103,8 +102,10 @@ def main() -> int:
         worst = _compare(arguments.rounds, arguments.only)
         if arguments.only in static_files.TITLE:
             worst |= static_files.compare(server, arguments.rounds)
+        if arguments.only in direct_uploads.TITLE:
+            worst |= not direct_uploads.run(server)
     if arguments.only in cleaning.TITLE:
-        worst |= not cleaning.run(arguments.objects, workers=arguments.workers, stored=arguments.stored)
+        worst |= not cleaning.run(arguments.objects, stored=arguments.stored)
     return worst
 
 

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 TITLE = "clean_orphaned_minio_files"
 OBJECTS = 1_000_000
 OBJECTS_HELP = f"objects of the bucket that is cleaned, and rows (default: {OBJECTS:,})"
-WORKERS_HELP = "parts of that bucket that are listed in parallel (default: 1)"
 STORED_HELP = "store those objects in a MinIO first, which takes several minutes for a million"
 BUCKET = "many-objects"
 OBJECTS_IN_AN_ARCHIVE = 10_000
@@ -106,15 +105,15 @@ def make_rows(count: int) -> None:
 
 
 def measure(count: int, arguments: list[str]) -> dict[str, float]:
-    """Run the command, check its summary, and return seconds and peak memory in MiB."""
+    """Run the command, see that it found everything, and return seconds and peak memory in MiB."""
     report_model()
     output = _Counted()
     begin, cpu = time.perf_counter(), time.process_time()
     call_command(TITLE, "--json", *arguments, stdout=output)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-    (place,) = output.summary["places"]
-    assert (place["objects"], place["rows"]) == (count, count), place
-    assert place["deleted"] == place["missing"] == count // EVERY, place
+    (bucket,) = output.summary["buckets"]
+    assert (bucket["objects"], bucket["rows"]) == (count, count), bucket
+    assert bucket["deleted"] == bucket["missing"] == count // EVERY, bucket
     lines = Path("/proc/self/status").read_text().splitlines()
     peak = int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) / 1024
     return {"seconds": seconds, "cpu": cpu, "peak": peak}
@@ -156,19 +155,19 @@ def stored_objects(count: int) -> Iterator[dict[str, str]]:
         }
 
 
-def run(count: int, *, workers: int, stored: bool) -> bool:
-    """Prepare, measure in a separate process, and print; return whether memory stayed within its limit."""
+def run(count: int, *, stored: bool) -> bool:
+    """Prepare, measure in a fresh process, and print; return whether memory stayed within its limit."""
     objects = stored_objects if stored else listing_server
     with tempfile.TemporaryDirectory() as folder, objects(count) as options:
         server = json.dumps(options)
         database = Path(folder, "rows.sqlite3")
-        here = [sys.executable, "-m", "tests.benchmarks.cleaning", f"--objects={count}", f"--workers={workers}"]
+        here = [sys.executable, "-m", "tests.benchmarks.cleaning", f"--objects={count}"]
         subprocess.run([*here, "--prepare", database, server], check=True)
         done = subprocess.run([*here, "--measure", database, server], stdout=subprocess.PIPE, check=True)
         took = json.loads(done.stdout)
         kind = "stored" if stored else "listed"
         print(  # noqa: T201
-            f"{TITLE} --workers {workers}, {count:,} {kind} objects and {count:,} rows: {took['seconds']:.1f} s "
+            f"{TITLE}: {count:,} {kind} objects and {count:,} rows: {took['seconds']:.1f} s "
             f"({took['cpu']:.1f} s of our CPU), {count / took['seconds']:,.0f} objects a second, "
             f"{took['peak']:.0f} MiB at most, limit {MEMORY_LIMIT}",
             flush=True,
@@ -177,23 +176,21 @@ def run(count: int, *, workers: int, stored: bool) -> bool:
 
 
 def main() -> int:
-    """Prepare or measure, as the arguments say; the exit code is 1 if memory exceeds its limit."""
+    """Do what the arguments say, and exit with 1 unless memory stayed within its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=OBJECTS, help=OBJECTS_HELP)
-    parser.add_argument("--workers", type=int, default=1, help=WORKERS_HELP)
     parser.add_argument("--stored", action="store_true", help=STORED_HELP)
     parser.add_argument("--prepare", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.prepare:
-        configure(*arguments.prepare)
-        make_rows(arguments.objects)
-    elif arguments.measure:
-        configure(*arguments.measure)
-        options = ["--check-missing", "--min-age=0", f"--workers={arguments.workers}"]
-        print(json.dumps(measure(arguments.objects, options)))  # noqa: T201
+    given = parser.parse_args()
+    if given.prepare:
+        configure(*given.prepare)
+        make_rows(given.objects)
+    elif given.measure:
+        configure(*given.measure)
+        print(json.dumps(measure(given.objects, ["--check-missing", "--min-age=0"])))  # noqa: T201
     else:
-        return int(not run(arguments.objects, workers=arguments.workers, stored=arguments.stored))
+        return int(not run(given.objects, stored=given.stored))
     return 0
 
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile, File
 from minio import Minio
 
+from tests.support.server_options import options_of
 from tools.servers import server_from_environment
 
 if TYPE_CHECKING:
@@ -42,15 +43,7 @@ def storage(**options: Any) -> MinioBackend:
         django.setup()
     server = server_from_environment()
     assert server is not None
-    backend = MinioBackend(
-        MINIO_ENDPOINT=server.endpoint,
-        MINIO_ACCESS_KEY=server.access_key,
-        MINIO_SECRET_KEY=server.secret_key,
-        MINIO_USE_HTTPS=server.secure,
-        MINIO_REGION=server.region,
-        MINIO_DEFAULT_BUCKET=BUCKET,
-        **options,
-    )
+    backend = MinioBackend(**options_of(server, MINIO_DEFAULT_BUCKET=BUCKET), **options)
     backend.check_bucket_existence()
     return backend
 

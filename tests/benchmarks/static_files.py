@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import django
 
 from tests.support.buckets import plain_client
+from tests.support.server_options import options_of
 from tests.support.static_files import generated, write
 
 if TYPE_CHECKING:
@@ -46,13 +47,7 @@ def compare(server: Server, rounds: int) -> int:
 
 def _round(server: Server, folder: str, reference: str, *, hashed: bool) -> Times:
     keys = {"access_key": server.access_key, "secret_key": server.secret_key}
-    minio = {
-        "MINIO_ENDPOINT": server.endpoint,
-        "MINIO_ACCESS_KEY": server.access_key,
-        "MINIO_SECRET_KEY": server.secret_key,
-        "MINIO_USE_HTTPS": server.secure,
-        "MINIO_REGION": server.region,
-    }
+    minio = options_of(server)
     app = ["django_minio_backend.apps.DjangoMinioBackendConfig"]
     url = f"{'https' if server.secure else 'http'}://{server.endpoint}"
     kind = "Manifest" if hashed else ""

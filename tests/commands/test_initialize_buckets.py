@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,12 +18,15 @@ from minio.objectlockconfig import DAYS, ObjectLockConfig
 from minio.versioningconfig import VersioningConfig
 
 from django_minio_backend.models import MinioBackend
+from tests.support.processes import run_site
 from tests.support.rewriting_proxy import Response, rewriting_proxy, s3_error
-from tests.support.settings import STATIC, STATIC_BACKEND, entry, made_up, options_of, storages_set
+from tests.support.settings import STATIC_BACKEND, entry, made_up, options_of, storages_set
 from tools.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from subprocess import CompletedProcess
 
     from minio import Minio
 
@@ -584,24 +583,9 @@ class Preview(models.Model):
 """
 
 
-def manage(folder: Path, options: dict[str, Any], *command: str) -> subprocess.CompletedProcess[str]:
+def manage(folder: Path, options: dict[str, Any], *command: str) -> CompletedProcess[str]:
     """Run a command for a site that has the app ``documents`` of this folder, and no tables."""
-    root = Path(__file__).parents[2]
-    return subprocess.run(
-        [sys.executable, "-m", "django", *command],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{root}{os.pathsep}{folder}",
-            "DJANGO_SETTINGS_MODULE": "tests.commands.start_settings",
-            "TEST_STORAGES": json.dumps({"default": entry(options), "staticfiles": STATIC}),
-            "TEST_APPS": "documents",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return run_site("-m", "django", *command, storages={"default": entry(options)}, apps="documents", folder=folder)
 
 
 def test_buckets_that_fields_name_in_code_are_made(

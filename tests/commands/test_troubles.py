@@ -236,7 +236,8 @@ def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str
     with site(server, made):
         deep, check = tried(DEEP), tried(CHECK)
     assert (deep.code, check.code) == (1, 1)
-    (line,) = deep.error.splitlines()[1:]
+    _, line, page = deep.error.splitlines()
+    assert page == "docs: how-to/troubleshoot#nosuchbucket"
     assert f"'default': bucket '{made['private']}': the bucket does not exist; run manage.py initialize_buckets" in line
     assert f"bucket '{made['default']}': the account may list, read and write" in deep.told
     assert f"Bucket '{made['private']}'" in check.told

@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_protect
 
 from django_minio_backend.direct_uploads.grants import Rejected, issue_grant
 from django_minio_backend.direct_uploads.uploaded_object import accept_receipt
+from django_minio_backend.requesters import claim
 from tests.app.models import Document
 
 
@@ -23,10 +24,13 @@ def limits(request: HttpRequest) -> dict[str, object]:
 def form(request: HttpRequest) -> HttpResponse:
     """GET gives a grant; POST saves the receipt's file."""
     if request.method == "GET":
+        if "claim" in request.GET:
+            assert claim("a receipt")
         if "session" in request.GET:
             request.session["visited"] = True
+        grant = "" if "token-last" not in request.GET else issue_grant(default_storage, **limits(request))  # type: ignore[arg-type]
         token = get_token(request)
-        return JsonResponse({"grant": issue_grant(default_storage, **limits(request)), "csrf": token})  # type: ignore[arg-type]
+        return JsonResponse({"grant": grant or issue_grant(default_storage, **limits(request)), "csrf": token})  # type: ignore[arg-type]
     try:
         file = accept_receipt(request.POST.get("receipt"), storage=default_storage, **limits(request))  # type: ignore[arg-type]
     except Rejected as rejected:

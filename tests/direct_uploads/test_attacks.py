@@ -24,8 +24,8 @@ from django_minio_backend.direct_uploads.grants import (
     SignedText,
     issue_grant,
 )
-from django_minio_backend.direct_uploads.requesters import SALT
 from django_minio_backend.direct_uploads.uploaded_object import accept_receipt
+from django_minio_backend.requesters import SALT
 from tests.direct_uploads.conftest import MIB, Browser
 from tests.support.settings import entry, storages_set
 

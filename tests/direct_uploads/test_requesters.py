@@ -11,7 +11,7 @@ from asgiref.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
 from django.test import Client
 
-from django_minio_backend.direct_uploads import requesters
+from django_minio_backend import requesters
 from django_minio_backend.direct_uploads.grants import Grant
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 SECRETS = [letter * 32 for letter in "abc"]
 
 
-async def form_of(cookies: str) -> Grant:
+async def form_of(cookies: str, query: str = "") -> Grant:
     """The grant of the form, by a request over ASGI."""
     scope: dict[str, Any] = {
         "type": "http",
         "http_version": "1.1",
         "method": "GET",
         "path": "/form/",
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [(b"host", b"testserver"), (b"cookie", cookies.encode())],
     }
     communicator: Any = ApplicationCommunicator(get_asgi_application(), scope)  # type: ignore[no-untyped-call]
@@ -69,3 +69,12 @@ def test_the_first_visit_has_the_csrf_cookie_that_it_gets() -> None:
     client = Client(enforce_csrf_checks=True)
     grant = Grant.load(client.get("/form/").json()["grant"])
     assert grant.requester in requesters._anonymous(None, client.cookies["csrftoken"].value)
+
+
+@pytest.mark.usefixtures("site")
+def test_under_asgi_a_request_releases_what_it_has_claimed() -> None:
+    async def two_forms() -> None:
+        for _ in range(2):
+            await form_of("csrftoken=" + SECRETS[0], "claim=1")
+
+    asyncio.run(two_forms())

@@ -88,7 +88,12 @@ class TestCleaning:
     def clean(self, storage: MinioBackend, **options: Any) -> str:
         output = io.StringIO()
         call_command(
-            "clean_orphaned_minio_files", bucket=[storage.bucket], interactive=False, force=True, stdout=output, **options
+            "clean_orphaned_minio_files",
+            bucket=[storage.bucket],
+            interactive=False,
+            force=True,
+            stdout=output,
+            **options,
         )
         return output.getvalue()
 

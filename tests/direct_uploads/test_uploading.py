@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
+import pytest
+from django.core.exceptions import ValidationError
+from django.db.models.signals import pre_save
+
+from django_minio_backend.direct_uploads.grants import Grant
+from tests.app.models import Document
 from tests.direct_uploads.conftest import MIB, Browser
 
 if TYPE_CHECKING:
+    import urllib3
+
     from django_minio_backend.models import MinioBackend
 
 
@@ -49,6 +58,47 @@ def test_an_upload_goes_on_with_the_parts_that_are_missing(browser: Browser, sit
     receipt = browser.ok("complete", upload=upload["upload"])["receipt"]
     assert browser.save(receipt) == {"name": "a.bin"}
     assert stored(site, "a.bin") == content
+
+
+@pytest.mark.usefixtures("site", "db")
+def test_the_upload_of_a_first_visitor_continues_after_a_reload(http: urllib3.PoolManager) -> None:
+    browser, content = Browser(http), bytes(20 * MIB)
+    assert Grant.load(browser.open_form(**{"token-last": 1})).requester == ""  # no cookie yet
+    upload = browser.begin(content)
+    browser.send_parts(upload, content, [2])
+    assert Grant.load(browser.open_form()).requester.startswith("browser:")
+    assert [part["number"] for part in browser.ok("parts", upload=upload["upload"])["parts"]] == [2]
+    browser.send_parts(upload, content, [1])
+    receipt = browser.ok("complete", upload=upload["upload"])["receipt"]
+    assert browser.save(receipt) == {"name": "a.bin"}
+
+
+def test_of_two_requests_with_one_receipt_the_slower_gets_an_error_of_the_form(browser: Browser) -> None:
+    receipt = browser.upload(b"content")
+    second: list[dict[str, Any]] = []
+
+    def post_again(**_: Any) -> None:
+        pre_save.disconnect(post_again, Document)
+        with ThreadPoolExecutor() as pool:  # as each request has a thread
+            second.append(pool.submit(browser.save, receipt).result(30))
+
+    pre_save.connect(post_again, Document)
+    assert browser.save(receipt) == {"name": "a.bin"}
+    assert second == [{"error": "saving"}]
+    assert browser.save(receipt) == {"error": "upload"}
+
+
+def test_a_receipt_is_free_again_after_a_form_with_an_error(browser: Browser) -> None:
+    receipt = browser.upload(b"content")
+
+    def fail(**_: Any) -> None:
+        pre_save.disconnect(fail, Document)
+        raise ValidationError("an error of the form")
+
+    pre_save.connect(fail, Document)
+    with pytest.raises(ValidationError):
+        browser.save(receipt)
+    assert browser.save(receipt) == {"name": "a.bin"}
 
 
 def test_an_aborted_upload_leaves_nothing(browser: Browser, site: MinioBackend) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.processes import run_python
+from tests.support.settings import made_up
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hush-hush-hush"
@@ -19,12 +19,7 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = ["django_minio_backend.apps.DjangoMinioBackendConfig", "papers"]
 DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}}}
-SERVER = {{
-    "MINIO_ENDPOINT": "no-such-host.invalid",
-    "MINIO_ACCESS_KEY": "someone",
-    "MINIO_SECRET_KEY": "{SECRET}",
-    "MINIO_USE_HTTPS": True,
-}}
+SERVER = {made_up(MINIO_ENDPOINT="no-such-host.invalid", MINIO_USE_HTTPS=True)!r}
 BACKEND = "django_minio_backend.models.MinioBackend"
 STORAGES = {{
     "default": {{"BACKEND": BACKEND, "OPTIONS": {{**SERVER, "MINIO_PUBLIC_BUCKETS": ["django-backend-dev-public"]}}}},
@@ -127,17 +122,11 @@ def project(folder: Path, models: str, migration: str = "") -> Path:
 
 
 def manage(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "django", *arguments],
-        cwd=folder,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    ended = run_python(
+        "-m", "django", *arguments, folder=folder, environment={"DJANGO_SETTINGS_MODULE": "site_settings"}
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
 
 
 def test_makemigrations_writes_alias_and_bucket_only_and_finds_no_change_again(tmp_path: Path) -> None:

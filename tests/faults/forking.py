@@ -34,7 +34,7 @@ def content_of(number: int) -> bytes:
 
 
 def fork(work: Callable[[], object]) -> int:
-    """Run `work` in a forked child, whose exit code tells whether it went well."""
+    """Run `work` in a forked child, whose exit code is 0 if it succeeded."""
     pid = os.fork()
     if pid:
         return pid
@@ -129,7 +129,7 @@ def closed_reader(storage: MinioBackend) -> None:
     """A child that closes the reader it was born with does not disturb its parent."""
     data = b"".join(content_of(number) for number in range(100))
     storage.save("large.bin", ContentFile(data))
-    for size in (300_000, 500_000, 520_000):  # much and little of the first answer is left to read
+    for size in (300_000, 500_000, 520_000):  # much and little of the first response is left to read
         file = storage.open("large.bin")
         start = file.read(size)
         check(fork(file.close))

@@ -15,6 +15,7 @@ from django.core.files.base import ContentFile
 from django_minio_backend.models import MinioBackend
 from tests.storage.contents import MIB, BreakingPipe, ContentBrokeError, Pipe, some_bytes
 from tests.support.buckets import plain_client
+from tests.support.server_options import options_of
 from tools.servers import free_port, minio_binary, run_minio
 
 if TYPE_CHECKING:
@@ -40,15 +41,7 @@ def storage_on(server: Server, **options: Any) -> MinioBackend:
     with plain_client(server) as sdk:
         if not sdk.bucket_exists(bucket_name="mortal"):
             sdk.make_bucket(bucket_name="mortal")
-    return MinioBackend(
-        MINIO_ENDPOINT=server.endpoint,
-        MINIO_ACCESS_KEY=server.access_key,
-        MINIO_SECRET_KEY=server.secret_key,
-        MINIO_USE_HTTPS=False,
-        MINIO_DEFAULT_BUCKET="mortal",
-        MINIO_PRIVATE_BUCKETS=["mortal"],
-        **options,
-    )
+    return MinioBackend(**options_of(server, MINIO_DEFAULT_BUCKET="mortal", **options))
 
 
 def kill(server: Server) -> None:

@@ -1,6 +1,6 @@
 """A process that used the storage and forks: parent and children all see right data.
 
-Sharing one socket would mix up their answers: the worst of it is another object's bytes.
+Sharing one socket would mix up their responses: the worst of it is another object's bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def test_forked_processes_see_right_data(minio_options: dict[str, Any], scenario
         },
         capture_output=True,
         text=True,
-        timeout=240,  # two read time-outs of the default pool fit in
+        timeout=240,  # two read timeouts of the default pool fit in
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def dripping() -> Iterator[str]:
-    """A port that answers 200 and then a byte now and then, for a minute."""
+    """A port that sends status 200 and then a byte now and then, for a minute."""
     listening = socket.create_server(("127.0.0.1", 0))
     ended = threading.Event()
 

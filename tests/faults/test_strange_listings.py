@@ -1,4 +1,4 @@
-"""Listings and deletions that no server at hand gives: whoever deletes by them must not believe them."""
+"""Listings and deletions that must not be believed, by servers other than those at hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django_minio_backend.s3.client import S3Client
     from tools.servers import Server
 
-    Answering = Callable[..., S3Client]
+    Responding = Callable[..., S3Client]
 
 DATE = "Sun, 01 Nov 2026 12:00:00 GMT"
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -27,15 +27,15 @@ LAST = "<IsTruncated>false</IsTruncated>"
 
 
 @pytest.fixture
-def responding(server: Server, minio_options: dict[str, Any]) -> Iterator[Answering]:
-    """A client whose server gives these answers, one after the other and the last one for good."""
+def responding(server: Server, minio_options: dict[str, Any]) -> Iterator[Responding]:
+    """A client whose server sends these responses one after the other, and the last one from then on."""
     with rewriting_proxy(server) as rewriter:
 
         def given(*bodies: str, date: str = DATE) -> S3Client:
-            answers = [Response(200, body.encode(), date=date) for body in bodies]
+            responses = [Response(200, body.encode(), date=date) for body in bodies]
 
             def rule(_: Received) -> Response:
-                return answers.pop(0) if len(answers) > 1 else answers[0]
+                return responses.pop(0) if len(responses) > 1 else responses[0]
 
             rewriter.rule = rule
             return MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint}).s3
@@ -52,7 +52,7 @@ def parse_all(client: S3Client) -> list[object]:
 
 
 @pytest.mark.parametrize("namespace", [NAMESPACE, ""])
-def test_namespaces_do_not_matter(responding: Answering, namespace: str) -> None:
+def test_namespaces_do_not_matter(responding: Responding, namespace: str) -> None:
     (page,) = listing.list_pages(responding(xml(LAST, ENTRY, namespace=namespace)), "bucket")
     assert [found.key for found in page.objects] == ["a.txt"]
 
@@ -62,7 +62,7 @@ def test_namespaces_do_not_matter(responding: Answering, namespace: str) -> None
     [("<EncodingType>url</EncodingType>", "a b+c%"), ("", "a+b%2Bc%25"), ("<EncodingType/>", "a+b%2Bc%25")],
 )
 def test_keys_are_decoded_where_the_server_has_encoded_them(
-    responding: Answering, encoding: str, expected: str
+    responding: Responding, encoding: str, expected: str
 ) -> None:
     entry = ENTRY.replace("a.txt", "a+b%2Bc%25")
     (page,) = listing.list_pages(responding(xml(LAST, encoding, entry)), "bucket")
@@ -87,36 +87,36 @@ def test_keys_are_decoded_where_the_server_has_encoded_them(
         (xml(LAST, ENTRY.replace("2026-11-01T12:00:00Z", "yesterday")), "without a time"),
     ],
 )
-def test_what_is_no_whole_page_is_refused(responding: Answering, body: str, message: str) -> None:
+def test_an_incomplete_page_is_an_error(responding: Responding, body: str, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
         parse_all(responding(body))
 
 
-def test_a_listing_that_goes_in_circles_is_refused(responding: Answering) -> None:
+def test_a_listing_that_goes_in_circles_is_an_error(responding: Responding) -> None:
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>"
     with pytest.raises(ProtocolError, match="do not ascend"):
         list(listing.list_pages(responding(xml(more, ENTRY)), "bucket"))
 
 
-def test_a_server_that_passes_the_prefix_over_is_refused(responding: Answering) -> None:
-    """Else what lies outside of a storage's folder would be taken for its orphans."""
+def test_keys_outside_the_prefix_are_an_error(responding: Responding) -> None:
+    """Else objects outside of a storage's folder would count as its orphans."""
     with pytest.raises(ProtocolError, match=r"listed 'a\.txt' for prefix 'media/'"):
         list(listing.list_pages(responding(xml(LAST, ENTRY)), "bucket", "media/"))
 
 
 @pytest.mark.parametrize("date", ["", "noon", "Sun, 01 Nov 99999 12:00:00 GMT", DATE.replace("GMT", "+99999999")])
-def test_a_server_that_tells_no_time_is_refused(responding: Answering, date: str) -> None:
+def test_a_listing_without_a_date_is_an_error(responding: Responding, date: str) -> None:
     with pytest.raises(ProtocolError, match="has no valid Date"):
         parse_all(responding(xml(LAST, ENTRY), date=date))
 
 
 @pytest.mark.parametrize("date", [DATE, DATE.replace("GMT", "-0000")])
-def test_a_time_without_a_zone_is_universal_time(responding: Answering, date: str) -> None:
+def test_a_time_without_a_zone_is_universal_time(responding: Responding, date: str) -> None:
     (page,) = listing.list_pages(responding(xml(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
     assert page.objects[0].modified == page.served_at
 
 
-def test_pages_of_unfinished_uploads_go_on_where_the_server_says(responding: Answering) -> None:
+def test_pages_of_unfinished_uploads_continue_at_the_markers(responding: Responding) -> None:
     upload = "<Upload><Key>{}</Key><UploadId>{}</UploadId><Initiated>2026-11-01T12:00:00Z</Initiated></Upload>"
     more = "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>"
     root = "ListMultipartUploadsResult"
@@ -126,13 +126,13 @@ def test_pages_of_unfinished_uploads_go_on_where_the_server_says(responding: Ans
 
 
 @pytest.mark.parametrize("marker", ["", "<NextKeyMarker>a</NextKeyMarker>"])
-def test_a_listing_of_unfinished_uploads_that_goes_in_circles_is_refused(responding: Answering, marker: str) -> None:
+def test_a_listing_of_unfinished_uploads_that_goes_in_circles_is_an_error(responding: Responding, marker: str) -> None:
     client = responding(xml("<IsTruncated>true</IsTruncated>", marker, root="ListMultipartUploadsResult"))
     with pytest.raises(ProtocolError, match="no new marker"):
         list(listing.list_unfinished_uploads(client, "bucket"))
 
 
-def test_what_could_not_be_deleted_has_its_reason(responding: Answering) -> None:
+def test_a_key_that_was_not_deleted_has_a_reason(responding: Responding) -> None:
     client = responding(
         xml(
             "<Deleted><Key>a</Key><DeleteMarker>true</DeleteMarker></Deleted>",
@@ -142,31 +142,31 @@ def test_what_could_not_be_deleted_has_its_reason(responding: Answering) -> None
     )
     done = deletion.delete_objects(client, "bucket", ["a", "b", "c"])
     assert done.deleted == {"a"}
-    assert done.failed == {"b": "AccessDenied It is locked.", "c": "the server does not say that it is deleted"}
+    assert done.failed == {"b": "AccessDenied It is locked.", "c": "the server does not report that it is deleted"}
     assert done.markers == 1
 
 
-def test_what_was_not_asked_for_does_not_count_as_deleted(responding: Answering) -> None:
-    told = "<Deleted><Key>{}</Key><DeleteMarker>true</DeleteMarker></Deleted>"
+def test_other_keys_do_not_count_as_deleted(responding: Responding) -> None:
+    entries = "<Deleted><Key>{}</Key><DeleteMarker>true</DeleteMarker></Deleted>"
     error = "<Error><Key>x</Key><Code>AccessDenied</Code></Error>"
-    body = xml(told.format("a"), told.format("a"), told.format("z"), error, root="DeleteResult")
+    body = xml(entries.format("a"), entries.format("a"), entries.format("z"), error, root="DeleteResult")
     assert deletion.delete_objects(responding(body), "bucket", ["a"]) == deletion.Deletion({"a"}, {}, 1)
 
 
-def test_a_key_that_is_both_deleted_and_not_counts_as_not(responding: Answering) -> None:
-    told = "<Deleted><Key>a</Key></Deleted><Error><Key>a</Key><Code>InternalError</Code></Error>"
-    done = deletion.delete_objects(responding(xml(told, "", root="DeleteResult")), "bucket", ["a"])
+def test_a_key_that_is_both_deleted_and_not_counts_as_not(responding: Responding) -> None:
+    entries = "<Deleted><Key>a</Key></Deleted><Error><Key>a</Key><Code>InternalError</Code></Error>"
+    done = deletion.delete_objects(responding(xml(entries, "", root="DeleteResult")), "bucket", ["a"])
     assert done.deleted == set()
     assert done.failed == {"a": "InternalError"}
 
 
-def test_a_deletion_whose_answer_broke_off_is_an_error(responding: Answering) -> None:
+def test_a_truncated_response_to_a_deletion_is_an_error(responding: Responding) -> None:
     with pytest.raises(ProtocolError, match="is incomplete"):
         deletion.delete_objects(responding("<DeleteResult><Deleted><Key>a"), "bucket", ["a"])
 
 
-def test_an_upload_that_has_ended_meanwhile_is_no_error(server: Server, minio_options: dict[str, Any]) -> None:
-    """MinIO says nothing of it, and other servers do."""
+def test_aborting_an_upload_that_has_ended_is_no_error(server: Server, minio_options: dict[str, Any]) -> None:
+    """MinIO reports success, other servers an error."""
     with rewriting_proxy(server) as rewriter:
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})

@@ -1,4 +1,4 @@
-"""Forks that Python is not told of, as uWSGI's by default, and what a child must leave alone."""
+"""Forks that Python does not know of, as uWSGI's by default, and what a child must leave alone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(script: str, server: Server, bucket: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_children_of_a_fork_that_python_is_not_told_of_read_their_own_answers(server: Server, bucket: str) -> None:
+def test_children_of_an_unannounced_fork_read_their_own_responses(server: Server, bucket: str) -> None:
     run(
         READ_TOGETHER
         + """

@@ -1,4 +1,4 @@
-"""http on a port that speaks https, and the other way round: told as that, with the option to change."""
+"""http on a port that speaks https, and the other way round: the error names the option to change."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def no_object(_: Received) -> list[bytes]:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_https_on_a_port_for_http_is_told(plain_server: PlainServer, storage_at: StorageAt, operation: str) -> None:
-    with pytest.raises(NotHttpsError) as told:
+    with pytest.raises(NotHttpsError) as caught:
         OPERATIONS[operation](storage_at(plain_server.endpoint, MINIO_USE_HTTPS=True))
-    assert f"https://{plain_server.endpoint} does not speak https. Set MINIO_USE_HTTPS to False" in str(told.value)
+    assert f"https://{plain_server.endpoint} does not speak https. Set MINIO_USE_HTTPS to False" in str(caught.value)
     assert plain_server.connections == 1, "it is not tried again"
 
 
@@ -96,10 +96,10 @@ def test_commands_tell_of_https_on_a_port_for_http(
     plain_server: PlainServer, minio_options: dict[str, Any], command: list[str]
 ) -> None:
     options = {**minio_options, "MINIO_ENDPOINT": plain_server.endpoint, "MINIO_USE_HTTPS": True}
-    with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
+    with storages_set(default=entry(options)), pytest.raises(CommandError) as caught:
         call_command(*command)
-    assert "does not speak https. Set MINIO_USE_HTTPS to False" in str(told.value)
-    assert ".." not in str(told.value)
+    assert "does not speak https. Set MINIO_USE_HTTPS to False" in str(caught.value)
+    assert ".." not in str(caught.value)
 
 
 @pytest.mark.parametrize("words", WORDS)
@@ -108,9 +108,9 @@ def test_http_on_a_port_for_https_is_told(
     hostile_server: Start, storage_at: StorageAt, operation: str, words: str
 ) -> None:
     running = hostile_server(lambda _: [response(400, WORDS[words], {"Content-Type": "text/plain"})])
-    with pytest.raises(BadResponseError) as told:
+    with pytest.raises(BadResponseError) as caught:
         OPERATIONS[operation](storage_at(running.endpoint, replace_existing=True))
-    assert f"http://{running.endpoint} speaks https, not http. Set MINIO_USE_HTTPS to True" in str(told.value)
+    assert f"http://{running.endpoint} speaks https, not http. Set MINIO_USE_HTTPS to True" in str(caught.value)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -120,30 +120,30 @@ def test_commands_tell_of_http_on_a_port_for_https(
 ) -> None:
     running = hostile_server(lambda _: [response(400, WORDS[words], {"Content-Type": "text/plain"})])
     options = {**minio_options, "MINIO_ENDPOINT": running.endpoint, "MINIO_USE_HTTPS": False}
-    with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
+    with storages_set(default=entry(options)), pytest.raises(CommandError) as caught:
         call_command(*command)
-    assert f"http://{running.endpoint} speaks https, not http. Set MINIO_USE_HTTPS to True" in str(told.value)
+    assert f"http://{running.endpoint} speaks https, not http. Set MINIO_USE_HTTPS to True" in str(caught.value)
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_commands_name_no_object_of_python(minio_options: dict[str, Any], command: list[str], secure: Any) -> None:
     options = {**minio_options, "MINIO_ENDPOINT": "127.0.0.1:1", "MINIO_USE_HTTPS": secure}
-    with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
+    with storages_set(default=entry(options)), pytest.raises(CommandError) as caught:
         call_command(*command)
-    assert "Connection refused" in str(told.value)
-    assert "Connection(" not in str(told.value)
-    assert "object at" not in str(told.value)
+    assert "Connection refused" in str(caught.value)
+    assert "Connection(" not in str(caught.value)
+    assert "object at" not in str(caught.value)
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_errors_name_no_class_of_this_package(storage_at: StorageAt, operation: str, secure: Any) -> None:
-    with pytest.raises(Exception, match="refused") as told:
+    with pytest.raises(Exception, match="refused") as caught:
         OPERATIONS[operation](storage_at("127.0.0.1:1", MINIO_USE_HTTPS=secure))
-    assert "django_minio_backend" not in str(told.value)
-    assert "_Connection" not in str(told.value)
-    assert "_SecureConnection" not in str(told.value)
+    assert "django_minio_backend" not in str(caught.value)
+    assert "_Connection" not in str(caught.value)
+    assert "_SecureConnection" not in str(caught.value)
 
 
 def test_a_certificate_is_still_told_as_that(hostile_server: Start, storage_at: StorageAt) -> None:

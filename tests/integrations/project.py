@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.memory import ROOT
+from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,7 @@ STORAGES = {
 }
 
 class WithoutMigrations:
-    "Tables are made from the models, which takes a tenth of the time."
+    "Tables are created from the models, which takes a tenth of the time."
     def __contains__(self, app): return True
     def __getitem__(self, app): return None
 
@@ -180,7 +180,7 @@ class Project:
             models: of the app.
             settings: after those above.
             urls: after those of the admin.
-            tables: whether all tables are made before.
+            tables: whether all tables are created before.
         """
         self.write(
             {

@@ -30,20 +30,20 @@ assert added.status_code == 302, added.content
 product = Product.objects.get()
 assert keys() == {"products/photo.png", "manuals/how_to.txt"}
 
-address = f"/admin/shop/product/{product.pk}/change/"
-page = unescape(browser.get(address).content.decode())
+url = f"/admin/shop/product/{product.pk}/change/"
+page = unescape(browser.get(url).content.decode())
 link = page.partition('<a href="')[2].partition('"')[0]
 links = [part.partition('"')[0] for part in page.split('href="')[1:]]
 links = [link for link in links if settings.PRIVATE in link]
 assert [get(link) for link in links] == [picture(), b"1st"], page
 
-changed = browser.post(address, {"manual": SimpleUploadedFile("how to.txt", b"2nd")})
+changed = browser.post(url, {"manual": SimpleUploadedFile("how to.txt", b"2nd")})
 assert changed.status_code == 302, changed.content
 product.refresh_from_db()
 assert product.manual.name != "manuals/how_to.txt"
 assert (product.manual.read(), product.image.name) == (b"2nd", "products/photo.png")
 
-browser.post(address, {"image-clear": "on"})
+browser.post(url, {"image-clear": "on"})
 product.refresh_from_db()
 assert not product.image
 assert browser.post(f"/admin/shop/product/{product.pk}/delete/", {"post": "yes"}).status_code == 302

@@ -55,7 +55,7 @@ assert size_of(get(photo.image.url)) == (48, 24)
 small = photo.image["small"]
 assert size_of(get(small.url)) == (16, 16)
 assert thumbnails() == {small.name}
-small = get_thumbnailer(Photo.objects.get().image)["small"]  # found, not made
+small = get_thumbnailer(Photo.objects.get().image)["small"]  # found, not created
 small.open()
 assert size_of(small.read()) == (16, 16)
 tag = "{% load thumbnail %}{% thumbnail photo.image 8x8 crop as tiny %}{{ tiny.url|safe }} {{ tiny.width }}"
@@ -84,8 +84,10 @@ assert keys() == set(), keys()
 
 
 @pytest.mark.parametrize(
-    ("settings", "where"), [(SETTINGS, "settings.PRIVATE"), (APART, "settings.PUBLIC")], ids=["beside", "apart"]
+    ("settings", "where"),
+    [(SETTINGS, "settings.PRIVATE"), (APART, "settings.PUBLIC")],
+    ids=["same bucket", "another bucket"],
 )
-def test_thumbnails_are_made_found_read_and_deleted(project: Project, settings: str, where: str) -> None:
+def test_thumbnails_are_created_found_read_and_deleted(project: Project, settings: str, where: str) -> None:
     project.write({"shop/storages.py": PUBLIC_STORAGE})
     project.run(SCRIPT.replace("WHERE", where), models=MODELS, settings=settings)

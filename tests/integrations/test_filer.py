@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.memory import ROOT
+from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,9 +83,9 @@ def put(bucket, *names):
         client.put_object(bucket_name=bucket, object_name=name, data=io.BytesIO(b"content"), length=7)
 
 def clean(*arguments):
-    told = io.StringIO()
-    call_command("clean_orphaned_minio_files", "--min-age", "0", "--check-missing", *arguments, stdout=told)
-    return told.getvalue()
+    output = io.StringIO()
+    call_command("clean_orphaned_minio_files", "--min-age", "0", "--check-missing", *arguments, stdout=output)
+    return output.getvalue()
 
 def picture(color):
     buffer = io.BytesIO()
@@ -110,7 +110,7 @@ assert (image.width, image.height, image.size) == (64, 48, len(picture("red")))
 assert image.url.startswith(storages["public"].base_url), image.url
 
 image = Image.objects.get()
-assert image.file  # filer looks for thumbnails to delete in the storage that this value had when it was made
+assert image.file  # filer looks for thumbnails to delete in the storage that this value had when it was created
 image.is_public = False
 image.save()
 assert keys(public) == set(), keys(public)
@@ -148,17 +148,17 @@ assert {bucket: keys(bucket) for bucket in kept} == kept
 red, green = (Image.objects.get(original_filename=f"{color}.png").file.name for color in ("red", "green"))
 put(public, "orphan.png", green)  # what a row refers to elsewhere is an orphan here
 put(private, "orphan.png", red)
-told = clean(*CLEANED)
-assert {bucket: keys(bucket) for bucket in kept} == kept, told
-assert "Missing" not in told, told
-assert told.count("Deleted ") == 4, told
+output = clean(*CLEANED)
+assert {bucket: keys(bucket) for bucket in kept} == kept, output
+assert "Missing" not in output, output
+assert output.count("Deleted ") == 4, output
 
 row = Image.objects.get(original_filename="green.png")
 client.remove_object(bucket_name=private, object_name=green)
 put(public, green)
-told = clean(*CLEANED)
-missing = [line for line in told.splitlines() if line.startswith("Missing")]
-assert missing == [f"Missing in {storages['private'].base_url}/{private}: filer.File {row.pk} file: {green}"], told
+output = clean(*CLEANED)
+missing = [line for line in output.splitlines() if line.startswith("Missing")]
+assert missing == [f"Missing in {storages['private'].base_url}/{private}: filer.File {row.pk} file: {green}"], output
 assert green not in keys(public)
 """
 
@@ -214,8 +214,8 @@ def test_buckets_that_only_rows_name_are_looked_at_and_not_cleaned(run_script: C
     script = """
 image = upload("red", is_public=False)
 put(private, "nobody-knows.txt")
-told = clean()
-assert f"{private}: 0 references to missing objects" in told, told
+output = clean()
+assert f"{private}: 0 references to missing objects" in output, output
 assert keys(private) == {image.file.name, "nobody-knows.txt"}
 client.remove_object(bucket_name=private, object_name=image.file.name)
 assert f"{private}: filer.File {image.pk} file: {image.file.name}" in clean()

@@ -33,7 +33,7 @@ OWN = SETTINGS + 'STORAGES["import_export"] = minio(PRIVATE, MINIO_LOCATION="imp
 
 
 @pytest.mark.parametrize(
-    ("settings", "folder"), [(SETTINGS, ""), (OWN, "imports/")], ids=["default storage", "its own"]
+    ("settings", "folder"), [(SETTINGS, ""), (OWN, "imports/")], ids=["default storage", "storage of its own"]
 )
 def test_a_table_is_kept_between_upload_and_confirmation(project: Project, settings: str, folder: str) -> None:
     script = """

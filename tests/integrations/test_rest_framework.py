@@ -1,4 +1,4 @@
-"""Django REST framework: multipart uploads to a view set, links in the answers, replacement and what is refused."""
+"""Django REST framework: multipart uploads to a view set, links in the responses, replacement and what is refused."""
 
 from __future__ import annotations
 
@@ -45,19 +45,20 @@ from rest_framework.test import APIClient
 make_public()
 
 api = APIClient()
-made = api.post("/photos/", {"image": upload(), "notes": SimpleUploadedFile("a b.txt", b"notes")}, format="multipart")
-assert made.status_code == 201, made.data
-assert get(made.data["image"]) == picture()
-assert get(made.data["notes"]) == b"notes"
-assert "?" not in made.data["notes"] and "X-Amz-Signature" in made.data["image"]
+files = {"image": upload(), "notes": SimpleUploadedFile("a b.txt", b"notes")}
+created = api.post("/photos/", files, format="multipart")
+assert created.status_code == 201, created.data
+assert get(created.data["image"]) == picture()
+assert get(created.data["notes"]) == b"notes"
+assert "?" not in created.data["notes"] and "X-Amz-Signature" in created.data["image"]
 
-address = f"/photos/{made.data['id']}/"
-changed = api.patch(address, {"image": upload("blue", name="blue.png")}, format="multipart")
+url = f"/photos/{created.data['id']}/"
+changed = api.patch(url, {"image": upload("blue", name="blue.png")}, format="multipart")
 assert changed.status_code == 200, changed.data
-assert get(api.get(address).data["image"]) == picture("blue")
-refused = api.patch(address, {"image": SimpleUploadedFile("a.png", b"no picture")}, format="multipart")
+assert get(api.get(url).data["image"]) == picture("blue")
+refused = api.patch(url, {"image": SimpleUploadedFile("a.png", b"no picture")}, format="multipart")
 assert refused.status_code == 400, refused.data
 assert keys() == {"photos/photo.png", "photos/blue.png"}
-assert [one["id"] for one in api.get("/photos/").data] == [made.data["id"]]
+assert [item["id"] for item in api.get("/photos/").data] == [created.data["id"]]
 """
     project.run(script, models=MODELS, settings=SETTINGS, urls=URLS)

@@ -48,8 +48,8 @@ as_script = {"x-requested-with": "XMLHttpRequest"}
 
 def add(app, file, collection):
     data = {"title": "A", "files[]": file, "collection": collection.pk}
-    answer = browser.post(reverse(f"{app}:add_multiple"), data, headers=as_script)
-    assert answer.status_code == 200 and answer.json()["success"], answer.content
+    response = browser.post(reverse(f"{app}:add_multiple"), data, headers=as_script)
+    assert response.status_code == 200 and response.json()["success"], response.content
 
 add("wagtailimages", upload(), root)
 image = Image.objects.get()

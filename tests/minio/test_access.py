@@ -100,8 +100,8 @@ def test_a_changed_presigned_url_opens_nothing(private: MinioBackend, http: urll
         url.partition("&X-Amz-Signature")[0],
     ]
     assert url not in changed
-    for url in changed:
-        assert http.request("GET", url).status in (400, 403), url
+    for changed_url in changed:
+        assert http.request("GET", changed_url).status in (400, 403), changed_url
     for method in ("PUT", "DELETE"):
         assert http.request(method, url).status == 403
     assert private.size("a b.txt") == len(b"private")

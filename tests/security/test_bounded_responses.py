@@ -93,10 +93,10 @@ def test_a_compressed_response_is_an_error(
     hostile_server: Start, storage_at: Callable[..., MinioBackend], encoding: str, status: int
 ) -> None:
     running = hostile_server(lambda _: [response(status, gzip.compress(b"x"), {**XML, "Content-Encoding": encoding})])
-    with pytest.raises(BadResponseError, match="is compressed") as told:
+    with pytest.raises(BadResponseError, match="is compressed") as caught:
         storage_at(running.endpoint).listdir("")
-    assert f"GET http://{running.endpoint}/" in str(told.value)
-    assert str(told.value).isprintable()
+    assert f"GET http://{running.endpoint}/" in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_responses_are_not_asked_to_be_compressed(
@@ -116,9 +116,9 @@ def test_responses_are_not_asked_to_be_compressed(
 def test_a_response_that_does_not_end_is_not_read_on(
     hostile_server: Start, server: Server, operation: str, status: int
 ) -> None:
-    """Not if it tells no length, and not if it tells a huge one."""
-    for told in ({}, {"Content-Length": str(1 << 40)}):
-        start = head(status, {**XML, **OBJECT, **told})
+    """Neither without a Content-Length nor with a huge one."""
+    for length in ({}, {"Content-Length": str(1 << 40)}):
+        start = head(status, {**XML, **OBJECT, **length})
         running = hostile_server(lambda _, start=start: endless(start, NAMESPACE + b" " * MIB))
         assert growth(server, running, MEMORY[operation]) < 100
         assert running.idle.wait(10), "the connection is closed"
@@ -195,7 +195,7 @@ def busy_without_end(received: list[int]) -> Callable[[Received], Iterable[bytes
 @pytest.mark.parametrize(
     "reply",
     [never_ending_heads, never_ending_trailers, busy_without_end([])],
-    ids=["heads", "trailers", "a body before a retry"],
+    ids=["headers", "trailers", "body-before-a-retry"],
 )
 def test_a_response_without_end_ends_a_call(
     hostile_server: Start,

@@ -1,4 +1,4 @@
-"""Certificates: one that is not trusted is final, and told with what to do."""
+"""Certificates: one that is not trusted is final, and the error says what to do."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def alive(_: Received) -> list[bytes]:
 
 @pytest.fixture
 def no_longer_trusted(authority: trustme.CA) -> dict[str, tuple[trustme.LeafCert, str, str]]:
-    """Certificates by what is wrong with them, with the reason and the advice that are told."""
+    """Certificates by what is wrong with them, with the reason and the advice in the error."""
     yesterday = datetime.now(UTC) - timedelta(days=1)
     return {
         "another host's": (authority.issue_cert("elsewhere.test"), "is not valid for", "Set MINIO_ENDPOINT to a host"),
@@ -85,12 +85,12 @@ class TestCertificatesThatAreNotTrusted:
     ) -> None:
         certificate, reason, advice = no_longer_trusted[wrong]
         running = hostile_server(alive, tls=tls(certificate))
-        with pytest.raises(CertificateError) as told:
+        with pytest.raises(CertificateError) as caught:
             OPERATIONS[operation](storage_at(running.endpoint, MINIO_USE_HTTPS=True))
-        assert isinstance(told.value, urllib3.exceptions.SSLError)
-        assert f"The certificate of https://{running.endpoint} is not trusted" in str(told.value)
-        assert reason in str(told.value)
-        assert advice in str(told.value)
+        assert isinstance(caught.value, urllib3.exceptions.SSLError)
+        assert f"The certificate of https://{running.endpoint} is not trusted" in str(caught.value)
+        assert reason in str(caught.value)
+        assert advice in str(caught.value)
         assert running.connections == 1, "it is not tried again"
         assert running.received == [], "nothing was sent"
 
@@ -107,11 +107,11 @@ class TestCertificatesThatAreNotTrusted:
         certificate, reason, advice = no_longer_trusted[wrong]
         running = hostile_server(alive, tls=tls(certificate))
         options = {**minio_options, "MINIO_ENDPOINT": running.endpoint, "MINIO_USE_HTTPS": True}
-        with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
+        with storages_set(default=entry(options)), pytest.raises(CommandError) as caught:
             call_command("is_minio_available", *arguments)
-        assert f"The certificate of https://{running.endpoint} is not trusted" in str(told.value)
-        assert reason in str(told.value)
-        assert advice in str(told.value)
+        assert f"The certificate of https://{running.endpoint} is not trusted" in str(caught.value)
+        assert reason in str(caught.value)
+        assert advice in str(caught.value)
 
     def test_a_pool_of_ones_own_tells_it_too(self, hostile_server: Start, storage_at: StorageAt) -> None:
         running = hostile_server(alive, tls=tls(trustme.CA().issue_cert("127.0.0.1")))
@@ -144,18 +144,18 @@ class TestFilesOfCertificatesThatCannotBeRead:
 
     def test_the_file_and_the_variable_are_named(self, storage_at: StorageAt, unreadable: Path) -> None:
         storage = storage_at("127.0.0.1:1", MINIO_USE_HTTPS=True)
-        with pytest.raises(ConfigurationError, match="environment variable SSL_CERT_FILE") as told:
+        with pytest.raises(ConfigurationError, match="environment variable SSL_CERT_FILE") as caught:
             storage.exists("name.txt")
-        assert f"'{unreadable}'" in str(told.value)
+        assert f"'{unreadable}'" in str(caught.value)
 
     @pytest.mark.parametrize(
         "command", [["is_minio_available"], ["is_minio_available", "--deep"], ["initialize_buckets"]], ids=" ".join
     )
     def test_commands_name_them(self, minio_options: dict[str, Any], unreadable: Path, command: list[str]) -> None:
         options = {**minio_options, "MINIO_ENDPOINT": "127.0.0.1:1", "MINIO_USE_HTTPS": True}
-        with storages_set(default=entry(options)), pytest.raises(CommandError, match="SSL_CERT_FILE") as told:
+        with storages_set(default=entry(options)), pytest.raises(CommandError, match="SSL_CERT_FILE") as caught:
             call_command(*command)
-        assert f"'{unreadable}'" in str(told.value)
+        assert f"'{unreadable}'" in str(caught.value)
 
     @pytest.mark.usefixtures("unreadable")
     def test_they_do_not_matter_without_https(self, hostile_server: Start, storage_at: StorageAt) -> None:

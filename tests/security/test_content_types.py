@@ -59,8 +59,8 @@ ACTIVE = {
 }
 
 
-def uploaded(told: str) -> SimpleUploadedFile:
-    return SimpleUploadedFile("file", SCRIPT, content_type=told)
+def uploaded(declared: str) -> SimpleUploadedFile:
+    return SimpleUploadedFile("file", SCRIPT, content_type=declared)
 
 
 @pytest.mark.parametrize(("name", "expected"), NAMES_LIKE_URLS.items(), ids=NAMES_LIKE_URLS)
@@ -77,7 +77,7 @@ def test_the_extension_alone_makes_the_type(stem: str, extension: str) -> None:
         assert "/" in upload_headers.type_of_name(name)
 
 
-@pytest.mark.parametrize("told", ACTIVE.values(), ids=ACTIVE)
+@pytest.mark.parametrize("declared", ACTIVE.values(), ids=ACTIVE)
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -91,12 +91,12 @@ def test_the_extension_alone_makes_the_type(stem: str, extension: str) -> None:
         ("data:text/html,a.doc", "application/msword"),
     ],
 )
-def test_active_content_under_the_name_of_other_content_is_none(name: str, expected: str, told: str) -> None:
-    assert upload_headers.content_type(name, uploaded(told)) == expected
+def test_active_content_under_the_name_of_other_content_is_none(name: str, expected: str, declared: str) -> None:
+    assert upload_headers.content_type(name, uploaded(declared)) == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "told", "expected"),
+    ("name", "declared", "expected"),
     [
         ("a.html", "text/html; charset=latin-1", "text/html; charset=latin-1"),
         ("a.htm", "TEXT/HTML", "TEXT/HTML"),
@@ -117,8 +117,8 @@ def test_active_content_under_the_name_of_other_content_is_none(name: str, expec
         ),
     ],
 )
-def test_what_agrees_with_the_name_or_is_not_run_is_kept(name: str, told: str, expected: str) -> None:
-    assert upload_headers.content_type(name, uploaded(told)) == expected
+def test_what_agrees_with_the_name_or_is_not_run_is_kept(name: str, declared: str, expected: str) -> None:
+    assert upload_headers.content_type(name, uploaded(declared)) == expected
 
 
 def test_what_the_server_gives_browsers_is_not_active(
@@ -126,8 +126,8 @@ def test_what_the_server_gives_browsers_is_not_active(
 ) -> None:
     for name, expected in (("data:text/html,evil.doc", "application/msword"), ("photo.png", "image/png")):
         stored = storage.save(name, uploaded("text/html"))
-        answer = http.request("GET", storage.url(stored))
-        assert (answer.data, answer.headers["Content-Type"]) == (SCRIPT, expected)
+        response = http.request("GET", storage.url(stored))
+        assert (response.data, response.headers["Content-Type"]) == (SCRIPT, expected)
     static = MinioBackendStatic(**minio_options, MINIO_STATIC_FILES_BUCKET=storage.bucket)
     static.save("notes.txt", uploaded("text/html"))
     assert storage.stat("notes.txt").content_type == "text/plain"

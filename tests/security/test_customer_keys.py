@@ -17,6 +17,7 @@ from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3.registry import default_pool
 from tests.support.certificates import Certificates
 from tests.support.fixed_responses import responding
+from tests.support.server_options import options_of
 from tests.support.settings import entry, made_up, storages_set
 from tools.servers import minio_binary, run_minio
 
@@ -32,7 +33,7 @@ BY_HAND = {
 
 
 class TestTheSettings:
-    """Over http they are a mistake, told before anything is sent."""
+    """Over http they are a mistake, reported before anything is sent."""
 
     @pytest.mark.parametrize(
         ("option", "value"),
@@ -46,12 +47,12 @@ class TestTheSettings:
     )
     def test_a_key_over_http_is_a_mistake(self, option: str, value: object) -> None:
         options = made_up(**{option: value})
-        with storages_set(papers=entry(options)), pytest.raises(ConfigurationError) as told:
+        with storages_set(papers=entry(options)), pytest.raises(ConfigurationError) as caught:
             check_settings()
         with pytest.raises(ConfigurationError) as told_of_a_call:
             MinioBackend(**options)
-        assert "STORAGES['papers']" in str(told.value)
-        for error in (told.value, told_of_a_call.value):
+        assert "STORAGES['papers']" in str(caught.value)
+        for error in (caught.value, told_of_a_call.value):
             assert f"{option} has a customer's key (SSE-C)" in str(error)
             assert "set MINIO_USE_HTTPS to True" in str(error)
             assert base64.b64encode(KEY).decode() not in str(error)
@@ -121,15 +122,13 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     certificates = Certificates(tmp_path_factory.mktemp("certificates"))
     with pytest.MonkeyPatch.context() as patch, run_minio(certificates=certificates.folder) as server:
         patch.setenv("SSL_CERT_FILE", str(certificates.authority))
-        options: dict[str, Any] = {
-            "MINIO_ENDPOINT": server.endpoint,
-            "MINIO_ACCESS_KEY": server.access_key,
-            "MINIO_SECRET_KEY": server.secret_key,
-            "MINIO_USE_HTTPS": True,
-            "MINIO_DEFAULT_BUCKET": "papers",
-            "MINIO_HTTP_CLIENT": default_pool(secure=True),
-            "sse": SseCustomerKey(KEY),
-        }
+        options = options_of(
+            server,
+            MINIO_USE_HTTPS=True,
+            MINIO_DEFAULT_BUCKET="papers",
+            MINIO_HTTP_CLIENT=default_pool(secure=True),
+            sse=SseCustomerKey(KEY),
+        )
         MinioBackend(**options).client.make_bucket("papers")
         yield options
 

@@ -57,9 +57,9 @@ VERIFIED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(("given", "reason"), UNVERIFIED.values(), ids=UNVERIFIED)
 def test_a_pool_that_verifies_nobody_is_told(given: dict[str, Any], reason: str) -> None:
     for pool in (urllib3.PoolManager(**given), urllib3.ProxyManager("http://proxy.test:3128", **given)):
-        (told,) = deployed(MINIO_HTTP_CLIENT=pool, **TLS)
-        assert told.startswith("minio.W009: STORAGES['default']: the connections of MINIO_HTTP_CLIENT")
-        assert reason in told
+        (message,) = deployed(MINIO_HTTP_CLIENT=pool, **TLS)
+        assert message.startswith("minio.W009: STORAGES['default']: the connections of MINIO_HTTP_CLIENT")
+        assert reason in message
 
 
 @pytest.mark.parametrize("given", VERIFIED.values(), ids=VERIFIED)
@@ -69,14 +69,16 @@ def test_a_pool_that_does_is_not(given: dict[str, Any]) -> None:
 
 
 def test_a_pool_that_speaks_http_has_nothing_to_verify() -> None:
-    assert not any("W009" in told for told in deployed(MINIO_HTTP_CLIENT=urllib3.PoolManager(cert_reqs="CERT_NONE")))
+    assert not any(
+        "W009" in message for message in deployed(MINIO_HTTP_CLIENT=urllib3.PoolManager(cert_reqs="CERT_NONE"))
+    )
 
 
 def test_pools_of_credentials_count() -> None:
     provider = ChainedProvider([EnvMinioProvider(), IamAwsProvider(http_client=urllib3.PoolManager(cert_reqs="NONE"))])
     options: dict[str, Any] = {"MINIO_ACCESS_KEY": None, "MINIO_SECRET_KEY": None, "MINIO_CREDENTIALS": provider}
-    (told,) = deployed(**TLS, **options)
-    assert told.startswith("minio.W009: STORAGES['default']: the connections of MINIO_CREDENTIALS")
+    (message,) = deployed(**TLS, **options)
+    assert message.startswith("minio.W009: STORAGES['default']: the connections of MINIO_CREDENTIALS")
 
 
 def test_it_is_a_matter_of_production() -> None:
@@ -106,9 +108,9 @@ KEYS = {
 
 @pytest.mark.parametrize(("access_key", "secret_key"), KEYS.values(), ids=KEYS)
 def test_keys_of_documentation_are_told(access_key: str, secret_key: str) -> None:
-    (told,) = deployed(MINIO_ACCESS_KEY=access_key, MINIO_SECRET_KEY=secret_key, **TLS)
-    assert told.startswith("minio.W003")
-    assert deployed(MINIO_ACCESS_KEY="mine", MINIO_SECRET_KEY=secret_key, **TLS) == [told]
+    (message,) = deployed(MINIO_ACCESS_KEY=access_key, MINIO_SECRET_KEY=secret_key, **TLS)
+    assert message.startswith("minio.W003")
+    assert deployed(MINIO_ACCESS_KEY="mine", MINIO_SECRET_KEY=secret_key, **TLS) == [message]
 
 
 def test_so_are_those_of_this_repository() -> None:

@@ -89,8 +89,8 @@ def test_a_browser_opens_what_is_signed_for_a_host_in_capitals(
     name = storage.save("a b.txt", ContentFile(b"private"))
     url = storage.url(name)
     assert http.request("GET", url.partition("?")[0]).status == 403
-    answer = http.request("GET", url)
-    assert (answer.status, answer.data) == (200, b"private")
+    response = http.request("GET", url)
+    assert (response.status, response.data) == (200, b"private")
     upload = storage.presigned_upload("b.txt", max_size=10, size=5, method="PUT")
     assert http.request("PUT", upload.url, body=b"there", headers=upload.headers).status == 200
     assert storage.open(upload.name).read() == b"there"

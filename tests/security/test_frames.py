@@ -82,8 +82,8 @@ def echo(headers: Mapping[str, str]) -> tuple[int, str, bytes]:
 
 
 def echo_as_s3(headers: Mapping[str, str]) -> tuple[int, str, bytes]:
-    told = " ".join(headers.values()).replace("&", "").replace("<", "")
-    return 403, "application/xml", f"<Error><Code>AccessDenied</Code><Message>{told}</Message></Error>".encode()
+    message = " ".join(headers.values()).replace("&", "").replace("<", "")
+    return 403, "application/xml", f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>".encode()
 
 
 ANSWERS: dict[str, Callable[[Mapping[str, str]], tuple[int, str, bytes] | None]] = {
@@ -187,8 +187,8 @@ def test_a_wrong_signature_is_told_where_the_server_repeats_the_token_in_what_no
     """AWS does so, in the CanonicalRequest of its response."""
 
     def reply(asked: Received) -> list[bytes]:
-        told = f"<CanonicalRequest>{asked.headers['x-amz-security-token']}</CanonicalRequest>"
-        return [response(403, f"<Error><Code>SignatureDoesNotMatch</Code>{told}</Error>".encode(), XML)]
+        canonical = f"<CanonicalRequest>{asked.headers['x-amz-security-token']}</CanonicalRequest>"
+        return [response(403, f"<Error><Code>SignatureDoesNotMatch</Code>{canonical}</Error>".encode(), XML)]
 
     with hostile(reply) as running:
         error = error_of(partial(MinioBackend(**given(running.endpoint)).listdir, ""))
@@ -455,11 +455,11 @@ else:
 def test_errors_of_wrong_settings_hide_secrets(start: str) -> None:
     """Django's own frames, too, which hold the settings' dictionaries."""
     wrong = {"default": entry(given("minio.test", MINIO_REGION="", MINIO_SECRETKEY=SECRET))}
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", STARTED.format(start=start)],
         env={
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.commands.start_settings",
+            "DJANGO_SETTINGS_MODULE": "tests.support.site_settings",
             "TEST_STORAGES": json.dumps(wrong),
         },
         cwd=Path(__file__).parents[2],
@@ -467,10 +467,10 @@ def test_errors_of_wrong_settings_hide_secrets(start: str) -> None:
         text=True,
         check=True,
     ).stdout
-    assert "MINIO_REGION" in told
-    assert "ConfigurationError" in told
+    assert "MINIO_REGION" in output
+    assert "ConfigurationError" in output
     for name, form in forms().items():
-        assert form not in told, (name, told)
+        assert form not in output, (name, output)
 
 
 def test_a_storage_that_was_not_made_has_a_repr() -> None:

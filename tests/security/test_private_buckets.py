@@ -105,18 +105,18 @@ def group(name: str) -> str:
 
 def checked(*, silenced: bool = False) -> tuple[str, int]:
     """What ``initialize_buckets --check`` prints, and its exit code."""
-    told = io.StringIO()
+    output = io.StringIO()
     try:
-        call_command(COMMAND, "--check", silenced=silenced, stdout=told, stderr=io.StringIO())
+        call_command(COMMAND, "--check", silenced=silenced, stdout=output, stderr=io.StringIO())
     except SystemExit as ended:
-        return told.getvalue(), int(str(ended.code))
-    return told.getvalue(), 0
+        return output.getvalue(), int(str(ended.code))
+    return output.getvalue(), 0
 
 
 def run() -> str:
-    told = io.StringIO()
-    call_command(COMMAND, stdout=told)
-    return told.getvalue()
+    output = io.StringIO()
+    call_command(COMMAND, stdout=output)
+    return output.getvalue()
 
 
 # Grants
@@ -138,10 +138,10 @@ def test_a_grant_to_everyone_is_found_named_and_taken_back(
         assert http.request("GET", f"{address}/a.txt").data == b"private"
         assert http.request("PUT", f"{address}/b.txt", body=b"written by anybody").status == 200
 
-        told, code = checked()
+        output, code = checked()
         assert code == 1
-        assert f"Bucket '{bucket}' at http://{server.endpoint}: its ACL lets everyone in" in told
-        assert "(all-users: READ, all-users: WRITE)" in told
+        assert f"Bucket '{bucket}' at http://{server.endpoint}: its ACL lets everyone in" in output
+        assert "(all-users: READ, all-users: WRITE)" in output
         assert http.request("GET", f"{address}/a.txt").status == 200  # nothing is changed
 
         assert f"Bucket '{bucket}' at http://{server.endpoint}: its ACL's grants to everyone removed" in run()
@@ -154,19 +154,19 @@ def test_a_grant_to_everyone_is_found_named_and_taken_back(
 @pytest.mark.parametrize("name", ["global/AllUsers", "global/AuthenticatedUsers"])
 def test_so_is_one_as_aws_spells_it(server: Server, bucket: str, name: str) -> None:
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: answered(asked, acl(group(name)))
+        rewriter.rule = lambda asked: intercepted(asked, acl(group(name)))
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
-            told, code = checked()
+            output, code = checked()
             assert code == 1
-            assert f"({name.rpartition('/')[2]}: READ)" in told
+            assert f"({name.rpartition('/')[2]}: READ)" in output
             assert [asked.method for asked in rewriter.asked if asked.query.startswith("acl")] == ["GET"]
             run()
     (put,) = [asked for asked in rewriter.asked if asked.method == "PUT" and asked.query.startswith("acl")]
     assert put.headers["x-amz-acl"] == "private"
 
 
-def answered(asked: Received, answer: Response) -> Response | None:
+def intercepted(asked: Received, answer: Response) -> Response | None:
     if not asked.query.startswith("acl"):
         return None
     return answer if asked.method == "GET" else Response(200)
@@ -175,7 +175,7 @@ def answered(asked: Received, answer: Response) -> Response | None:
 @pytest.mark.parametrize("other", ["<ID>anna</ID>", group("s3/LogDelivery")], ids=["account", "logs"])
 def test_a_grant_beside_those_of_others_is_named_and_left_to_people(server: Server, bucket: str, other: str) -> None:
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: answered(asked, acl(other, group("global/AllUsers")))
+        rewriter.rule = lambda asked: intercepted(asked, acl(other, group("global/AllUsers")))
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             for arguments in ([], ["--check"]):
@@ -196,7 +196,7 @@ def test_a_grant_beside_those_of_others_is_named_and_left_to_people(server: Serv
 )
 def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket: str, answer: Response) -> None:
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: answered(asked, answer)
+        rewriter.rule = lambda asked: intercepted(asked, answer)
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             assert checked() == (ALL_RIGHT, 0)
@@ -209,23 +209,23 @@ def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket:
         (Response(200, b"<AccessControlPolicy><Owner>"), "is incomplete"),
         (Response(200, b"<ListBucketResult/>"), "<ListBucketResult>"),
     ],
-    ids=["forbidden", "cut", "another-answer"],
+    ids=["forbidden", "cut", "another-response"],
 )
 def test_an_acl_that_cannot_be_read_is_told_and_fails_nothing(
     server: Server, bucket_name: Callable[[], str], answer: Response, reason: str
 ) -> None:
     one, other = bucket_name(), bucket_name()
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: answered(asked, answer)
+        rewriter.rule = lambda asked: intercepted(asked, answer)
         options = options_of(server, MINIO_DEFAULT_BUCKET=one, MINIO_PRIVATE_BUCKETS=[other])
         with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
             run()
-            told, code = checked()
+            output, code = checked()
     assert code == 0
-    assert "could not be read, so it may let everyone in" in told
-    assert reason in told
-    assert one in told
-    assert other in told
+    assert "could not be read, so it may let everyone in" in output
+    assert reason in output
+    assert one in output
+    assert other in output
 
 
 @pytest.mark.needs("stored-policies")
@@ -289,10 +289,10 @@ def test_a_bucket_opened_by_one_is_found_named_and_closed(
         policy = {"Version": "2012-10-17", "Statement": [statement(bucket, Condition=condition), inside]}
         sdk.set_bucket_policy(bucket_name=bucket, policy=json.dumps(policy))
         assert http.request("GET", address).data == b"private"
-        told, code = checked()
+        output, code = checked()
         assert code == 1
-        assert f"Bucket '{bucket}'" in told
-        assert "the policy lets everyone in by a condition that everyone meets" in told
+        assert f"Bucket '{bucket}'" in output
+        assert "the policy lets everyone in by a condition that everyone meets" in output
         assert f"Bucket '{bucket}'" in run()
         assert http.request("GET", address).status == 403
         assert "s3:PutObject" in sdk.get_bucket_policy(bucket_name=bucket)

@@ -55,33 +55,33 @@ def contents(storage: MinioBackend) -> dict[str, bytes]:
 
 def test_anyone_reads_the_objects_whose_keys_they_know(public: MinioBackend, http: urllib3.PoolManager) -> None:
     for name, content in NAMES.items():
-        answer = http.request("GET", public.url(name))
-        assert (answer.status, answer.data) == (200, content)
-        answer = http.request("HEAD", public.url(name))
-        assert (answer.status, answer.headers["content-length"]) == (200, str(len(content)))
+        response = http.request("GET", public.url(name))
+        assert (response.status, response.data) == (200, content)
+        response = http.request("HEAD", public.url(name))
+        assert (response.status, response.headers["content-length"]) == (200, str(len(content)))
 
 
 def test_nobody_learns_what_else_there_is(public: MinioBackend, http: urllib3.PoolManager) -> None:
     for query in BUCKET_QUERIES:
         for slash in ("", "/"):
-            answer = http.request("GET", f"{bucket_url(public)}{slash}{query}", redirect=False)
-            assert answer.status in (400, 403, 404, 405, 501), query
-            assert HIDDEN.encode() not in answer.data, query
+            response = http.request("GET", f"{bucket_url(public)}{slash}{query}", redirect=False)
+            assert response.status in (400, 403, 404, 405, 501), query
+            assert HIDDEN.encode() not in response.data, query
         assert http.request("HEAD", f"{bucket_url(public)}{query}").status >= 400, query
 
 
 def test_a_key_that_is_not_there_tells_nothing(public: MinioBackend, http: urllib3.PoolManager) -> None:
     for path in ("missing.txt", "folder", "folder/", "known", "known.txt/", "%2e%2e/", "*", "known.txt%00"):
-        answer = http.request("GET", f"{bucket_url(public)}/{path}", redirect=False)
-        assert answer.status >= 400 or answer.data == b"", path  # SeaweedFS finds an empty folder
-        assert HIDDEN.encode() not in answer.data, path
-        assert b"another name" not in answer.data, path
+        response = http.request("GET", f"{bucket_url(public)}/{path}", redirect=False)
+        assert response.status >= 400 or response.data == b"", path  # SeaweedFS finds an empty folder
+        assert HIDDEN.encode() not in response.data, path
+        assert b"another name" not in response.data, path
 
 
 def test_nobody_learns_more_of_an_object_than_its_bytes(public: MinioBackend, http: urllib3.PoolManager) -> None:
     for query in OBJECT_QUERIES:
-        answer = http.request("GET", public.url("known.txt") + query)
-        assert answer.status in (400, 403, 404, 405, 501), query
+        response = http.request("GET", public.url("known.txt") + query)
+        assert response.status in (400, 403, 404, 405, 501), query
 
 
 WRITES = {
@@ -114,8 +114,8 @@ def test_nobody_changes_anything(public: MinioBackend, http: urllib3.PoolManager
     before = contents(public)
     method, path, body, headers = WRITES[write]
     sent = {name: value.format(bucket=public.bucket) for name, value in headers.items()}
-    answer = http.request(method, bucket_url(public) + path, body=body, headers=sent, redirect=False)
-    assert 400 <= answer.status <= 501
+    response = http.request(method, bucket_url(public) + path, body=body, headers=sent, redirect=False)
+    assert 400 <= response.status <= 501
     assert contents(public) == before
     assert http.request("GET", bucket_url(public)).status == 403
 
@@ -126,6 +126,6 @@ def test_nobody_changes_anything(public: MinioBackend, http: urllib3.PoolManager
 def test_nobody_uploads_by_a_form(public: MinioBackend, http: urllib3.PoolManager, extra: dict[str, str]) -> None:
     before = contents(public)
     fields: list[tuple[str, Any]] = [("key", "new.txt"), *extra.items(), ("file", ("new.txt", b"new", "text/plain"))]
-    answer = http.request("POST", bucket_url(public), fields=fields, redirect=False)
-    assert 400 <= answer.status <= 501
+    response = http.request("POST", bucket_url(public), fields=fields, redirect=False)
+    assert 400 <= response.status <= 501
     assert contents(public) == before

@@ -52,12 +52,12 @@ def test_other_bytes_than_those_asked_for_are_an_error(
     "content_range",
     [
         pytest.param("bytes 9-0/1000", id="backwards"),
-        pytest.param("bytes 0-999/*", id="of any size"),
-        pytest.param("bytes 0-999/10", id="behind the end"),
-        pytest.param("items 0-999/1000", id="of items"),
-        pytest.param("bytes 0-999/" + "9" * 5000, id="of digits"),
-        pytest.param("bytes 0-/1", id="without an end"),
-        pytest.param("bytes \N{ARABIC-INDIC DIGIT ZERO}-999/1000", id="in Arabic"),
+        pytest.param("bytes 0-999/*", id="any-size"),
+        pytest.param("bytes 0-999/10", id="after-the-end"),
+        pytest.param("items 0-999/1000", id="items"),
+        pytest.param("bytes 0-999/" + "9" * 5000, id="digits"),
+        pytest.param("bytes 0-/1", id="no-end"),
+        pytest.param("bytes \N{ARABIC-INDIC DIGIT ZERO}-999/1000", id="arabic"),
     ],
 )
 def test_a_range_that_cannot_be_is_an_error(
@@ -65,5 +65,5 @@ def test_a_range_that_cannot_be_is_an_error(
 ) -> None:
     body = response(206, CONTENT[:1000], {**OBJECT, "Content-Range": "@"}).replace(b"@", content_range.encode(), 1)
     running = hostile_server(lambda _: [body])
-    with pytest.raises(Exception, match=r"broke off"):
+    with pytest.raises(BadResponseError, match="ignored the range"):
         storage_at(running.endpoint).open("name.bin").read(10)

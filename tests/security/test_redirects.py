@@ -70,16 +70,16 @@ def test_no_redirect_is_followed(
     operation: str,
 ) -> None:
     redirect = hostile_server(lambda asked: redirecting(status, f"http://{elsewhere.endpoint}{asked.target}")(asked))
-    with pytest.raises(RedirectError) as told:
+    with pytest.raises(RedirectError) as caught:
         OPERATIONS[operation](storage_at(redirect.endpoint, MINIO_SESSION_TOKEN="secret-token"))
     assert len(redirect.received) == 1, "a redirect is final"
     assert elsewhere.asked == []
     assert storage.listdir("") == ([], [])
-    assert f"http://{redirect.endpoint}" in str(told.value)
-    assert f"http://{elsewhere.endpoint}" in str(told.value)
-    assert str(status) in str(told.value)
-    assert told.value.endpoint == f"http://{redirect.endpoint}"
-    assert told.value.target == f"http://{elsewhere.endpoint}"
+    assert f"http://{redirect.endpoint}" in str(caught.value)
+    assert f"http://{elsewhere.endpoint}" in str(caught.value)
+    assert str(status) in str(caught.value)
+    assert caught.value.endpoint == f"http://{redirect.endpoint}"
+    assert caught.value.target == f"http://{elsewhere.endpoint}"
 
 
 @pytest.mark.parametrize(
@@ -146,11 +146,11 @@ def test_what_buys_temporary_credentials_is_not_sent_on(
     if kind == "chained":
         provider = ChainedProvider([EnvAWSProvider(), provider])
     storage = storage_at(elsewhere.endpoint, MINIO_CREDENTIALS=provider, MINIO_ACCESS_KEY=None, MINIO_SECRET_KEY=None)
-    with pytest.raises((RedirectError, ValueError)) as told:
+    with pytest.raises((RedirectError, ValueError)) as caught:
         storage.save("name.txt", ContentFile(b"content"))
     assert len(redirect.received) == 1
     assert elsewhere.asked == []
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +172,9 @@ def test_a_redirect_is_told_with_its_likely_cause(
         return redirecting(301, location.format(here=asked.headers["host"]))(asked)
 
     redirect = hostile_server(reply)
-    with pytest.raises(RedirectError) as told:
+    with pytest.raises(RedirectError) as caught:
         SAVE(storage_at(redirect.endpoint))
-    assert cause in str(told.value)
+    assert cause in str(caught.value)
 
 
 def test_the_region_that_a_redirect_names_is_told(
@@ -185,10 +185,10 @@ def test_the_region_that_a_redirect_names_is_told(
         b"<Endpoint>bucket.s3.eu-central-1.amazonaws.com</Endpoint></Error>"
     )
     by_body = hostile_server(redirecting(301, "", body))
-    with pytest.raises(RedirectError, match="'eu-central-1': set MINIO_REGION") as told:
+    with pytest.raises(RedirectError, match="'eu-central-1': set MINIO_REGION") as caught:
         storage_at(by_body.endpoint).listdir("")
-    assert told.value.target == "http://bucket.s3.eu-central-1.amazonaws.com"
-    assert told.value.region == "eu-central-1"
+    assert caught.value.target == "http://bucket.s3.eu-central-1.amazonaws.com"
+    assert caught.value.region == "eu-central-1"
     by_header = hostile_server(lambda _: [response(301, b"", {"x-amz-bucket-region": "eu-central-1"})])
     with pytest.raises(RedirectError, match="'eu-central-1': set MINIO_REGION"):
         storage_at(by_header.endpoint).size("name.txt")
@@ -198,12 +198,12 @@ def test_nothing_secret_of_a_redirect_is_told(hostile_server: Start, storage_at:
     redirect = hostile_server(
         redirecting(302, "http://user:secret@elsewhere.test/secret?X-Amz-Signature=secret\x1b[31m")
     )
-    with pytest.raises(RedirectError) as told:
+    with pytest.raises(RedirectError) as caught:
         storage_at(redirect.endpoint, MINIO_SESSION_TOKEN="secret-token").exists("name.txt")
-    assert "http://elsewhere.test " in str(told.value)
-    assert "secret" not in str(told.value)
-    assert "X-Amz" not in str(told.value)
-    assert str(told.value).isprintable()
+    assert "http://elsewhere.test " in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "X-Amz" not in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_an_answer_to_a_condition_is_no_redirect(storage: MinioBackend, bucket: str) -> None:
@@ -244,9 +244,9 @@ def test_commands_tell_of_redirects(
     static = {**options, "MINIO_STATIC_FILES_BUCKET": "static-files"}
     with (
         storages_set(default=entry(options, BACKEND), staticfiles=entry(static, STATIC_BACKEND)),
-        pytest.raises(CommandError) as told,
+        pytest.raises(CommandError) as caught,
     ):
         call_command(*command)
-    assert f"http://{redirect.endpoint}" in str(told.value)
-    assert "https://elsewhere.test" in str(told.value)
-    assert "not followed" in str(told.value)
+    assert f"http://{redirect.endpoint}" in str(caught.value)
+    assert "https://elsewhere.test" in str(caught.value)
+    assert "not followed" in str(caught.value)

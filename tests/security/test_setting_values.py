@@ -44,9 +44,9 @@ WRONG_URLS = {
 @pytest.mark.parametrize("kind", ["url", "mapping"])
 def test_a_public_base_url_is_a_plain_one(value: str, kind: str) -> None:
     given: Any = value if kind == "url" else {"photos": value}
-    with pytest.raises(ConfigurationError, match="MINIO_PUBLIC_BASE_URL is ") as told:
+    with pytest.raises(ConfigurationError, match="MINIO_PUBLIC_BASE_URL is ") as caught:
         read(MINIO_PUBLIC_BASE_URL=given, MINIO_PUBLIC_BUCKETS=["photos"])
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_a_plain_one_is_taken(value: str, taken: str) -> None:
 
 @pytest.mark.parametrize("value", ["https://cdn.test?sig=s3cr3t", "//cdn.test#s3cr3t", "https://a:s3cr3t@cdn.test"])
 def test_an_endpoint_given_as_a_url_is_told_without_its_secrets(value: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"cdn\.test") as told:
+    with pytest.raises(ConfigurationError, match=r"cdn\.test") as caught:
         read(MINIO_ENDPOINT=value)
-    assert "s3cr3t" not in str(told.value)
+    assert "s3cr3t" not in str(caught.value)
 
 
 @pytest.mark.parametrize("control", ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"])

@@ -55,8 +55,8 @@ def listing(*keys: str) -> Response:
         f"<Contents><Key>{quote(key)}</Key><Size>7</Size><LastModified>{LONG_AGO}</LastModified></Contents>"
         for key in keys
     )
-    told = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
-    return Response(200, f"<ListBucketResult>{told}{contents}</ListBucketResult>".encode(), date=NOW)
+    output = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
+    return Response(200, f"<ListBucketResult>{output}{contents}</ListBucketResult>".encode(), date=NOW)
 
 
 def of_listings(answer: Response, otherwise: Response | None = None) -> Callable[[Received], Response | None]:
@@ -79,7 +79,7 @@ def clean(hostile_options: dict[str, Any], transactional_db: None) -> Iterator[C
     with storages_set(default=entry(hostile_options), private=entry(hostile_options), public=entry(hostile_options)):
 
         def run(*arguments: str) -> str:
-            told = io.StringIO()
+            output = io.StringIO()
             bucket = hostile_options["MINIO_DEFAULT_BUCKET"]
             try:
                 call_command(
@@ -90,11 +90,11 @@ def clean(hostile_options: dict[str, Any], transactional_db: None) -> Iterator[C
                     "0",
                     "--force",
                     *arguments,
-                    stdout=told,
+                    stdout=output,
                 )
             except CommandError as error:
-                return f"{told.getvalue()}\n{error}"
-            return told.getvalue()
+                return f"{output.getvalue()}\n{error}"
+            return output.getvalue()
 
         yield run
 
@@ -132,18 +132,18 @@ class TestCleaning:
         bucket = minio_options["MINIO_DEFAULT_BUCKET"]
         sdk.put_object(bucket_name=bucket, object_name=EVIL, data=io.BytesIO(b"content"), length=7)
         Document.objects.create(plain=f"missing {EVIL}")
-        told = clean("--check-missing")
-        assert not harmful(told)
-        assert f"Deleted http://{minio_options['MINIO_ENDPOINT']}".rpartition(":")[0] in told
-        assert f"{bucket}/{SHOWN}\n" in told
-        assert f"missing {SHOWN}\n" in told
+        output = clean("--check-missing")
+        assert not harmful(output)
+        assert f"Deleted http://{minio_options['MINIO_ENDPOINT']}".rpartition(":")[0] in output
+        assert f"{bucket}/{SHOWN}\n" in output
+        assert f"missing {SHOWN}\n" in output
         assert list(sdk.list_objects(bucket_name=bucket, recursive=True)) == []
 
     def test_names_in_a_listing(self, clean: Clean, hostile: RewritingProxy) -> None:
         hostile.rule = of_listings(listing(EVIL))
-        told = clean("--dry-run")
-        assert SHOWN in told
-        assert not harmful(told)
+        output = clean("--dry-run")
+        assert SHOWN in output
+        assert not harmful(output)
 
     @pytest.mark.parametrize("key", [EVIL, "plain.txt"], ids=["by a request of its own", "by the thousand"])
     def test_deletions_that_fail(
@@ -151,9 +151,9 @@ class TestCleaning:
     ) -> None:
         hostile.rule = of_listings(listing(key), REFUSED)
         with caplog.at_level(logging.DEBUG, "django_minio_backend"):
-            told = clean()
-        assert SHOWN in told
-        assert not harmful(told + caplog.text)
+            output = clean()
+        assert SHOWN in output
+        assert not harmful(output + caplog.text)
 
     def test_reasons_in_an_answer_about_many(
         self, clean: Clean, hostile: RewritingProxy, caplog: pytest.LogCaptureFixture
@@ -164,16 +164,16 @@ class TestCleaning:
             listing("plain.txt"), Response(200, f"<DeleteResult>{error}</DeleteResult>".encode())
         )
         with caplog.at_level(logging.DEBUG, "django_minio_backend"):
-            told = clean()
-        assert r"AccessDenied \r\nFORGED \x9b2J\u202e\u2028!" in told
+            output = clean()
+        assert r"AccessDenied \r\nFORGED \x9b2J\u202e\u2028!" in output
         assert r"AccessDenied \r\nFORGED \x9b2J\u202e\u2028!" in caplog.text
-        assert not harmful(told + caplog.text)
+        assert not harmful(output + caplog.text)
 
     def test_listings_that_fail(self, clean: Clean, hostile: RewritingProxy) -> None:
         hostile.rule = of_listings(REFUSED)
-        told = clean()
-        assert SHOWN in told
-        assert not harmful(told)
+        output = clean()
+        assert SHOWN in output
+        assert not harmful(output)
 
     def test_unfinished_uploads(self, clean: Clean, hostile: RewritingProxy, caplog: pytest.LogCaptureFixture) -> None:
         key = "x&#13;&#10;FORGED \u009b2J\u202e\u2028"
@@ -187,17 +187,17 @@ class TestCleaning:
 
         hostile.rule = rule
         with caplog.at_level(logging.DEBUG, "django_minio_backend"):
-            told = clean("--unfinished-uploads", "0")
-        assert r"x\r\nFORGED \x9b2J\u202e\u2028" in told
-        assert SHOWN in told
-        assert "stays" in caplog.text
-        assert not harmful(told + caplog.text)
+            output = clean("--unfinished-uploads", "0")
+        assert r"x\r\nFORGED \x9b2J\u202e\u2028" in output
+        assert SHOWN in output
+        assert "was not aborted" in caplog.text
+        assert not harmful(output + caplog.text)
 
     def test_json_has_the_name_itself(self, clean: Clean, hostile: RewritingProxy) -> None:
         hostile.rule = of_listings(listing(EVIL))
-        told = clean("--dry-run", "--json")
-        assert json.loads(told.splitlines()[0])["key"] == EVIL
-        assert not harmful(told)
+        output = clean("--dry-run", "--json")
+        assert json.loads(output.splitlines()[0])["key"] == EVIL
+        assert not harmful(output)
 
 
 class TestCollectstatic:
@@ -214,38 +214,38 @@ class TestCollectstatic:
         (tmp_path / EVIL).write_bytes(b"content")
 
         def run(*arguments: str) -> str:
-            told = io.StringIO()
+            output = io.StringIO()
             try:
-                call_command("collectstatic", "--noinput", "--verbosity", "2", *arguments, stdout=told)
+                call_command("collectstatic", "--noinput", "--verbosity", "2", *arguments, stdout=output)
             except CommandError as error:
-                return f"{told.getvalue()}\n{error}"
-            return told.getvalue()
+                return f"{output.getvalue()}\n{error}"
+            return output.getvalue()
 
         with storages_set(staticfiles=entry(options, STATIC_BACKEND)):
             yield run
 
     def test_names(self, collect: Callable[..., str], hostile: RewritingProxy) -> None:
         hostile.rule = of_listings(listing(f"old {EVIL}"))
-        told = collect("--clear", "--dry-run")
-        assert f"old {SHOWN}" in told
-        assert f"/{SHOWN}'" in told
-        assert not harmful(told)
+        output = collect("--clear", "--dry-run")
+        assert f"old {SHOWN}" in output
+        assert f"/{SHOWN}'" in output
+        assert not harmful(output)
 
     def test_uploads_that_fail(self, collect: Callable[..., str], hostile: RewritingProxy) -> None:
         hostile.rule = lambda asked: REFUSED if asked.method == "PUT" else None
-        told = collect()
-        assert f"'{SHOWN}' could not be uploaded" in told
-        assert f"No {SHOWN}" in told
-        assert not harmful(told)
+        output = collect()
+        assert f"'{SHOWN}' could not be uploaded" in output
+        assert f"No {SHOWN}" in output
+        assert not harmful(output)
 
     @pytest.mark.parametrize("arguments", [[], ["--clear"]])
     def test_listings_that_fail(
         self, collect: Callable[..., str], hostile: RewritingProxy, arguments: list[str]
     ) -> None:
         hostile.rule = of_listings(REFUSED)
-        told = collect(*arguments)
-        assert SHOWN in told
-        assert not harmful(told)
+        output = collect(*arguments)
+        assert SHOWN in output
+        assert not harmful(output)
 
 
 class TestOtherCommands:
@@ -259,11 +259,11 @@ class TestOtherCommands:
 
     @pytest.mark.parametrize("arguments", [[], ["--check"]])
     def test_initialize_buckets(self, arguments: list[str]) -> None:
-        told = io.StringIO()
+        output = io.StringIO()
         with pytest.raises(CommandError) as failed:
-            call_command("initialize_buckets", *arguments, stdout=told)
+            call_command("initialize_buckets", *arguments, stdout=output)
         assert SHOWN in str(failed.value)
-        assert not harmful(told.getvalue() + str(failed.value))
+        assert not harmful(output.getvalue() + str(failed.value))
 
     def test_the_check_on_start(self, hostile_options: dict[str, Any]) -> None:
         with pytest.raises(BucketsNotReadyError) as failed:
@@ -273,11 +273,11 @@ class TestOtherCommands:
 
     def test_is_minio_available(self, hostile: RewritingProxy) -> None:
         hostile.rule = lambda asked: REFUSED if "Authorization" in asked.headers else None  # the health check has none
-        told = io.StringIO()
+        output = io.StringIO()
         with pytest.raises(CommandError) as failed:
-            call_command("is_minio_available", "--deep", stdout=told)
+            call_command("is_minio_available", "--deep", stdout=output)
         assert SHOWN in str(failed.value)
-        assert not harmful(told.getvalue() + str(failed.value))
+        assert not harmful(output.getvalue() + str(failed.value))
 
 
 class TestLogs:

@@ -38,7 +38,7 @@ def save_in_parts(storage: MinioBackend) -> object:
     return storage.save("large.bin", ContentFile(bytes(6 * 1024**2)))
 
 
-# What is asked, the request that the bomb answers, and the root of what is expected there.
+# The operation, the request that the bomb responds to, and the expected root element.
 PARTS: dict[str, Any] = {
     "MINIO_MULTIPART_UPLOAD": True,
     "MINIO_MULTIPART_THRESHOLD": 5 * 1024**2,
@@ -111,7 +111,7 @@ with measured():
 """
 
 
-@pytest.mark.parametrize("status", [200, 403], ids=["answer", "error"])
+@pytest.mark.parametrize("status", [200, 403], ids=["success", "error"])
 def test_no_bomb_takes_much_memory(server: Server, status: int) -> None:
     """The SDK parses errors by itself: Expat bounds what entities expand to, from 2.4.1 on, as Python 3.11 has it."""
     root = "ListBucketResult" if status == 200 else "Error"

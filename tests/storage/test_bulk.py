@@ -75,22 +75,6 @@ def test_a_listing_keeps_to_its_prefix(client: S3Client, bucket: str, put: Calla
     assert keys_of(list(listing.list_pages(client, bucket, "a"))) == ["a/1", "a/2", "a/3", "ab"]
 
 
-def test_children_are_files_and_folders_below_a_prefix(
-    client: S3Client, bucket: str, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put("a b/1", "a b/2", "a+b/c/1", "a+b/1", "b")
-    for prefix, expected in {
-        "": ["a b/", "a+b/", "b"],
-        "a": ["a b/", "a+b/"],
-        "a+b/": ["a+b/1", "a+b/c/"],
-        "b": ["b"],
-        "c": [],
-    }.items():
-        assert sorted(listing.short_directory(client, bucket, prefix) or []) == expected
-    monkeypatch.setattr(listing, "KEYS_PER_PAGE", 2)
-    assert listing.short_directory(client, bucket, "") is None
-
-
 def test_a_listing_of_several_pages_is_whole(
     client: S3Client, bucket: str, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,7 +105,7 @@ def test_streams_of_unknown_length_arrive_whole(minio_options: dict[str, Any], o
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 def test_streams_of_unknown_length_around_one_part_arrive_whole(storage: MinioBackend, extra: int) -> None:
-    data = some_bytes(file_content.UNSIZED_PART + extra)
+    data = some_bytes(file_content.PART + extra)
     name = storage.save("stream", Pipe(data, piece=MIB))
     assert digest(storage, name) == hashlib.sha256(data).hexdigest()
 

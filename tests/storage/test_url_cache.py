@@ -119,7 +119,7 @@ def write_text(storage: MinioBackend, content: bytes) -> None:
 
 def write_parts(storage: MinioBackend, content: bytes) -> None:
     with (
-        mock.patch("django_minio_backend.files.content.UNSIZED_PART", 5 * 1024**2),
+        mock.patch("django_minio_backend.files.content.PART", 5 * 1024**2),
         storage.open("a.txt", "wb") as file,
     ):
         file.write(content + b"." * 6 * 1024**2)

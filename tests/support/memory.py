@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gc
 import json
-import os
-import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.support.processes import run_python
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
 RESET_PEAK = "5"  # see proc(5), clear_refs
 
 
@@ -35,13 +33,8 @@ def peak_memory(script: str, **environment: str) -> Memory:
     """Run `script` in a fresh process and measure what it does inside `with measured():`."""
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("only Linux tells a process's peak memory")
-    result = subprocess.run(
-        [sys.executable, "-c", f"from tests.support.memory import measured\n{script}"],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
+    result = run_python(
+        "-c", f"from tests.support.memory import measured\n{script}", environment=environment, timeout=600
     )
     assert result.returncode == 0, result.stderr
     return Memory(*json.loads(result.stdout.splitlines()[-1]))

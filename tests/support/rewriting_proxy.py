@@ -23,6 +23,7 @@ class Received(NamedTuple):
     path: str
     query: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 class Response(NamedTuple):
@@ -33,6 +34,13 @@ class Response(NamedTuple):
     content_type: str = "application/xml"
     etag: str = ""
     date: str = ""
+
+    def headers(self) -> dict[str, str]:
+        version = {"ETag": self.etag, "Last-Modified": "Sun, 01 Nov 2026 12:00:00 GMT"} if self.etag else {}
+        return {"Content-Type": self.content_type, **version, **({"Date": self.date} if self.date else {})}
+
+
+HANG_UP = Response(0)  # the connection is closed without a response
 
 
 def s3_error(status: int, code: str) -> Response:
@@ -45,12 +53,17 @@ class RewritingProxy:
     """The proxy; `rule` gets each request and returns an answer, or None to pass it on.
 
     A rule set as `afterwards` is asked when the server has answered: the request was carried out by then.
+    `date` is the Date header of all responses that are passed on, for a server whose clock shows another time.
     """
 
     endpoint: str
     rule: Callable[[Received], Response | None] = lambda _: None
     afterwards: Callable[[Received], Response | None] = lambda _: None
     asked: list[Received] = field(default_factory=list)
+    date: str = ""
+
+    def changed_headers(self) -> dict[str, str]:
+        return {"Date": self.date} if self.date else {}
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -58,19 +71,24 @@ class _Quiet(ThreadingHTTPServer):
         """Connections that a client drops are nothing to tell."""
 
 
+class _QuietHandler(BaseHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def rewriting_proxy(server: Server) -> Iterator[RewritingProxy]:
     """Run the proxy for the length of the block."""
     rewriter = RewritingProxy("")
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(_QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_one(self) -> None:
             url = urlsplit(self.path)
-            asked = Received(self.command, url.path, url.query, dict(self.headers.items()))
-            rewriter.asked.append(asked)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = Received(self.command, url.path, url.query, dict(self.headers.items()), body)
+            rewriter.asked.append(asked)
             answer = rewriter.rule(asked)
             if answer is None:
                 passed = self.pass_on(body)
@@ -78,9 +96,10 @@ def rewriting_proxy(server: Server) -> Iterator[RewritingProxy]:
                 if answer is None:
                     self.give(*passed)
                     return
-            version = {"ETag": answer.etag, "Last-Modified": "Sun, 01 Nov 2026 12:00:00 GMT"} if answer.etag else {}
-            date = {"Date": answer.date} if answer.date else {}
-            self.give(answer.status, {"Content-Type": answer.content_type, **version, **date}, answer.body)
+            if answer is HANG_UP:
+                self.close_connection = True
+                return
+            self.give(answer.status, answer.headers(), answer.body)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one  # noqa: N815 - named by http.server
 
@@ -90,7 +109,8 @@ def rewriting_proxy(server: Server) -> Iterator[RewritingProxy]:
             response = connection.getresponse()
             found = response.read()
             connection.close()
-            return response.status, dict(response.getheaders()), found
+            headers = dict(response.getheaders())
+            return response.status, headers | rewriter.changed_headers(), found
 
         def give(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
             self.send_response_only(status)
@@ -102,9 +122,6 @@ def rewriting_proxy(server: Server) -> Iterator[RewritingProxy]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
 
     with _Quiet(("127.0.0.1", 0), Handler) as proxy:
         proxy.daemon_threads = True

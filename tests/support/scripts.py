@@ -9,14 +9,9 @@ django.setup()
 from django.core.files.base import ContentFile, File
 from django_minio_backend.models import MinioBackend
 
-storage = MinioBackend(
-    MINIO_ENDPOINT=os.environ["TEST_S3_ENDPOINT"],
-    MINIO_ACCESS_KEY=os.environ["TEST_S3_ACCESS_KEY"],
-    MINIO_SECRET_KEY=os.environ["TEST_S3_SECRET_KEY"],
-    MINIO_USE_HTTPS=os.environ["TEST_S3_SECURE"] == "1",
-    MINIO_REGION=os.environ["TEST_S3_REGION"],
-    MINIO_DEFAULT_BUCKET=os.environ["BUCKET"],
-)
+from tests.settings import SERVER_OPTIONS
+
+storage = MinioBackend(**SERVER_OPTIONS, MINIO_DEFAULT_BUCKET=os.environ["BUCKET"])
 
 def in_child(work, fork=os.fork):
     child = fork()

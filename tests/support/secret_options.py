@@ -12,6 +12,7 @@ from minio.sse import SseCustomerKey
 
 from django_minio_backend.object_urls.signing import signing_key
 from tests.support.reports import reports
+from tests.support.settings import made_up
 
 SECRET = secrets.token_hex(20)
 TOKEN = f"{secrets.token_hex(60)}+/="
@@ -44,17 +45,16 @@ def assert_hides_all(error: BaseException, *, pages: bool = True) -> None:
 
 def given(endpoint: str, *, https: bool = False, **more: Any) -> dict[str, Any]:
     """OPTIONS with all secrets; the customer's key where it can be."""
-    options = {
-        "MINIO_ENDPOINT": endpoint,
-        "MINIO_ACCESS_KEY": "someone",
-        "MINIO_SECRET_KEY": SECRET,
-        "MINIO_SESSION_TOKEN": TOKEN,
-        "MINIO_USE_HTTPS": https,
-        "MINIO_DEFAULT_BUCKET": "papers",
-        "MINIO_MULTIPART_UPLOAD": True,
-        "MINIO_MULTIPART_THRESHOLD": 5 * 1024**2,
-        "MINIO_MULTIPART_PART_SIZE": 5 * 1024**2,
-    }
+    options = made_up(
+        MINIO_ENDPOINT=endpoint,
+        MINIO_SECRET_KEY=SECRET,
+        MINIO_SESSION_TOKEN=TOKEN,
+        MINIO_USE_HTTPS=https,
+        MINIO_DEFAULT_BUCKET="papers",
+        MINIO_MULTIPART_UPLOAD=True,
+        MINIO_MULTIPART_THRESHOLD=5 * 1024**2,
+        MINIO_MULTIPART_PART_SIZE=5 * 1024**2,
+    )
     if https:
         options["sse"] = SseCustomerKey(KEY)
     return {**options, **more}

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.test.utils import override_settings
 
 from django_minio_backend.options.fields import FIELDS, StorageOptions
+from tests.support.server_options import options_of as options_of  # noqa: PLC0414 - for tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tools.servers import Server
 
 Entry = dict[str, Any]
 BACKEND = "django_minio_backend.models.MinioBackend"
@@ -28,18 +27,6 @@ def made_up(**more: Any) -> dict[str, Any]:
         "MINIO_ACCESS_KEY": "someone",
         "MINIO_SECRET_KEY": SECRET_KEY,
         "MINIO_USE_HTTPS": False,
-        **more,
-    }
-
-
-def options_of(server: Server, **more: Any) -> dict[str, Any]:
-    """OPTIONS of the server that runs."""
-    return {
-        "MINIO_ENDPOINT": server.endpoint,
-        "MINIO_ACCESS_KEY": server.access_key,
-        "MINIO_SECRET_KEY": server.secret_key,
-        "MINIO_USE_HTTPS": server.secure,
-        "MINIO_REGION": server.region,
         **more,
     }
 

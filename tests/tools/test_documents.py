@@ -16,6 +16,7 @@ from minio.commonconfig import GOVERNANCE
 from minio.retention import Retention
 from minio.sse import SseS3
 
+from django_minio_backend import errors
 from django_minio_backend.options.fields import FIELDS, StorageOptions
 from tools import reference
 from tools.check_documents import DOCS, QUICK_START, README, DocumentError, blocks, require_commands
@@ -165,6 +166,12 @@ def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
     assert not broken
 
 
+def test_errors_lead_to_pages_and_headings_that_exist() -> None:
+    options = headings(reference.filled(text_of(DOCS / f"{errors.OPTIONS}.md")))
+    assert {name.lower() for name in FIELDS if name.startswith("MINIO_")} <= set(options)
+    assert set(errors.HEADINGS.values()) <= set(headings(text_of(DOCS / f"{errors.TROUBLESHOOT}.md")))
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())
 def test_links_of_pages_into_the_repository_lead_to_files_that_exist(path: Path) -> None:
     for link in re.findall(rf"{REPOSITORY.pattern}([^)#\s]+)", text_of(path)):
@@ -208,3 +215,8 @@ def test_a_quick_start_that_shows_too_little_is_refused(old: str, new: str) -> N
 def test_a_page_with_a_block_that_nobody_runs_is_refused(old: str, new: str) -> None:
     with pytest.raises(DocumentError):
         blocks(text_of(QUICK_START).replace(old, new))
+
+
+def test_the_configuration_of_uppy_is_the_tested_one() -> None:
+    tested = (ROOT / "tests" / "site" / "uppy.js").read_text().partition("\n")[2]
+    assert tested in (DOCS / "how-to" / "direct-uploads.md").read_text()

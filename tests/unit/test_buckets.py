@@ -170,24 +170,27 @@ def planned(spec: BucketSpec, current: dict[str, Any] | None, *, exists: bool = 
 @pytest.mark.parametrize(
     ("plan", "to_do", "done"),
     [
-        (planned(PRIVATE, None), "", ""),
-        (planned(PUBLIC, public_policy("papers")), "", ""),
-        (planned(PRIVATE, policy(statement(Effect="Deny"))), "", ""),
-        (planned(PRIVATE, None, exists=False), "is missing", "created"),
-        (
+        pytest.param(planned(PRIVATE, None), "", "", id="a private bucket"),
+        pytest.param(planned(PUBLIC, public_policy("papers")), "", "", id="a public bucket"),
+        pytest.param(planned(PRIVATE, policy(statement(Effect="Deny"))), "", "", id="a private bucket with a policy"),
+        pytest.param(planned(PRIVATE, None, exists=False), "is missing", "created", id="a missing private bucket"),
+        pytest.param(
             planned(PUBLIC, None, exists=False),
             "is missing; public policy is not set (the policy was: none)",
             "created; public policy set (the policy was: none)",
+            id="a missing public bucket",
         ),
-        (
+        pytest.param(
             planned(PUBLIC, None),
             "public policy is not set (the policy was: none)",
             "public policy set (the policy was: none)",
+            id="a public bucket without policy",
         ),
-        (
+        pytest.param(
             planned(BucketSpec("papers", public=True, hook=policy(statement(Effect="Deny"))), None),
             "hook's policy is not set (the policy was: none)",
             "hook's policy set (the policy was: none)",
+            id="a bucket with a hook",
         ),
     ],
 )
@@ -204,11 +207,15 @@ def test_a_plan_shows_the_policy_that_it_replaces() -> None:
 @pytest.mark.parametrize(
     ("spec", "needed"),
     [
-        (PRIVATE, False),
-        (PUBLIC, True),
-        (BucketSpec("papers", public=True, published_elsewhere=True), False),
-        (BucketSpec("papers", public=False, hook=policy()), True),
-        (BucketSpec("papers", public=True, hook=policy(), published_elsewhere=True), True),
+        pytest.param(PRIVATE, False, id="private"),
+        pytest.param(PUBLIC, True, id="public"),
+        pytest.param(BucketSpec("papers", public=True, published_elsewhere=True), False, id="public with its own URL"),
+        pytest.param(BucketSpec("papers", public=False, hook=policy()), True, id="private with a hook"),
+        pytest.param(
+            BucketSpec("papers", public=True, hook=policy(), published_elsewhere=True),
+            True,
+            id="public with its own URL and a hook",
+        ),
     ],
 )
 def test_who_needs_a_server_with_policies(spec: BucketSpec, *, needed: bool) -> None:

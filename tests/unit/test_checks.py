@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +10,7 @@ import pytest
 from django.core import checks as django_checks
 from django.test.utils import modify_settings, override_settings
 
+from tests.support.processes import run_site
 from tests.support.settings import STATIC_BACKEND, entry, made_up, storages_set
 
 if TYPE_CHECKING:
@@ -260,18 +257,6 @@ def test_they_can_be_silenced_by_their_ids() -> None:
 )
 def test_manage_py_check_shows_them_without_any_server(arguments: list[str], told: list[str], code: int) -> None:
     storages = {"default": entry(made_up(MINIO_ENDPOINT="no-such-host.invalid", MINIO_SECRET_KEY="minioadmin"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "django", *arguments],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.commands.start_settings",
-            "TEST_STORAGES": json.dumps(storages),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run_site("-m", "django", *arguments, storages=storages)
     assert done.returncode == code, done.stderr
     assert [name for name in ("minio.W001", "minio.W002", "minio.W003") if name in done.stderr + done.stdout] == told

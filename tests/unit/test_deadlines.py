@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import wait
@@ -11,6 +9,7 @@ from concurrent.futures import wait
 import pytest
 
 from django_minio_backend.health.deadline import run_in_daemon, run_with_timeout
+from tests.support.processes import run_python
 
 
 def test_the_result_and_the_error_of_the_work_are_handed_over() -> None:
@@ -74,5 +73,5 @@ try:
 except TimeoutError:
     print("over")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    done = run_python("-c", script)
     assert (done.stdout, done.returncode) == ("over\n", 0), done.stderr

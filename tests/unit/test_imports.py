@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -14,13 +11,14 @@ from urllib3.exceptions import SSLError
 
 import django_minio_backend
 from django_minio_backend import errors
+from tests.support.processes import run_python
 
 PACKAGE = "django_minio_backend"
 ROOT = Path(django_minio_backend.__file__).parent
 
 # A room may import the rooms before it, those to the left of it in its own row too. So there can be no cycle of rooms.
 LAYERS = """
-certificate_errors errors limits signals
+certificate_errors errors requesters signals
 redaction transport options
 s3
 files object_urls
@@ -131,7 +129,7 @@ def test_modules_of_a_room_do_not_import_each_other_in_a_circle(room: str) -> No
 
 @pytest.mark.parametrize("module", SOURCES)
 def test_the_sdk_and_urllib3_are_imported_with_the_rooms_of_connections_only(module: str) -> None:
-    if room_of(module) not in SDK_ROOMS and module != "files.reader":  # to be moved
+    if room_of(module) not in SDK_ROOMS:
         imported = Imports(module, SOURCES[module]).at_runtime
         assert not [name for name in imported for package in LATE if is_below(name, package)]
 
@@ -170,57 +168,37 @@ def function():
     assert Imports("__init__", "from .storage import MinioBackend").own() == {"storage"}
 
 
+# What Django's start loads; everything else waits for the first request or signature.
+LOADED_AT_START = {
+    *("apps", "models", "errors", "checks", "aliases", "base", "save_attempt", "storage"),
+    *("options.endpoints", "options.fields", "options.hiding", "options.names", "options.reading"),
+    *("options.resolution", "options.subclassing", "options.validators"),
+    *("redaction.secret_values", "transport.headers", "transport.limits", "files.keys"),
+    *("staticfiles.current_run", "staticfiles.storage"),
+}
+
+
 @pytest.mark.parametrize(
     "script",
     [
-        "import django_minio_backend",
-        "import django_minio_backend.models, django_minio_backend.utils, django_minio_backend.apps",
-        SET_UP,
+        pytest.param("import django_minio_backend", id="the package"),
+        pytest.param("import django_minio_backend.models, django_minio_backend.utils", id="its public modules"),
+        pytest.param(SET_UP, id="the start of Django"),
     ],
 )
 def test_neither_the_sdk_nor_urllib3_is_imported_before_a_client_is_used(script: str) -> None:
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"{script}\nimport sys; print([name for name in sys.modules if name.startswith({LATE!r})])",
-        ],
-        cwd=ROOT.parent,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    script = f"{script}\nimport sys; print([name for name in sys.modules if name.startswith({LATE!r})])"
+    run = run_python("-c", script, environment={"DJANGO_SETTINGS_MODULE": "tests.settings"})
     assert (run.stdout, run.returncode) == ("[]\n", 0), run.stderr
 
 
-NOT_AT_START = (
-    *("files.content", "files.file", "files.reader", "files.upload", "files.writer", "object_urls", "direct_uploads"),
-    *("buckets", "health", "identity", "s3", "transport.pool"),
-)
-
-
-def test_django_starts_without_the_modules_of_requests_and_signatures() -> None:
-    script = f"{SET_UP}\nimport sys; print(*(name for name in {NOT_AT_START} if '{PACKAGE}.' + name in sys.modules))"
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT.parent,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (run.stdout, run.returncode) == ("\n", 0), run.stderr
+def test_the_start_of_django_loads_few_modules() -> None:
+    script = f"{SET_UP}\nimport sys; print(*(name for name in sys.modules if name.startswith('{PACKAGE}.')))"
+    run = run_python("-c", script, environment={"DJANGO_SETTINGS_MODULE": "tests.settings"})
+    loaded = {name.removeprefix(f"{PACKAGE}.") for name in run.stdout.split()}
+    assert loaded - {room_of(name) for name in loaded if "." in name} == LOADED_AT_START, run.stderr
 
 
 def test_the_package_is_imported_without_configured_settings() -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    run = subprocess.run(
-        [sys.executable, "-c", "import django_minio_backend; print(django_minio_backend.MinioBackend.__name__)"],
-        cwd=ROOT.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = run_python("-c", "import django_minio_backend; print(django_minio_backend.MinioBackend.__name__)")
     assert run.stdout == "MinioBackend\n", run.stderr

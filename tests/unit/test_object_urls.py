@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +14,7 @@ from django_minio_backend.models import MinioBackend
 from django_minio_backend.object_urls.urls import bucket_url, public_url, seconds_of, window_start
 from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
 from django_minio_backend.staticfiles.storage import MinioBackendStatic
+from tests.support.processes import run_python
 from tests.support.settings import made_up, read
 
 WEEK = 7 * 24 * 3600
@@ -176,7 +175,5 @@ assert "minio" not in sys.modules
 
 
 def test_plain_urls_do_not_import_the_sdk() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_THE_SDK], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = run_python("-c", WITHOUT_THE_SDK)
     assert done.stdout.split() == ["https://minio.test/public/a%20b.txt", "https://minio.test/static/css/a.css"]

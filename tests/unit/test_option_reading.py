@@ -201,7 +201,7 @@ def test_all_problems_of_a_storage_are_told_at_once() -> None:
 def test_the_message_of_an_error_has_every_problem() -> None:
     with pytest.raises(ConfigurationError) as told:
         read_options({}, "default")
-    assert str(told.value).splitlines() == list(told.value.problems)
+    assert str(told.value).splitlines()[:-1] == list(told.value.problems)
 
 
 def test_a_bucket_in_both_lists_is_an_error_of_its_own() -> None:
@@ -361,7 +361,7 @@ def test_an_alias_of_no_minio_storage_at_all_is_told() -> None:
         pytest.raises(ConfigurationError) as told,
     ):
         MinioBackend(bucket_name="documents", storage_name="default")
-    assert str(told.value) == (
+    assert told.value.problems[0] == (
         "STORAGES['default'] is django.core.files.storage.InMemoryStorage without any MINIO_* option, but "
         "MinioBackend(...) takes its server from there. Give the bucket an alias of its own in STORAGES and use "
         'storages["alias"], which tests can replace. MinIO storages in STORAGES: none.'
@@ -372,13 +372,13 @@ def test_an_alias_of_no_minio_storage_at_all_is_told() -> None:
 def test_a_mistake_in_a_call_is_not_said_to_be_in_the_settings(name: str) -> None:
     with storages_set(default=entry(made_up())), pytest.raises(ConfigurationError) as told:
         MinioBackend(**{"bucket_name": "documents", name: "x"})
-    assert str(told.value) == f"The call MinioBackend(...): {name} is not an option; did you mean storage_name?"
+    assert told.value.problems == (f"The call MinioBackend(...): {name} is not an option; did you mean storage_name?",)
 
 
 def test_values_of_a_call_and_of_the_settings_are_told_apart() -> None:
     with storages_set(default=entry(made_up(MINIO_REGION=5))), pytest.raises(ConfigurationError) as told:
         MinioBackend(bucket_name="Documents", storage_name="default", http_client="none")
-    assert sorted(line.partition(" must ")[0].partition(" is ")[0] for line in str(told.value).splitlines()) == [
+    assert sorted(line.partition(" must ")[0].partition(" is ")[0] for line in told.value.problems) == [
         "STORAGES['default']: MINIO_REGION",
         "The call MinioBackend(...): MINIO_HTTP_CLIENT",
         "The call MinioBackend(...): bucket_name",

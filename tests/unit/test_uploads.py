@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_minio_backend.files.content import PARTS_BEFORE_GROWTH, SINGLE_PUT, PartSizes, plan_parts
-from django_minio_backend.limits import MAX_PARTS
+from django_minio_backend.transport.limits import MAX_PARTS
 from tests.support.settings import read
 
 MEBIBYTE = 1024**2

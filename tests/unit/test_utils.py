@@ -70,7 +70,7 @@ def test_errors_of_names_are_those_of_python() -> None:
     assert issubclass(ObjectChangedError, OSError)
     error = ObjectExistsError("photos", "photo.png")
     assert (error.errno, error.filename) == (errno.EEXIST, "photo.png")
-    assert "exists already in bucket 'photos': 'photo.png'" in str(error)
+    assert "already exists in bucket 'photos': 'photo.png'" in str(error)
     assert "'photo.png' in bucket 'photos' changed" in str(ObjectChangedError("photos", "photo.png"))
 
 

@@ -33,11 +33,8 @@ class Command(collectstatic.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add this command's options to Django's."""
         super().add_arguments(parser)
-        parser.add_argument(
-            "--force-upload",
-            action="store_true",
-            help="Upload unchanged files as well, for example after a change of their headers.",
-        )
+        text = "Upload unchanged files as well, for example after a change of their headers."
+        parser.add_argument("--force-upload", action="store_true", help=text)
 
     def set_options(self, **options: Any) -> None:
         """Set an instance variable for each option, as Django's command does."""
@@ -67,9 +64,7 @@ class Command(collectstatic.Command):
         if self.symlink:
             return super().collect()  # raises CommandError: links to a remote destination are impossible
         self.progress = Progress(self.stdout, shown=self.verbosity == 1)
-        run = CollectstaticRun(
-            self.storage, dry_run=self.dry_run, force=self.force_upload, progress=self._show_progress
-        )
+        run = CollectstaticRun(self.storage, dry_run=self.dry_run, force=self.force_upload, progress=self._show_counts)
         with _one_run, run as self.open_run, self.progress:
             result = super().collect()
             run.finish()
@@ -94,14 +89,11 @@ class Command(collectstatic.Command):
             self.unmodified_files.append(prefixed_path)
             self.log(f"Skipping '{path}' (not modified)")
             return
-        source_path = source_storage.path(path)
-        if self.dry_run:
-            self.log(f"Pretending to copy '{source_path}'", level=1)
-        else:
-            self.log(f"Copying '{source_path}'", level=2)
+        action, level = ("Pretending to copy", 1) if self.dry_run else ("Copying", 2)
+        self.log(f"{action} '{source_storage.path(path)}'", level)
         self.copied_files.append(prefixed_path)
 
-    def _show_progress(self, done: int, begun: int) -> None:
+    def _show_counts(self, done: int, begun: int) -> None:
         if self.progress is not None:
             self.progress.show(f"Uploaded {done} of {begun}", at_once=done == begun)
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError
-
 from django_minio_backend.aliases import minio_storages
 from django_minio_backend.buckets.initialize import initialize
 from django_minio_backend.errors import BucketsNotReadyError
-from django_minio_backend.management.escaped_output import EscapedOutput
+from django_minio_backend.management.escaped_output import EscapedOutput, command_error
 from django_minio_backend.options.resolution import settings_of_version_3
 from django_minio_backend.orphans.references import file_fields
 from django_minio_backend.storage import MinioBackend
@@ -34,18 +32,12 @@ class Command(EscapedOutput):
         in_settings = list(minio_storages().values())
         of_fields, failures = _storages_of_fields()
         if not (in_settings or of_fields or failures):
-            raise CommandError(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
+            raise command_error(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
+        storages, report = [*in_settings, *of_fields], (lambda _: None) if silenced else self.print_line
         try:
-            in_sync = initialize(
-                [*in_settings, *of_fields],
-                in_settings,
-                report=lambda line: None if silenced else self.print_line(line),
-                dry_run=check,
-                probe=True,
-                failures=failures,
-            )
+            in_sync = initialize(storages, in_settings, report, dry_run=check, probe=True, failures=failures)
         except BucketsNotReadyError as error:
-            raise CommandError(str(error)) from error
+            raise command_error(*str(error).split("\n")) from error
         if check and not in_sync:
             if not silenced:
                 self.stderr.write("Run manage.py initialize_buckets to correct this.")

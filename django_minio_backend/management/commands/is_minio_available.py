@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import CommandError
-
 from django_minio_backend.aliases import minio_storages
 from django_minio_backend.health.deadline import run_in_daemon
 from django_minio_backend.health.diagnosis import diagnose
@@ -27,15 +25,14 @@ class Command(EscapedOutput):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add this command's options."""
         parser.add_argument("--silenced", action="store_true", help="print errors only")
-        parser.add_argument(
-            "--deep", action="store_true", help="also check credentials, region, clock and the access to every bucket"
-        )
+        text = "also check credentials, region, clock and the access to every bucket"
+        parser.add_argument("--deep", action="store_true", help=text)
 
     def handle(self, *_: Any, silenced: bool, deep: bool, **__: Any) -> None:
         """Run the command."""
         storages = minio_storages()
         if not storages:
-            raise CommandError(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
+            raise command_error(f"No storage in STORAGES is a MinIO storage. {settings_of_version_3()}".strip())
         check = _diagnosis if deep else _availability
         results = run_in_daemon([partial(check, storage) for storage in storages.values()], workers=len(storages))
         problems = []

@@ -518,10 +518,10 @@ class DirectUpload extends HTMLElement {
     const response = await fetch(`${this.url}${endpoint}/`, { method: "POST", headers, body, signal }).catch(() => null);
     if (!response) throw new UploadError(0);
     const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
-    const answer = isJson ? await response.json().catch(() => null) : {};
-    if (!answer) throw new UploadError(0); // cut short
-    if (!response.ok || !isJson) throw new UploadError(response.ok ? 403 : response.status, answer.message);
-    return answer;
+    const reply = isJson ? await response.json().catch(() => null) : {};
+    if (!reply) throw new UploadError(0); // cut short
+    if (!response.ok || !isJson) throw new UploadError(response.ok ? 403 : response.status, reply.message);
+    return reply;
   }
 
   /** The form's CSRF token. Where it has none, it gets the page's or the cookie's: receipts are bound to it. */

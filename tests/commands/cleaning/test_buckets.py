@@ -30,9 +30,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def test_buckets_of_static_files_are_never_cleaned(run: Run, put: Put, keys: Keys) -> None:
     """Not even where a field keeps files there."""
     put(site.STATIC_BUCKET, "style.css", "script.js")
-    told = run(COMMAND, *NOW)
+    output = run(COMMAND, *NOW)
     assert keys(site.STATIC_BUCKET) == ["script.js", "style.css"]
-    assert site.STATIC_BUCKET not in told
+    assert site.STATIC_BUCKET not in output
 
 
 def test_the_bucket_of_static_files_that_a_media_alias_names_is_never_cleaned(
@@ -80,14 +80,14 @@ def test_only_what_lies_below_the_location_is_cleaned(run: Run, put: Put, keys: 
     assert keys(archive.LOCATED_BUCKET) == sorted(expected)
 
 
-def test_two_aliases_of_one_bucket_are_one_place(
+def test_two_aliases_of_one_bucket_are_cleaned_once(
     run: Run, put: Put, keys: Keys, settings: Settings, server: Server
 ) -> None:
     """Document.plain keeps its files by the default alias; here another alias leads to the same bucket."""
     settings.STORAGES = {**site.STORAGES, "again": site.STORAGES["default"]}
     put(site.PRIVATE_BUCKET, "orphan.txt")
-    told = run(COMMAND, *NOW)
-    assert told.count(f"http://{server.endpoint}/{site.PRIVATE_BUCKET}: 1 orphaned") == 1
+    output = run(COMMAND, *NOW)
+    assert output.count(f"http://{server.endpoint}/{site.PRIVATE_BUCKET}: 1 orphaned") == 1
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
 
 
@@ -102,9 +102,9 @@ def test_two_names_of_one_server_do_not_make_orphans_of_each_others_files(
     monkeypatch.setattr(field, "storage", MinioBackend(**options))
     put(site.PRIVATE_BUCKET, "plain.txt", "private.txt", "orphan.txt")
     Document.objects.create(plain="plain.txt", private="private.txt")
-    told = run(COMMAND, *NOW)
+    output = run(COMMAND, *NOW)
     assert {"plain.txt", "private.txt"} <= set(keys(site.PRIVATE_BUCKET))
-    assert "orphaned at first" not in told
+    assert "orphaned at first" not in output
     assert "orphan.txt" not in keys(site.PRIVATE_BUCKET)
 
 
@@ -133,14 +133,14 @@ def test_a_bucket_of_static_files_cannot_be_named(run: Run, put: Put, keys: Keys
     assert keys(site.STATIC_BUCKET) == ["style.css"]
 
 
-def test_a_bucket_that_nobody_knows_cannot_be_named(run: Run, put: Put, keys: Keys) -> None:
+def test_an_unknown_bucket_cannot_be_named(run: Run, put: Put, keys: Keys) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
     with pytest.raises(CommandError, match="has a bucket 'nobodys-bucket'"):
         run(COMMAND, "--bucket", "nobodys-bucket", "--bucket", site.PRIVATE_BUCKET, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
 
 
-def test_a_named_bucket_keeps_what_fields_of_a_namesake_refer_to(
+def test_a_named_bucket_keeps_what_fields_of_a_same_named_bucket_refer_to(
     run: Run, put: Put, keys: Keys, settings: Settings, server: Server
 ) -> None:
     """The alias says localhost and every field 127.0.0.1, for the same server."""
@@ -159,15 +159,15 @@ def test_a_bucket_that_a_field_uses_for_static_files_is_never_cleaned(
     storage = MinioBackendStatic(site.PUBLIC_BUCKET, "staticfiles")
     monkeypatch.setattr(Document._meta.get_field("image"), "storage", storage)
     put(site.PUBLIC_BUCKET, "style.css")
-    told = run(COMMAND, *NOW)
+    output = run(COMMAND, *NOW)
     assert keys(site.PUBLIC_BUCKET) == [KEPT, "style.css"]
-    assert site.PUBLIC_BUCKET not in told
+    assert site.PUBLIC_BUCKET not in output
 
 
-def test_the_bucket_of_static_files_at_another_address_is_never_cleaned(
+def test_the_bucket_of_static_files_at_another_endpoint_is_never_cleaned(
     run: Run, put: Put, keys: Keys, settings: Settings, server: Server
 ) -> None:
-    """It may be the same server by another name, as the external address is."""
+    """It may be the same server by another name, as the external endpoint is."""
     static = site.STORAGES["staticfiles"]
     options = {**static["OPTIONS"], "MINIO_STATIC_FILES_BUCKET": site.PUBLIC_BUCKET}
     options["MINIO_ENDPOINT"] = server.endpoint.replace("127.0.0.1", "localhost")
@@ -180,10 +180,10 @@ def test_the_bucket_of_static_files_at_another_address_is_never_cleaned(
 def test_a_prefix_restricts_the_run(run: Run, put: Put, keys: Keys) -> None:
     Document.objects.create(plain="a/missing.txt", private="b/missing.txt")
     put(site.PRIVATE_BUCKET, "a/orphan.txt", "ab/orphan.txt", "b/orphan.txt", "c/orphan.txt")
-    told = run(COMMAND, "--check-missing", "--prefix", "a/", "--prefix", "c", *NOW)
+    output = run(COMMAND, "--check-missing", "--prefix", "a/", "--prefix", "c", *NOW)
     assert keys(site.PRIVATE_BUCKET) == ["ab/orphan.txt", "b/orphan.txt", KEPT]
-    assert "plain: a/missing.txt" in told
-    assert "b/missing.txt" not in told
+    assert "plain: a/missing.txt" in output
+    assert "b/missing.txt" not in output
 
 
 def test_a_prefix_and_a_location_restrict_each_other(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:
@@ -196,7 +196,7 @@ def test_a_prefix_and_a_location_restrict_each_other(run: Run, put: Put, keys: K
     assert keys(bucket) == ["media/kept.txt", "other/1"]
 
 
-def test_machines_that_share_a_bucket_by_prefixes_clean_all_of_it(run: Run, put: Put, keys: Keys) -> None:
+def test_machines_that_divide_a_bucket_by_prefixes_clean_all_of_it(run: Run, put: Put, keys: Keys) -> None:
     put(site.PRIVATE_BUCKET, *(f"{letter}/orphan.txt" for letter in "abcdef"))
     for letters in ("ab", "cd", "ef"):
         run(COMMAND, *(argument for letter in letters for argument in ("--prefix", letter)), *NOW)
@@ -211,10 +211,10 @@ def test_the_bucket_of_the_static_alias_is_never_cleaned_whatever_its_class(
     settings.STORAGES = {**site.STORAGES, "staticfiles": {**site.STORAGES["default"], "OPTIONS": options}}
     put(site.PUBLIC_BUCKET, "style.css")
     put(site.PRIVATE_BUCKET, "orphan.txt")
-    told = run(COMMAND, *NOW)
+    output = run(COMMAND, *NOW)
     assert keys(site.PUBLIC_BUCKET) == [KEPT, "style.css"]
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
-    assert site.PUBLIC_BUCKET not in told
+    assert site.PUBLIC_BUCKET not in output
 
 
 def test_a_named_bucket_that_fields_use_is_cleaned_where_they_keep_files(

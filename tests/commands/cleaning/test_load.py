@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from tests.support.memory import ROOT
+from tests.commands.cleaning.conftest import is_listing
+from tests.support.processes import ROOT
+from tests.support.rewriting_proxy import rewriting_proxy
 from tests.support.scripts import WITH_DATABASE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.rewriting_proxy import Received
+    from tools.servers import Server
+
 # Eight threads save files and commit each one's row within a second, while the command runs again and again with an
-# age of two. A commit that took longer, on a busy machine, is told and breaks no promise.
+# age of two. A commit that took longer, on a busy machine, is reported and breaks no promise.
 SITE = f"""
 {WITH_DATABASE}
 import json, random, threading
 from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
-from django_minio_backend.s3 import listing
 
 THREADS, EACH, ORPHANS, REPOINTED = 8, 40, 120, 5
 call_command("migrate", run_syncdb=True, verbosity=0)
@@ -31,7 +37,7 @@ with connection.cursor() as cursor:
 with ThreadPoolExecutor(THREADS) as pool:
     orphans = list(pool.map(lambda n: storage.save(f"before-{{n}}.txt", ContentFile(b"-")), range(ORPHANS)))
     again = list(pool.map(lambda n: storage.save(f"again-{{n}}.txt", ContentFile(b"-")), range(REPOINTED)))
-rows = [Document.objects.create(title="without a file") for _ in again]
+Document.objects.bulk_create(Document(pk=n + 1, title="without a file") for n in range(REPOINTED))
 time.sleep(3)  # they are old now
 late = []
 
@@ -48,15 +54,6 @@ def upload(thread):
             late.append(name)
     connection.close()
 
-pages = listing.list_pages
-todo = list(again)
-
-def repoint(*arguments, **more):
-    yield from pages(*arguments, **more)  # listed as orphans
-    while todo:
-        Document.objects.filter(pk=rows[len(todo) - 1].pk).update(private=todo.pop())
-
-listing.list_pages = repoint
 threads = [threading.Thread(target=upload, args=(number,)) for number in range(THREADS)]
 for thread in threads:
     thread.start()
@@ -73,19 +70,32 @@ print(json.dumps({{
 """
 
 
-def test_no_live_file_is_lost_while_orphans_go(bucket: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SITE],
-        cwd=ROOT,
-        env={**os.environ, "BUCKET": bucket, "DATABASE": str(tmp_path / "site.sqlite3")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_no_live_file_is_lost_while_orphans_go(bucket: str, server: Server, tmp_path: Path) -> None:
+    database = tmp_path / "site.sqlite3"
+    listings: list[str] = []
+
+    def repoint(request: Received) -> None:
+        """Let rows refer to objects that have been listed as orphans."""
+        if is_listing(request):
+            listings.append(request.query)
+            if len(listings) == 1:
+                with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+                    connection.execute("UPDATE app_document SET private = 'again-' || (id - 1) || '.txt' WHERE id <= 5")
+
+    with rewriting_proxy(server) as rewriter:
+        rewriter.afterwards = repoint
+        done = subprocess.run(
+            [sys.executable, "-c", SITE],
+            cwd=ROOT,
+            env={**os.environ, "BUCKET": bucket, "DATABASE": str(database), "TEST_S3_ENDPOINT": rewriter.endpoint},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["lost"] == []
-    assert told["orphans left"] == []
-    assert len(told["re-pointed"]) == 5
-    assert told["rows"] == 8 * 40 + 5
-    assert told["late"] < 8 * 40 / 2, "the machine is too busy for this test to mean anything"
+    result = json.loads(done.stdout)
+    assert result["lost"] == []
+    assert result["orphans left"] == []
+    assert len(result["re-pointed"]) == 5
+    assert result["rows"] == 8 * 40 + 5
+    assert result["late"] < 8 * 40 / 2, "the machine is too busy for this test to mean anything"

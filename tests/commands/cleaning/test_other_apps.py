@@ -13,19 +13,18 @@ import pytest
 from django.core.management.base import CommandError
 
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3 import listing
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document
 from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW, saved
-from tests.support.memory import ROOT
+from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import ModuleType
 
-    from tests.commands.cleaning.conftest import Keys, Put
+    from tests.commands.cleaning.conftest import Keys, Late, Put
     from tests.commands.conftest import Run
     from tools.servers import Server
 
@@ -72,8 +71,8 @@ def test_what_another_app_names_is_never_missing(run: Run) -> None:
         return ["never/made.png"]
 
     with received(made_when_asked_for):
-        told = run(COMMAND, "--check-missing", *NOW)
-    assert f"{site.PRIVATE_BUCKET}: 0 references to missing objects" in told
+        output = run(COMMAND, "--check-missing", *NOW)
+    assert f"{site.PRIVATE_BUCKET}: 0 references to missing objects" in output
 
 
 def test_names_of_another_app_are_relative_to_the_location(run: Run, put: Put, keys: Keys, archive: ModuleType) -> None:
@@ -89,18 +88,13 @@ def test_names_of_another_app_are_relative_to_the_location(run: Run, put: Put, k
     assert keys(archive.LOCATED_BUCKET) == ["media/kept.txt", "media/named.txt"]
 
 
-def test_what_another_app_names_late_stays(run: Run, put: Put, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_app_names_late_stays(run: Run, put: Put, keys: Keys, late: Late) -> None:
     names: list[str] = []
-    pages = listing.list_pages
-
-    def slow(*arguments: Any, **more: Any) -> Iterator[listing.ListingPage]:
-        yield from pages(*arguments, **more)
-        names.append("late.png")
 
     def named(**_: object) -> list[str]:
         return names
 
-    monkeypatch.setattr(listing, "list_pages", slow)
+    late.append(lambda: names.append("late.png"))
     put(site.PRIVATE_BUCKET, "late.png", "orphan.png")
     with received(named):
         run(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW)
@@ -122,9 +116,9 @@ def test_the_sender_is_the_class_of_the_storage(run: Run, put: Put, keys: Keys) 
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "named.png"]
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_what_another_app_names_for_a_namesake_stays(
-    run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch, *, late: bool
+@pytest.mark.parametrize("is_late", [False, True], ids=["in time", "late"])
+def test_what_another_app_names_for_a_same_named_bucket_stays(
+    run: Run, put: Put, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch, *, is_late: bool
 ) -> None:
     """Its storage reaches the bucket at localhost, and the one that cleans at 127.0.0.1."""
     options = {**site.STORAGES["default"]["OPTIONS"]}
@@ -133,11 +127,11 @@ def test_what_another_app_names_for_a_namesake_stays(
     put(site.PRIVATE_BUCKET, "named.png", "orphan.png")
 
     def named(storage: MinioBackend, among: Sequence[str] | None, **_: object) -> list[str]:
-        return ["named.png"] if "localhost" in storage.base_url and not (late and among is None) else []
+        return ["named.png"] if "localhost" in storage.base_url and not (is_late and among is None) else []
 
     with received(named):
-        told = run(COMMAND, *NOW)
-    assert ("orphaned at first" in told) == late
+        output = run(COMMAND, *NOW)
+    assert ("were orphans first" in output) == is_late
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "named.png"]
 
 
@@ -152,7 +146,11 @@ def test_another_app_that_fails_stops_the_run(run: Run, put: Put, keys: Keys) ->
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.png"]
 
 
-@pytest.mark.parametrize(("names", "message"), [("one.png", "one string"), (["../a.png"], r"'\.\./a\.png': .*outside")])
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [("one.png", "one string"), (["../a.png"], r"'\.\./a\.png': .*outside")],
+    ids=["string", "name outside of the location"],
+)
 def test_another_app_that_gives_no_names_stops_the_run(
     run: Run, put: Put, keys: Keys, names: object, message: str
 ) -> None:
@@ -160,7 +158,10 @@ def test_another_app_that_gives_no_names_stops_the_run(
         return names
 
     put(site.PRIVATE_BUCKET, "orphan.png")
-    with received(confused), pytest.raises(CommandError, match=rf"confused gave collect_references .*{message}"):
+    with (
+        received(confused),
+        pytest.raises(CommandError, match=rf"confused, a receiver of collect_references, returned .*{message}"),
+    ):
         run(COMMAND, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.png"]
 
@@ -235,7 +236,7 @@ assert left == expected and len(names) == 5, (left, names)
 """
 
 
-@pytest.mark.parametrize("location", ["", "media"])
+@pytest.mark.parametrize("location", ["", "media"], ids=["no location", "location"])
 @pytest.mark.parametrize("arguments", [["with receivers"], []], ids=["with receivers", "without"])
 def test_the_examples_of_the_documentation_keep_what_they_are_for(
     bucket: str, tmp_path: Path, arguments: list[str], location: str

@@ -2,58 +2,57 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import logging
 import re
 import sys
-from types import SimpleNamespace
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from django_minio_backend.management import cleanup_report, progress
-from django_minio_backend.s3 import deletion
 from tests import settings as site
 from tests.app.models import Document
-from tests.commands.cleaning.conftest import COMMAND, KEPT, NOW
+from tests.commands.cleaning.conftest import (
+    COMMAND,
+    KEPT,
+    NOW,
+    Terminal,
+    deleted_keys,
+    deletion_response,
+    is_listing,
+    listing_page,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
-    from django_minio_backend.s3.client import S3Client
     from tests.commands.cleaning.conftest import Keys, Put
     from tests.commands.conftest import Run
+    from tests.support.rewriting_proxy import Received, Response, RewritingProxy
     from tools.servers import Server
+
+LONG_AGO = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("site_buckets", "kept")]
 
 
-def events(told: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in told.splitlines()]
+def events(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
 
 
-def refuse(name: str) -> Any:
-    """A deletion that works but for this name."""
-    delete = deletion.delete_objects
-
-    def partly(client: S3Client, bucket: str, names: Sequence[str]) -> deletion.Deletion:
-        done = delete(client, bucket, [one for one in names if one != name])
-        return done._replace(failed={name: "AccessDenied It is locked"} if name in names else {})
-
-    return partly
-
-
-def test_there_is_one_line_an_orphan_and_one_a_bucket(run: Run, put: Put, server: Server) -> None:
+def test_there_is_one_line_for_each_orphan_and_each_bucket(run: Run, put: Put, server: Server) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
-    address = f"http://{server.endpoint}"
+    url = f"http://{server.endpoint}"
     rest = "and 1 references were compared; 0 objects are too young and 0 excluded."
     assert sorted(run(COMMAND, *NOW).splitlines()) == [
-        f"Deleted {address}/{site.PRIVATE_BUCKET}/orphan.txt",
-        f"{address}/{site.PRIVATE_BUCKET}: 1 orphaned objects deleted (7\xa0bytes). 2 objects {rest}",
-        f"{address}/{site.PUBLIC_BUCKET}: 0 orphaned objects deleted (0\xa0bytes). 1 objects {rest}",
+        f"Deleted {url}/{site.PRIVATE_BUCKET}/orphan.txt",
+        f"{url}/{site.PRIVATE_BUCKET}: 1 orphaned objects deleted (7\xa0bytes). 2 objects {rest}",
+        f"{url}/{site.PUBLIC_BUCKET}: 0 orphaned objects deleted (0\xa0bytes). 1 objects {rest}",
     ]
 
 
@@ -76,7 +75,7 @@ def test_json_is_one_object_a_line_and_a_summary(run: Run, put: Put, server: Ser
     assert summary == {
         "event": "summary",
         "dry_run": False,
-        "places": [
+        "buckets": [
             {
                 **where,
                 "rows": 2,
@@ -86,7 +85,7 @@ def test_json_is_one_object_a_line_and_a_summary(run: Run, put: Put, server: Ser
                 "deleted": 1,
                 "bytes": 7,
                 "not_deleted": 0,
-                "spared": 0,
+                "kept": 0,
                 "delete_markers": 0,
                 "aborted": 0,
                 "not_aborted": 0,
@@ -97,86 +96,84 @@ def test_json_is_one_object_a_line_and_a_summary(run: Run, put: Put, server: Ser
     }
 
 
-def test_json_tells_a_dry_run_from_a_run(run: Run, put: Put) -> None:
+def test_json_shows_whether_a_run_is_dry(run: Run, put: Put) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
-    told = events(run(COMMAND, "--json", "--dry-run", *NOW))
-    assert [line["event"] for line in told] == ["would_delete", "summary"]
-    assert told[-1]["dry_run"] is True
-    assert {place["missing"] for place in told[-1]["places"]} == {None}
+    output = events(run(COMMAND, "--json", "--dry-run", *NOW))
+    assert [line["event"] for line in output] == ["would_delete", "summary"]
+    assert output[-1]["dry_run"] is True
+    assert {bucket["missing"] for bucket in output[-1]["buckets"]} == {None}
 
 
-def test_json_tells_what_failed_and_so_does_the_exit_code(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_shows_what_failed_and_so_does_the_exit_code(put: Put, lock: Callable[[str], None]) -> None:
     put(site.PRIVATE_BUCKET, "locked.txt")
-    monkeypatch.setattr(deletion, "delete_objects", refuse("locked.txt"))
+    lock("locked.txt")
     out = io.StringIO()
     with pytest.raises(CommandError, match="AccessDenied It is locked"):
         call_command(COMMAND, "--json", *NOW, stdout=out)
     line, summary = events(out.getvalue())
     assert (line["event"], line["key"], line["problem"]) == ("not_deleted", "locked.txt", "AccessDenied It is locked")
-    assert sum(place["not_deleted"] for place in summary["places"]) == 1
+    assert sum(bucket["not_deleted"] for bucket in summary["buckets"]) == 1
     (problem,) = summary["problems"]
     assert problem.endswith(f"{site.PRIVATE_BUCKET}/locked.txt: AccessDenied It is locked")
 
 
-def test_many_failures_do_not_make_an_endless_error(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleanup_report, "PROBLEMS", 2)
-    put(site.PRIVATE_BUCKET, *"abcd")
-    monkeypatch.setattr(
-        deletion, "delete_objects", lambda _, __, names: deletion.Deletion(set(), dict.fromkeys(names, "No"), 0)
-    )
+def test_many_failures_do_not_make_an_endless_error(rewriter: RewritingProxy) -> None:
+    names = [f"{number:04}.txt" for number in range(1_200)]
+
+    def rule(request: Received) -> Response | None:
+        if is_listing(request):
+            return listing_page([(name, LONG_AGO) for name in names], LONG_AGO)
+        return deletion_response([], locked=deleted_keys(request)) if request.method == "POST" else None
+
+    rewriter.rule = rule
     out = io.StringIO()
     with pytest.raises(CommandError) as failed:
-        call_command(COMMAND, *NOW, stdout=out)
-    assert str(failed.value).splitlines()[-1] == "and more, which the output tells."
-    assert len(str(failed.value).splitlines()) == 3
-    assert out.getvalue().count("Not deleted ") == 4
+        call_command(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW, stdout=out)
+    assert str(failed.value).splitlines()[-1] == "More failures are in the output."
+    assert len(str(failed.value).splitlines()) == 1_001
+    assert out.getvalue().count("Not deleted ") == 1_200
 
 
-def test_the_log_tells_deletions_and_failures(
-    run: Run, put: Put, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, server: Server
+def test_deletions_and_failures_are_logged(
+    run: Run, put: Put, lock: Callable[[str], None], rewriter: RewritingProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(site.PRIVATE_BUCKET, "a.txt", "b\x9b.txt", "locked.txt")
-    monkeypatch.setattr(deletion, "delete_objects", refuse("locked.txt"))
+    lock("locked.txt")
     with caplog.at_level(logging.DEBUG, "django_minio_backend"), pytest.raises(CommandError):
         run(COMMAND, "--verbosity", "0", "--bucket", site.PRIVATE_BUCKET, *NOW)
-    place = f"http://{server.endpoint}/{site.PRIVATE_BUCKET}"
+    bucket = f"http://{rewriter.endpoint}/{site.PRIVATE_BUCKET}"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("DEBUG", f"Deleted {place}/a.txt"),
-        ("DEBUG", f"Deleted {place}/b\\x9b.txt"),
-        ("WARNING", f"Not deleted: {place}/locked.txt: AccessDenied It is locked"),
-        ("INFO", f"Deleted 2 objects of {place}, from 'a.txt' to 'b\\x9b.txt'"),
+        ("DEBUG", f"Deleted {bucket}/a.txt"),
+        ("DEBUG", f"Deleted {bucket}/b\\x9b.txt"),
+        ("WARNING", f"Not deleted: {bucket}/locked.txt: AccessDenied It is locked"),
+        ("INFO", f"Deleted 2 objects of {bucket}, from 'a.txt' to 'b\\x9b.txt'"),
     ]
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_shown_on_a_terminal(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "INTERVAL", 0)
+def test_progress_is_shown_on_a_terminal(put: Put, rewriter: RewritingProxy) -> None:
+    rewriter.rule = lambda _: time.sleep(0.15)  # longer than the interval of the line
     put(site.PRIVATE_BUCKET, "orphan.txt")
     terminal = Terminal()
     call_command(COMMAND, "--bucket", site.PRIVATE_BUCKET, *NOW, stdout=io.StringIO(), stderr=terminal)
     lines = [line for line in terminal.getvalue().split("\r") if line.strip()]
-    assert re.fullmatch(rf".*/{site.PRIVATE_BUCKET}: 1 references, 2 objects, [\d,]+ a second *", lines[-1])
+    assert re.fullmatch(rf".*/{site.PRIVATE_BUCKET}: 1 references, [12] objects, [\d,]+ per second *", lines[-1])
     assert terminal.getvalue().endswith(" \r")  # and taken away
 
 
 def test_a_coarse_clock_does_not_stop_the_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Windows has one: nothing seems to take any time."""
-    monkeypatch.setattr(cleanup_report, "time", SimpleNamespace(monotonic=lambda: 7.0))
+    """On Windows nothing seems to take any time."""
+    monkeypatch.setattr("time.monotonic", lambda: 7.0)
     assert "0 orphaned objects deleted" in run(COMMAND, *NOW)
 
 
-def test_no_progress_is_shown_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "INTERVAL", 0)
+def test_no_progress_is_shown_elsewhere(rewriter: RewritingProxy) -> None:
+    rewriter.rule = lambda _: time.sleep(0.15)
     log = io.StringIO()
     call_command(COMMAND, *NOW, stdout=io.StringIO(), stderr=log)
     assert log.getvalue() == ""
 
 
-def test_help_tells_what_an_age_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_explains_an_age(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         call_command(COMMAND, "--help")
     assert "90s, 30m, 2h or 7d" in " ".join(capsys.readouterr().out.split())
@@ -200,9 +197,9 @@ def test_a_name_cannot_break_lines_or_steer_a_terminal(
     Document.objects.create(plain=f"no {name}")
     put(site.PRIVATE_BUCKET, name)
     assert len(keys(site.PRIVATE_BUCKET)) == 2
-    told = run(COMMAND, "--check-missing", "--bucket", site.PRIVATE_BUCKET, *NOW)
+    output = run(COMMAND, "--check-missing", "--bucket", site.PRIVATE_BUCKET, *NOW)
     shown = name.encode("unicode_escape").decode()
-    deleted, _, missing, _ = told.splitlines()
+    deleted, _, missing, _ = output.splitlines()
     assert deleted == f"Deleted http://{server.endpoint}/{site.PRIVATE_BUCKET}/{shown}"
     assert missing.endswith(f"plain: no {shown}")
     assert keys(site.PRIVATE_BUCKET) == [KEPT]
@@ -225,7 +222,7 @@ class Closed(io.StringIO):
         raise BrokenPipeError("Broken pipe")
 
 
-@pytest.mark.parametrize("arguments", [[], ["--json"]])
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["lines", "JSON"])
 def test_an_output_that_nobody_reads_any_more_stops_the_run(put: Put, arguments: list[str]) -> None:
     put(site.PRIVATE_BUCKET, "orphan.txt")
     with pytest.raises(CommandError, match=r"output cannot be written: Broken pipe\. The run stopped"):

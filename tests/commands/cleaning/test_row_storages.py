@@ -1,4 +1,4 @@
-"""Rows that choose the storage of their files: what one refers to stays, and is looked for in its place."""
+"""Rows that choose the storage of their files: what one refers to stays, and is checked there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import django
 import pytest
 from django.core.files.storage import FileSystemStorage
 from django.core.management.base import CommandError
-from django.db import connection, connections, models
+from django.db import connection, connections, models, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.orphans import row_files, row_storages
-from django_minio_backend.s3 import listing
+from django_minio_backend.orphans import references, row_files, row_storages
 from django_minio_backend.signals import collect_references
 from tests import settings as site
 from tests.app.models import Document, private_storage
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from minio import Minio
-    from pytest_django import Settings
 
-    from tests.commands.cleaning.conftest import Keys, Put
+    from tests.commands.cleaning.conftest import Keys, Late, Put
     from tests.commands.conftest import Run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("site_buckets", "kept")]
@@ -49,21 +47,6 @@ PUBLIC_ALONE = ("--bucket", site.PUBLIC_BUCKET)
 
 
 @pytest.fixture
-def choice(settings: Settings, transactional_db: None) -> Iterator[ModuleType]:  # noqa: ARG001 - order
-    """The app whose rows choose, and its tables."""
-    settings.INSTALLED_APPS = [*site.INSTALLED_APPS, "tests.commands.cleaning.choice"]
-    from tests.commands.cleaning.choice import models as choice
-
-    with connection.schema_editor() as editor:
-        for model in choice.TABLES:
-            editor.create_model(model)
-    yield choice
-    with connection.schema_editor() as editor:
-        for model in reversed(choice.TABLES):
-            editor.delete_model(model)
-
-
-@pytest.fixture
 def elsewhere(sdk: Minio) -> Iterator[str]:
     """A bucket that no field and no alias names."""
     sdk.make_bucket(bucket_name=ELSEWHERE)
@@ -71,28 +54,12 @@ def elsewhere(sdk: Minio) -> Iterator[str]:
     remove_bucket(sdk, ELSEWHERE)
 
 
-@pytest.fixture
-def late(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Functions that are called once after the references were read and a bucket was listed."""
-    pages = listing.list_pages
-    todo: list[Any] = []
-
-    def slow(*arguments: Any, **more: Any) -> Iterator[listing.ListingPage]:
-        yield from pages(*arguments, **more)
-        while todo:
-            todo.pop()()
-
-    monkeypatch.setattr(listing, "list_pages", slow)
-    yield todo
-    assert not todo
-
-
 def file_fields(*models: Any) -> list[Any]:
     return [field for model in models for field in model._meta.local_concrete_fields if hasattr(field, "attr_class")]
 
 
-def address() -> str:
-    return private_storage().base_url
+def server_url() -> str:
+    return private_storage().server_url
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -127,10 +94,10 @@ def test_rows_are_missing_where_their_files_should_be(
     saved(kind, place="local", file="local.txt")
     saved(kind, place="wrapper", file="wrapped.txt")
     lost = {name: saved(kind, place=place, file=name) for name, place in (("a.txt", "public"), ("b.txt", "elsewhere"))}
-    told = run(COMMAND, "--check-missing", "--dry-run")
-    lines = {line.rpartition("Missing in ")[2] for line in told.splitlines() if line.startswith("Missing")}
+    output = run(COMMAND, "--check-missing", "--dry-run")
+    lines = {line.rpartition("Missing in ")[2] for line in output.splitlines() if line.startswith("Missing")}
     label = f"choice.{'ByInit' if way == 'InheritedInit' else way}"
-    base = address()
+    base = server_url()
     assert lines == {
         f"{base}/{site.PUBLIC_BUCKET}: {label} {lost['a.txt'].pk} file: a.txt",
         f"{base}/{elsewhere}: {label} {lost['b.txt'].pk} file: b.txt",
@@ -142,15 +109,15 @@ def test_a_bucket_that_only_rows_name_is_not_cleaned(
 ) -> None:
     saved(choice.ByFieldFile, place="elsewhere", file="there.txt")
     put(elsewhere, "there.txt", "nobody-knows.txt")
-    told = run(COMMAND, *NOW)
-    assert elsewhere not in told
-    told = run(COMMAND, "--check-missing", "--unfinished-uploads", "0", *NOW)
-    assert f"{elsewhere}: 0 references to missing objects" in told
-    assert f"{elsewhere}: 0 orphaned" not in told
+    output = run(COMMAND, *NOW)
+    assert elsewhere not in output
+    output = run(COMMAND, "--check-missing", "--unfinished-uploads", "0", *NOW)
+    assert f"{elsewhere}: 0 references to missing objects" in output
+    assert f"{elsewhere}: 0 orphaned" not in output
     assert keys(elsewhere) == ["nobody-knows.txt", "there.txt"]
 
 
-def test_a_row_below_another_location_is_looked_for_and_nothing_beside_it_is_cleaned(
+def test_a_row_below_another_location_is_checked_and_nothing_else_there_is_cleaned(
     run: Run, put: Put, keys: Keys, choice: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = MinioBackend(site.PRIVATE_BUCKET, "default", MINIO_LOCATION="located")
@@ -161,16 +128,16 @@ def test_a_row_below_another_location_is_looked_for_and_nothing_beside_it_is_cle
     saved(choice.ByFieldFile, place="private", file="outside.txt")
     lost = saved(choice.ByFieldFile, place="private", file="lost.txt")
     put(site.PRIVATE_BUCKET, "located/here/there.txt", "located/orphan.txt", "outside.txt", "nobody-knows.txt")
-    told = run(COMMAND, "--check-missing", "--bucket", site.PRIVATE_BUCKET, *NOW)
+    output = run(COMMAND, "--check-missing", "--bucket", site.PRIVATE_BUCKET, *NOW)
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "located/here/there.txt", "nobody-knows.txt", "outside.txt"]
-    assert f"choice.ByFieldFile {lost.pk} file: lost.txt" in told
-    assert "outside.txt" not in told
+    assert f"choice.ByFieldFile {lost.pk} file: lost.txt" in output
+    assert "outside.txt" not in output
 
 
 @pytest.mark.parametrize("place", ["none", "function", "wrapper"])
 @pytest.mark.parametrize("when", ["before", "late"])
 def test_a_row_whose_storage_is_unknown_keeps_its_name_everywhere(
-    run: Run, put: Put, keys: Keys, choice: ModuleType, late: list[Any], place: str, when: str
+    run: Run, put: Put, keys: Keys, choice: ModuleType, late: Late, place: str, when: str
 ) -> None:
     def save() -> None:
         saved(choice.ByFieldFile, place=place, file="some/where.txt")
@@ -181,17 +148,19 @@ def test_a_row_whose_storage_is_unknown_keeps_its_name_everywhere(
         save()
     for bucket in (site.PRIVATE_BUCKET, site.PUBLIC_BUCKET):
         put(bucket, "some/where.txt", "wrapped/some/where.txt", "where.txt", "awesome/where.txt")
-    told = run(COMMAND, "--check-missing", *NOW)
+    output = run(COMMAND, "--check-missing", *NOW)
     for bucket in (site.PRIVATE_BUCKET, site.PUBLIC_BUCKET):
         assert keys(bucket) == [KEPT, "some/where.txt", "wrapped/some/where.txt"]
-        assert f"{bucket}: 0 references to missing objects" in told
+        assert f"{bucket}: 0 references to missing objects" in output
 
 
 @pytest.mark.parametrize(
-    ("place", "key"), [("public", "late.txt"), ("located", "located/here/late.txt"), ("own", "own/late.txt")]
+    ("place", "key"),
+    [("public", "late.txt"), ("located", "located/here/late.txt"), ("own", "own/late.txt")],
+    ids=["public", "located", "own"],
 )
-def test_a_late_row_saves_its_object_in_its_place(
-    run: Run, put: Put, keys: Keys, choice: ModuleType, late: list[Any], place: str, key: str
+def test_a_late_row_keeps_its_object_in_the_bucket_that_it_chooses(
+    run: Run, put: Put, keys: Keys, choice: ModuleType, late: Late, place: str, key: str
 ) -> None:
     if place == "own":  # such a storage is known by an earlier row
         saved(choice.ByFieldFile, place="own", file="kept.txt")
@@ -207,7 +176,7 @@ def test_a_late_row_saves_its_object_in_its_place(
 
 
 def test_a_late_row_that_moves_its_file_keeps_the_new_one_alone(
-    run: Run, put: Put, keys: Keys, choice: ModuleType, late: list[Any]
+    run: Run, put: Put, keys: Keys, choice: ModuleType, late: Late
 ) -> None:
     row = saved(choice.ByInit, place="private", file="moved.txt")
     put(site.PUBLIC_BUCKET, "moved.txt", "orphan.txt")
@@ -218,7 +187,7 @@ def test_a_late_row_that_moves_its_file_keeps_the_new_one_alone(
 
 @pytest.mark.parametrize("when", ["before", "late"])
 def test_a_name_that_the_field_file_has_changed_counts(
-    run: Run, put: Put, keys: Keys, choice: ModuleType, late: list[Any], when: str
+    run: Run, put: Put, keys: Keys, choice: ModuleType, late: Late, when: str
 ) -> None:
     saved(choice.Renamed, file="first.txt")
     connection.cursor().execute("UPDATE choice_renamed SET file = 'first.txt'")
@@ -236,19 +205,21 @@ def test_a_name_that_the_field_file_has_changed_counts(
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "renamed/a.txt", "renamed/first.txt"]
 
 
-@pytest.mark.parametrize("name", ["./odd.txt", "folder//odd.txt", "folder\\odd.txt"])
+@pytest.mark.parametrize(
+    "name", ["./odd.txt", "folder//odd.txt", "folder\\odd.txt"], ids=["dot", "two slashes", "backslash"]
+)
 def test_a_name_that_save_would_have_normalised_counts(
     run: Run, put: Put, keys: Keys, choice: ModuleType, name: str
 ) -> None:
     saved(choice.ByInit, place="public", file=name)
     key = "folder/odd.txt" if "folder" in name else "odd.txt"
     put(site.PUBLIC_BUCKET, key, "orphan.txt")
-    told = run(COMMAND, "--check-missing", *NOW)
+    output = run(COMMAND, "--check-missing", *NOW)
     assert keys(site.PUBLIC_BUCKET) == sorted([key, KEPT])
-    assert f"{site.PUBLIC_BUCKET}: 0 references to missing objects" in told
+    assert f"{site.PUBLIC_BUCKET}: 0 references to missing objects" in output
 
 
-def test_a_row_whose_storage_cannot_be_asked_for_stops_everything(
+def test_a_row_whose_storage_cannot_be_determined_stops_everything(
     run: Run, put: Put, keys: Keys, choice: ModuleType
 ) -> None:
     saved(choice.ByFieldFile, file="fine.txt")
@@ -261,8 +232,8 @@ def test_a_row_whose_storage_cannot_be_asked_for_stops_everything(
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
 
 
-def test_a_row_that_comes_late_and_cannot_be_asked_stops_the_deletion(
-    run: Run, put: Put, keys: Keys, choice: ModuleType, late: list[Any]
+def test_a_late_row_whose_storage_cannot_be_determined_stops_the_deletion(
+    run: Run, put: Put, keys: Keys, choice: ModuleType, late: Late
 ) -> None:
     def add() -> None:
         row = saved(choice.ByFieldFile, file="orphan.txt")
@@ -275,7 +246,7 @@ def test_a_row_that_comes_late_and_cannot_be_asked_stops_the_deletion(
     assert keys(site.PRIVATE_BUCKET) == [KEPT, "orphan.txt"]
 
 
-def test_rows_with_a_name_that_no_object_can_have_are_told_only_for_our_storages(
+def test_rows_with_a_name_that_no_object_can_have_are_reported_only_for_minio_storages(
     run: Run, put: Put, keys: Keys, choice: ModuleType
 ) -> None:
     saved(choice.ByInit, place="local", file="/absolute.txt")
@@ -289,16 +260,18 @@ def test_rows_with_a_name_that_no_object_can_have_are_told_only_for_our_storages
 
 
 @pytest.mark.parametrize("kind", ["ByInit", "InheritedInit", "ByProxy"])
-def test_rows_that_choose_are_read_in_pages(
-    run: Run, put: Put, keys: Keys, choice: ModuleType, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    monkeypatch.setattr(row_storages, "ROWS_AT_ONCE", 2)
-    names = [f"{number}.txt" for number in range(7)]
-    for name in names:
-        saved(getattr(choice, kind), place="public", file=name)
-    put(site.PUBLIC_BUCKET, *names, "orphan.txt")
-    run(COMMAND, *PUBLIC_ALONE, *NOW)
-    assert keys(site.PUBLIC_BUCKET) == sorted([*names, KEPT])
+def test_rows_that_choose_are_read_in_pages(choice: ModuleType, kind: str) -> None:
+    names = [f"{number}.txt" for number in range(503)]
+    with transaction.atomic():
+        for name in names:
+            saved(getattr(choice, kind), place="public", file=name)
+    model = choice.ByInit if kind == "InheritedInit" else getattr(choice, kind)
+    (field,) = [field for field in row_storages.choosing_fields() if field.model is model]
+    pages = list(field.rows())
+    assert [len(page) for page in pages] == [row_storages.ROWS_PER_QUERY, 3]
+    files = [row for page in pages for row in page]
+    assert [{file.name for file in row} for row in files] == [{name} for name in names]
+    assert {len(row) for row in files} == {1 if kind == "ByInit" else len(field.classes)}
 
 
 def test_rows_of_every_class_that_loads_them_protect_and_only_agreement_is_missing(
@@ -308,10 +281,10 @@ def test_rows_of_every_class_that_loads_them_protect_and_only_agreement_is_missi
     agreed = saved(choice.ByProxy, place="private", file="lost.txt")
     saved(choice.ByProxy, place="public", file="a.txt")
     put(site.PUBLIC_BUCKET, "a.txt", "orphan.txt")
-    told = run(COMMAND, "--check-missing", *NOW)
+    output = run(COMMAND, "--check-missing", *NOW)
     assert keys(site.PUBLIC_BUCKET) == ["a.txt", KEPT]
-    assert [line for line in told.splitlines() if line.startswith("Missing")] == [
-        f"Missing in {address()}/{site.PRIVATE_BUCKET}: choice.ByProxy {agreed.pk} file: lost.txt"
+    assert [line for line in output.splitlines() if line.startswith("Missing")] == [
+        f"Missing in {server_url()}/{site.PRIVATE_BUCKET}: choice.ByProxy {agreed.pk} file: lost.txt"
     ]
 
 
@@ -399,15 +372,15 @@ def test_a_bucket_whose_field_keeps_all_its_files_elsewhere_is_taken_for_a_mista
     assert keys(site.PRIVATE_BUCKET) == []
 
 
-def test_a_row_that_chooses_the_bucket_at_another_address_keeps_its_object(
+def test_a_row_that_chooses_the_bucket_at_another_endpoint_keeps_its_object(
     run: Run, put: Put, keys: Keys, choice: ModuleType
 ) -> None:
     saved(choice.ByInit, place="namesake", file="a.txt")
     lost = saved(choice.ByInit, place="namesake", file="lost.txt")
     put(site.PRIVATE_BUCKET, "a.txt", "orphan.txt")
-    told = run(COMMAND, "--check-missing", *NOW)
+    output = run(COMMAND, "--check-missing", *NOW)
     assert keys(site.PRIVATE_BUCKET) == ["a.txt", KEPT]
-    missing = [line for line in told.splitlines() if line.startswith("Missing")]
+    missing = [line for line in output.splitlines() if line.startswith("Missing")]
     assert missing == [
         f"Missing in http://{choice.NAMESAKE}/{site.PRIVATE_BUCKET}: choice.ByInit {lost.pk} file: lost.txt"
     ]
@@ -458,13 +431,13 @@ def test_rows_of_a_database_without_the_tables_of_all_classes_count(
     lost = choice.ByInit(place="public", file="lost.txt")
     lost.save(using=second_database)
     put(site.PUBLIC_BUCKET, "second.txt", "orphan.txt")
-    told = run(COMMAND, "--check-missing", *NOW)
+    output = run(COMMAND, "--check-missing", *NOW)
     assert keys(site.PUBLIC_BUCKET) == [KEPT, "second.txt"]
-    assert f"choice.ByInit {lost.pk} file in database 'second': lost.txt" in told
+    assert f"choice.ByInit {lost.pk} file in database 'second': lost.txt" in output
 
 
 @pytest.mark.skipif(django.VERSION < (5, 2), reason="composite primary keys came with Django 5.2")
-def test_rows_with_a_composite_primary_key_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_with_a_composite_primary_key_are_read_in_pages() -> None:
     class Cell(models.Model):
         pk = models.CompositePrimaryKey("x", "y")
         x = models.IntegerField()
@@ -489,22 +462,21 @@ def test_rows_with_a_composite_primary_key_are_asked(monkeypatch: pytest.MonkeyP
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
 
-    monkeypatch.setattr(row_storages, "ROWS_AT_ONCE", 2)
     with connection.schema_editor() as editor:
         editor.create_model(Cell)
     try:
-        places = [(x, y) for x in range(3) for y in range(3)]
-        Cell._base_manager.bulk_create(Cell(x=x, y=y, file=f"{x}-{y}.txt") for x, y in places)
+        cells = [(x, y) for x in range(3) for y in range(200)]
+        Cell._base_manager.bulk_create(Cell(x=x, y=y, file=f"{x}-{y}.txt") for x, y in cells)
         field = row_storages.ChoosingField(
             Cell, Cell._meta.get_field("file"), "default", private_storage(), [Cell, Same]
         )
-        target = row_storages.Target(private_storage(), [private_storage()])
-        found = [one for page in field.references(target, 3) for one in page]
-        used = field.keys_in_use(target, ["0-1.txt", "1-1.txt", "orphan.txt"])
+        target = references.Target(private_storage(), [private_storage()])
+        found = [reference for page in field.references(target, 3) for reference in page]
+        in_use = field.keys_in_use(target, ["0-1.txt", "1-1.txt", "orphan.txt"])
     finally:
         with connection.schema_editor() as editor:
             editor.delete_model(Cell)
-    assert [(one.row, one.key, one.source) for one in found] == [
-        (str((x, y)), f"{x}-{y}.txt", 3) for x, y in places if x
+    assert [(reference.row, reference.key, reference.source) for reference in found] == [
+        (str((x, y)), f"{x}-{y}.txt", 3) for x, y in cells if x
     ]
-    assert used == {"1-1.txt"}
+    assert in_use == {"1-1.txt"}

@@ -30,7 +30,7 @@ class WithKeysOfItsOwn(MinioBackend):
 
 
 class Wrapper(Storage):
-    """A storage that is none of ours, but keeps its files in one."""
+    """A storage of another class that keeps its files in a MinioBackend."""
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         return private_storage().open(f"wrapped/{name}", mode)

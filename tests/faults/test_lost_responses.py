@@ -1,4 +1,4 @@
-"""The server has done its work, but its answer is lost on the way."""
+"""The request succeeds, but its response is lost."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_save_whose_answer_is_lost_makes_one_object(
 def test_another_object_that_is_in_the_way_is_not_taken_for_ones_own(
     storage: MinioBackend, faulty_options: dict[str, Any], proxy: Proxy, condition: object
 ) -> None:
-    """The first answer is lost; it was "taken"."""
+    """The response to the first attempt is lost; the retry finds an existing object."""
 
     class Late(MinioBackend):
         def _save(self, name: str, content: Any) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import SyncToAsync
 from django.conf import settings
+from django.core.cache import cache
 from django.http import parse_cookie
 from django.utils.crypto import salted_hmac
 
@@ -19,16 +21,17 @@ if TYPE_CHECKING:
 
 SALT = "django_minio_backend.direct_uploads"
 
-_environ: ContextVar[Mapping[str, Any] | None] = ContextVar("request_environ", default=None)
-_scopes: WeakKeyDictionary[object, Mapping[str, Any]] = WeakKeyDictionary()
+_CLAIMS = f"{SALT}.claims"
+_CLAIM_AGE = 600  # seconds, if a process dies while it serves a request
+
+_environ: ContextVar[dict[str, Any] | None] = ContextVar("request_environ", default=None)
+_scopes: WeakKeyDictionary[object, dict[str, Any]] = WeakKeyDictionary()
 
 
-def note_request(
-    environ: Mapping[str, Any] | None = None, scope: Mapping[str, Any] | None = None, **_kwargs: object
-) -> None:
+def note_request(environ: dict[str, Any] | None = None, scope: dict[str, Any] | None = None, **_kwargs: object) -> None:
     """Remember the request that this thread or task serves (receiver of Django's ``request_started``).
 
-    A widget is given neither when it is rendered nor when it reads a form. Under ASGI a receiver runs in a copy of the
+    A widget gets no request, neither to be rendered nor to read a form. Under ASGI a receiver runs in a copy of the
     request's context, so a variable would be lost; the handler's ThreadSensitiveContext is the request's own.
     """
     _environ.set(environ)
@@ -38,8 +41,35 @@ def note_request(
 
 
 def forget_request(**_kwargs: object) -> None:
-    """Forget it (receiver of ``request_finished``)."""
+    """Forget it and release its claims (receiver of ``request_finished``)."""
+    for key in (_current() or {}).pop(_CLAIMS, ()):
+        cache.delete(key)
     _environ.set(None)
+
+
+def claim(text: str) -> bool:
+    """Reserve what a text names for the current request until it is finished; False if another request has it.
+
+    Claims are in Django's default cache: processes that share none do not see each other's.
+    """
+    current = _current()
+    if current is None:
+        return True
+    key = f"{_CLAIMS}.{sha256(text.encode()).hexdigest()}"
+    claims = current.setdefault(_CLAIMS, set())
+    if key in claims or cache.add(key, 1, _CLAIM_AGE):
+        claims.add(key)
+        return True
+    return False
+
+
+def _current() -> dict[str, Any] | None:
+    """The WSGI environment or ASGI scope of the current request."""
+    environ = _environ.get()
+    if environ is not None:
+        return environ
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    return _scopes.get(context) if context is not None else None
 
 
 def current_requesters() -> list[str]:
@@ -50,8 +80,7 @@ def current_requesters() -> list[str]:
     environ = _environ.get()
     if environ is not None:
         return _requesters_of(parse_cookie(environ.get("HTTP_COOKIE", "")), environ.get("CSRF_COOKIE"))
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    scope = _scopes.get(context) if context is not None else None
+    scope = _current()
     if scope is None:
         return []
     cookies = [value.decode("latin1") for name, value in scope.get("headers", ()) if name == b"cookie"]
@@ -86,5 +115,4 @@ def _anonymous(session_key: str | None, csrf: str | None) -> list[str]:
 
 def is_serving() -> bool:
     """Whether Django serves a request in this thread or task."""
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    return _environ.get() is not None or (context is not None and context in _scopes)
+    return _current() is not None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from django_minio_backend.errors import CleaningError
 from django_minio_backend.orphans import key_store
-from django_minio_backend.orphans.key_store import PROTECTS, Difference, Referred
+from django_minio_backend.orphans.key_store import KEEP_ONLY, KeyStore, Reference
 from tests.support.memory import peak_memory
 
 if TYPE_CHECKING:
@@ -31,24 +31,24 @@ def open_files() -> Iterator[str]:
 
 
 @pytest.fixture
-def compared() -> Iterator[Difference]:
-    with closing(Difference()) as made:
+def compared() -> Iterator[KeyStore]:
+    with closing(KeyStore()) as made:
         yield made
 
 
 @given(
     objects=st.lists(st.tuples(KEYS, st.integers(0, 9), st.booleans()), unique_by=lambda one: one[0]),
-    references=st.lists(st.tuples(KEYS, st.integers(PROTECTS, 2), st.sampled_from(["1", "2"]))),
+    references=st.lists(st.tuples(KEYS, st.integers(KEEP_ONLY, 2), st.sampled_from(["1", "2"]))),
     at_once=st.integers(1, 4),
 )
 def test_both_directions_are_those_of_sets(
     objects: list[tuple[str, int, bool]], references: list[tuple[str, int, str]], at_once: int
 ) -> None:
-    with closing(Difference()) as compared:
-        compared.add_references(Referred(*one) for one in references)
+    with closing(KeyStore()) as compared:
+        compared.add_references(Reference(*one) for one in references)
         compared.index_references()
         compared.add_objects(objects)
-        count, size = compared.compare()
+        count, size = compared.find_orphans()
         found = [orphan for batch in compared.orphans(at_once) for orphan in batch]
         missing = [one for batch in compared.missing(at_once) for one in batch]
     referred = {key for key, _, _ in references}
@@ -56,55 +56,55 @@ def test_both_directions_are_those_of_sets(
     assert found == expected
     assert (count, size) == (len(expected), sum(size for _, size in expected))
     there = {key for key, _, _ in objects}
-    assert sorted(missing) == sorted(Referred(*one) for one in references if one[0] not in there and one[1] >= 0)
+    assert sorted(missing) == sorted(Reference(*one) for one in references if one[0] not in there and one[1] >= 0)
     assert [one.key for one in missing] == sorted(one.key for one in missing)
 
 
-def test_an_object_that_is_listed_twice_counts_once(compared: Difference) -> None:
+def test_an_object_that_is_listed_twice_counts_once(compared: KeyStore) -> None:
     compared.index_references()
     compared.add_objects([("a", 1, True)])
     compared.add_objects([("a", 2, True)])
-    assert compared.compare() == (1, 2)
+    assert compared.find_orphans() == (1, 2)
 
 
 def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of few pages stands for the disk: SQLite gives the same error for both."""
     monkeypatch.setattr(key_store, "_TABLES", f"PRAGMA max_page_count = 8;{key_store._TABLES}")
     with (
-        closing(Difference()) as compared,
+        closing(KeyStore()) as compared,
         pytest.raises(CleaningError, match=r"disk is full.*TMPDIR.*Nothing more was deleted"),
     ):
-        compared.add_references(Referred(f"{number:0900}") for number in range(1_000))
+        compared.add_references(Reference(f"{number:0900}") for number in range(1_000))
 
 
-def test_the_file_has_no_name(compared: Difference) -> None:
+def test_the_file_has_no_name(compared: KeyStore) -> None:
     """So a process that is killed leaves nothing behind."""
     before = set(open_files())
-    compared.add_references(Referred(f"{number:0900}") for number in range(50_000))
+    compared.add_references(Reference(f"{number:0900}") for number in range(50_000))
     (opened,) = set(open_files()) - before
     assert opened.endswith("(deleted)")
 
 
-def test_an_error_of_sqlite_is_one_of_cleaning(compared: Difference) -> None:
+def test_an_error_of_sqlite_is_one_of_cleaning(compared: KeyStore) -> None:
     compared.close()
     with pytest.raises(CleaningError) as failed:
-        compared.compare()
+        compared.find_orphans()
     assert isinstance(failed.value.__cause__, sqlite3.Error)
 
 
 def test_memory_is_bounded() -> None:
     """The keys alone would take 140 MiB as Python strings in a set and a dictionary."""
     memory = peak_memory(
-        "from django_minio_backend.orphans.key_store import Difference, Referred\n"
+        "from django_minio_backend.orphans.key_store import KeyStore, Reference\n"
         "with measured():\n"
-        "    compared = Difference()\n"
+        "    compared = KeyStore()\n"
         "    for first in range(0, 500_000, 5_000):\n"
         "        numbers = range(first, first + 5_000)\n"
-        "        compared.add_references(Referred(f'{n * 7919 % 500_000:060}', 0, str(n)) for n in numbers)\n"
+        "        compared.add_references(Reference(f'{n * 7919 % 500_000:060}', 0, str(n)) for n in numbers)\n"
         "    compared.index_references()\n"
         "    for first in range(0, 500_000, 1_000):\n"
         "        compared.add_objects((f'{n + 5:060}', 1, True) for n in range(first, first + 1_000))\n"
-        "    assert compared.compare() == (5, 5)\n"
+        "    assert compared.find_orphans() == (5, 5)\n"
         "    assert sum(map(len, compared.missing(1_000))) == 5\n"
         "    compared.close()\n"
     )

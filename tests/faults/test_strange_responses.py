@@ -1,4 +1,4 @@
-"""Answers that S3's documentation or other servers know, and the servers at hand do not give."""
+"""Responses that S3 documents or other servers send, and the servers at hand do not."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def storage_of(minio_options: dict[str, Any], rewriter: RewritingProxy) -> Calla
     return make
 
 
-def times(count: int, answer: Response, matches: Callable[[Received], bool]) -> Callable[[Received], Response | None]:
-    """A rule that gives this answer to the first so many requests that match."""
+def times(count: int, response: Response, matches: Callable[[Received], bool]) -> Callable[[Received], Response | None]:
+    """Return a rule that gives this response to the first matching requests."""
     left = [count]
 
     def rule(asked: Received) -> Response | None:
         if not matches(asked) or not left[0]:
             return None
         left[0] -= 1
-        return answer
+        return response
 
     return rule
 
@@ -92,12 +92,12 @@ def test_any_other_conflict_is_an_error_at_once(
     assert len(puts(rewriter)) == 1
 
 
-@pytest.mark.parametrize("answer", [s3_error(501, "NotImplemented"), s3_error(400, "InvalidArgument")])
+@pytest.mark.parametrize("response", [s3_error(501, "NotImplemented"), s3_error(400, "InvalidArgument")])
 def test_a_server_that_rejects_the_condition_is_remembered_and_asked_without_it(
-    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy, answer: Response
+    storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy, response: Response
 ) -> None:
     storage = storage_of()
-    rewriter.rule = times(99, answer, is_conditional)
+    rewriter.rule = times(99, response, is_conditional)
     first = storage.save("name.txt", ContentFile(b"first"))
     second = storage.save("name.txt", ContentFile(b"second"))
     assert first == "name.txt" != second
@@ -129,7 +129,7 @@ def test_a_bad_request_that_has_nothing_to_do_with_the_condition_stays_an_error(
     assert puts(rewriter)[-1] is True
 
 
-def test_taken_is_status_412_whatever_the_type_of_the_answer(
+def test_an_existing_object_is_status_412_whatever_the_content_type(
     storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
@@ -280,7 +280,7 @@ def test_a_failing_abort_does_not_hide_what_failed(
 def test_a_conflict_after_a_lost_answer_is_known_as_ones_own_success(
     storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
-    """The first PUT is stored but answered with 503; its repetition meets 409, and the next one the object itself."""
+    """The first PUT is stored but its response is 503; the retry gets 409, and the next one the object itself."""
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
     rewriter.afterwards = times(1, s3_error(503, "SlowDown"), is_conditional)
     sent = []

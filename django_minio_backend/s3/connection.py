@@ -1,0 +1,92 @@
+"""The SDK's client and connection pool for one server and account, renewed in forked processes."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Any, cast
+
+from minio.helpers import md5sum_hash
+from urllib3._collections import RecentlyUsedContainer
+
+from ..transport.pool import pools_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from minio import Minio
+    from minio.credentials.credentials import Credentials
+    from minio.credentials.providers import Provider
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+_connections: weakref.WeakSet[S3Connection] = weakref.WeakSet()
+_parents_pools: list[object] = []  # kept open: both processes share their sockets
+
+
+def renew_all_connections() -> None:
+    """Give every client of a forked child fresh connections; nothing happens in other processes."""
+    for connection in list(_connections):
+        connection.renew_after_fork()
+
+
+class S3Connection:
+    """Sends requests by the SDK's client and its connection pool."""
+
+    def __init__(self, sdk: Minio, http: PoolManager) -> None:
+        self._sdk = sdk
+        self._http = http
+        self._process = os.getpid()
+        _connections.add(self)
+
+    @property
+    def sdk(self) -> Minio:
+        """The SDK's client for the same endpoint and credentials."""
+        self.renew_after_fork()
+        return self._sdk
+
+    @property
+    def http(self) -> PoolManager:
+        """The connection pool."""
+        self.renew_after_fork()
+        return self._http
+
+    def renew_after_fork(self) -> None:
+        """Give a forked child its own connections, also after a fork that Python does not know of, as uWSGI's.
+
+        The parent's connections are neither used nor closed here: both processes would read from one socket.
+        """
+        if self._process == os.getpid():
+            return
+        for http in (self._http, *pools_of(self._sdk._provider)):  # noqa: SLF001 - no public way
+            _parents_pools.append(http.pools)
+            http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
+        self._process = os.getpid()  # last, so that no other thread uses the pools before they are renewed
+
+    def credentials(self) -> Credentials:
+        """Return the current credentials; temporary ones are renewed by a request when they expire."""
+        self.renew_after_fork()
+        return cast("Provider", self._sdk._provider).retrieve()  # noqa: SLF001 - no public way
+
+    def bucket_url(self, bucket: str) -> str:
+        """Return the URL of a bucket, in path style or virtual-host style as the SDK uses it."""
+        base = self._sdk._base_url  # noqa: SLF001 - no public way
+        return base.build(method="GET", region=str(base.region), bucket_name=bucket).geturl().rstrip("/")
+
+    def request(
+        self,
+        method: str,
+        bucket: str,
+        query: Mapping[str, str],
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> BaseHTTPResponse:
+        """Send a request that has no method of its own, and return its response, read to the end."""
+        sent: dict[str, Any] = dict(headers or {})
+        if body:
+            sent.update({"Content-Type": "application/xml", "Content-MD5": md5sum_hash(body)})
+        return self._execute(method, bucket, key, body=body, headers=sent, query_params=dict(query))
+
+    def _execute(self, method: str, bucket: str, key: str | None = None, **request: Any) -> BaseHTTPResponse:
+        return self.sdk._execute(method, bucket_name=bucket, object_name=key, **request)  # noqa: SLF001 - no public way
