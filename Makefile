@@ -67,7 +67,7 @@ format: $(READY)  ## Format, and mend what ruff can mend
 
 $(DEMO_READY): pyproject.toml requirements-demo.txt constraints-dev.txt
 	$(CHECK_PYTHON)
-	@echo "Making the demo's environment .venv-demo; this takes a minute or less, and only the first time ..."
+	@echo "Making the demo's environment .venv-demo; this takes about a minute, and only the first time ..."
 	@$(PYTHON) -m venv .venv-demo
 	@.venv-demo/bin/python -m pip install --disable-pip-version-check \
 		--constraint constraints-dev.txt --requirement requirements-demo.txt --editable .

@@ -109,11 +109,8 @@ def accept_receipt(
         raise Rejected(409, "saving", _("This file is already being saved."))
     storage_of_receipt = receipt.storage.resolve()
     staged = staging.staged_object(storage_of_receipt, receipt.key)
-    if staged is None or (staged.etag, staged.size, str(staged.last_modified)) != (
-        receipt.etag,
-        receipt.size,
-        receipt.modified,
-    ):
+    uploaded = receipt.etag, receipt.size, receipt.modified
+    if staged is None or (staged.etag, staged.size, str(staged.last_modified)) != uploaded:
         raise Rejected(404, "upload", _("This upload no longer exists. Upload the file again."))
     stored = StoredObject(storage_of_receipt.s3, storage_of_receipt.bucket, receipt.key, receipt.etag, receipt.size)
     return UploadedObject(cast("str", text), stored, name=receipt.name, content_type=receipt.type)

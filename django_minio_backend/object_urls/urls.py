@@ -274,8 +274,10 @@ class ObjectUrls:
             return None
         except FAILURES as error:
             self._head_cooldown.begin()
-            message = "HEAD requests to %s fail (%s): URLs of bucket '%s' are presigned but not cached for a while."
-            logger.warning(message, self._options.endpoint, type(error).__name__, self._bucket)
+            logger.warning(
+                "HEAD requests to %s fail (%s): URLs of bucket '%s' are presigned but not cached for a while.",
+                *(self._options.endpoint, type(error).__name__, self._bucket),
+            )
             return None
 
 
