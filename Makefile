@@ -39,9 +39,9 @@ npm:  ## Install what the tests and checks of JavaScript need, where there is No
 test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
 	$(BIN)/python -m pytest $(ARGS)
 
-SDKS := 7.2.8 7.2.9 7.2.10 7.2.11 7.2.12 7.2.13 7.2.14 7.2.15 7.2.16 7.2.17 7.2.18 7.2.20
+SDKS := 7.2.8 7.2.10 7.2.13 7.2.16 7.2.18 7.2.20
 
-test-sdks: $(READY)  ## Test what goes over the wire with every supported version of the minio SDK
+test-sdks: $(READY)  ## Test what goes over the wire with versions of the minio SDK, from the oldest to the newest
 	@for version in $(SDKS); do \
 		echo "minio $$version"; folder=.cache/sdks/$$version; \
 		test -d $$folder || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $$folder minio==$$version; \
@@ -67,7 +67,7 @@ format: $(READY)  ## Format, and mend what ruff can mend
 
 $(DEMO_READY): pyproject.toml requirements-demo.txt constraints-dev.txt
 	$(CHECK_PYTHON)
-	@echo "Making the demo's environment .venv-demo; this takes a minute or less, and only the first time ..."
+	@echo "Making the demo's environment .venv-demo; this takes about a minute, and only the first time ..."
 	@$(PYTHON) -m venv .venv-demo
 	@.venv-demo/bin/python -m pip install --disable-pip-version-check \
 		--constraint constraints-dev.txt --requirement requirements-demo.txt --editable .

@@ -182,16 +182,12 @@ class BaseStorage(RecordedCall):
     @cached_property
     def s3(self) -> S3Client:
         """The client that this package uses."""
-        from .s3.registry import client_for
-
-        return client_for(self.options)
+        return _client(self.options)
 
     @cached_property
     def s3_external(self) -> S3Client:
         """The client whose credentials and endpoint presigned URLs have; it sends no request."""
-        from .s3.registry import client_for
-
-        return client_for(self.options, external=True)
+        return _client(self.options, external=True)
 
     @property
     def client(self) -> Minio:
@@ -287,3 +283,17 @@ class BaseStorage(RecordedCall):
             return f"<{type(self).__name__}: not made>"
         alias = f" of {self.options.label}" if self.options.alias else ""
         return f"<{type(self).__name__}: bucket '{self.bucket}'{alias} at {self.server_url}>"
+
+
+def _client(options: StorageOptions, *, external: bool = False) -> S3Client:
+    """Return the client, and import with the first one whatever uses a client.
+
+    If a process forks while one of its threads imports a module, that module stays locked in the child.
+    """
+    from .direct_uploads import presigned, transfer  # noqa: F401
+    from .files import file, reader, upload, writer  # noqa: F401
+    from .object_urls import urls  # noqa: F401
+    from .s3 import listing  # noqa: F401
+    from .s3.registry import client_for
+
+    return client_for(options, external=external)

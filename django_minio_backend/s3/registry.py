@@ -55,7 +55,7 @@ class _Sdk(Minio):
             return super()._execute(*args, **request)
         except S3Error as error:
             # The SDK passes names of buckets and objects either way.
-            bucket = str(error.bucket_name or request.get("bucket_name") or next(iter(args[1:2]), ""))
+            bucket = request.get("bucket_name") or next(iter(args[1:2]), "")
             if not is_missing_bucket(error):
                 key = request.get("object_name") or next(iter(args[2:3]), "")
                 if error.code == "NoSuchKey" and key:
