@@ -31,12 +31,12 @@ def problems() -> list[str]:
     for path, names in SURFACE.items():
         module = importlib.import_module(path)
         found += [f"{path}.{name} is missing" for name in names if not hasattr(module, name)]
+    if "minio" in sys.modules:  # a command may import it: Django imports a command's module only to run it
+        found.append("importing the package has imported the minio SDK")
     for command in COMMANDS:
         module = importlib.import_module(f"django_minio_backend.management.commands.{command}")
         if not hasattr(module, "Command"):
             found.append(f"the command {command} is missing")
-    if "minio" in sys.modules:
-        found.append("importing the package has imported the minio SDK")
     file = sys.modules["django_minio_backend"].__file__ or ""
     if not file.startswith(sys.prefix):
         found.append(f"{file} is not the installed package")
