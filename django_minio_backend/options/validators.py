@@ -136,32 +136,30 @@ def seconds(value: object) -> int:
     return value
 
 
-def size(value: object) -> int:
-    """A size in bytes, above 0 and at most that of one PUT."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_PART_SIZE:
-        raise WrongValueError("a number of bytes above 0 and at most 5 GiB")
-    return value
+def duration(value: object) -> float:
+    """A number of seconds (or a timedelta) above 0."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < sys.float_info.max:
+        raise WrongValueError("a number of seconds above 0, or a timedelta")
+    return float(value)
 
 
-def part_size(value: object) -> int:
-    """A size of one part, in bytes."""
-    if isinstance(value, bool) or not isinstance(value, int) or not MIN_PART_SIZE <= value <= MAX_PART_SIZE:
-        raise WrongValueError("a number of bytes from 5 MiB (5242880) to 5 GiB (5368709120)")
-    return value
+def _whole_number(expected: str, lowest: int, highest: float = sys.float_info.max) -> Callable[[object], int]:
+    """Return a validator for whole numbers within limits."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise WrongValueError(expected)
+        return value
+
+    return read
 
 
-def count(value: object) -> int:
-    """A whole number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise WrongValueError("a whole number above 0")
-    return value
-
-
-def limit(value: object) -> int:
-    """A number of at least 0; 0 means no limit."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise WrongValueError("a number of at least 0 (no limit)")
-    return value
+size = _whole_number("a number of bytes above 0 and at most 5 GiB", 1, MAX_PART_SIZE)  # of one PUT
+part_size = _whole_number("a number of bytes from 5 MiB (5242880) to 5 GiB (5368709120)", MIN_PART_SIZE, MAX_PART_SIZE)
+count = _whole_number("a whole number above 0", 1)
+limit = _whole_number("a number of at least 0 (no limit)", 0)  # 0 means no limit
 
 
 def origins(value: object) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ files object_urls
 direct_uploads health buckets
 identity base save_attempt storage
 staticfiles aliases orphans
-checks apps management
+checks apps management instrumentation
 models utils __init__
 """
 RANKS = {room: rank for rank, room in enumerate(LAYERS.split())}
