@@ -15,6 +15,4 @@ def test_a_block_records_the_requests_of_a_save(storage: MinioBackend) -> None:
         name = storage.save("a\nb.txt", ContentFile(b"12345"))
         storage.size(name)
         storage.open(name).read()
-    for r in requests:
-        print(r)
     assert requests.operations == ["HeadObject", "PutObject", "HeadObject", "GetObject"]
