@@ -78,7 +78,7 @@ def test_staff_see_each_alias(minio_options: dict[str, Any]) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("flags", [{}, {"is_staff": True, "is_active": False}], ids=["a user", "inactive staff"])
 def test_users_that_are_not_staff_see_what_anonymous_users_see(
-    minio_options: dict[str, Any], flags: dict[str, bool]
+    minio_options: dict[str, Any], flags: dict[str, Any]
 ) -> None:
     client = Client()
     client.force_login(get_user_model().objects.create_user("someone", **flags))

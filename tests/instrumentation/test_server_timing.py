@@ -48,7 +48,7 @@ def other_header(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def stream(request: HttpRequest) -> StreamingHttpResponse:
+def stream(_: HttpRequest) -> StreamingHttpResponse:
     from django.core.files.storage import default_storage
 
     default_storage.exists("before.txt")
