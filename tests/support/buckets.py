@@ -76,7 +76,8 @@ def empty_bucket(sdk: Minio, bucket: str) -> None:
     except ET.ParseError:  # moto escapes no keys in this listing; it removes buckets that have unfinished uploads
         uploads = []
     for key, upload_id in uploads:
-        sdk._abort_multipart_upload(bucket, key, upload_id)
+        if "\N{REPLACEMENT CHARACTER}" not in key:  # Versity's way to list what XML cannot carry
+            sdk._abort_multipart_upload(bucket, key, upload_id)
 
 
 def _some_versions(sdk: Minio, bucket: str) -> list[tuple[str, str | None]]:
