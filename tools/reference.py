@@ -142,6 +142,8 @@ CAPABILITY_TEXTS: Mapping[str, str] = {
     "minio-health": "MinIO's liveness URL",
     "line-breaks": "Keys may contain line breaks",
     "cors": "Buckets have CORS rules",
+    "upload-times": "Unfinished uploads are listed with the time when they began",
+    "copy-conditions": "A copy within the server honours a condition on its source",
 }
 COMPARED = ("minio", "versity", "seaweedfs", "garage", "moto")
 
