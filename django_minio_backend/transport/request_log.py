@@ -203,8 +203,11 @@ class RequestLog:
 
 
 def note_retries(error: Exception, retries: Retry) -> None:
-    """Note in an error how often its request was retried; urllib3 does not."""
-    error.retries = retries  # type: ignore[attr-defined]
+    """Note in an error how often its request was retried; urllib3 does not.
+
+    The number alone: the history holds errors, whose frames hold headers.
+    """
+    error.retries = len(retries.history)  # type: ignore[attr-defined]
 
 
 def _status_of(outcome: BaseHTTPResponse | Exception) -> int | None:
@@ -214,7 +217,8 @@ def _status_of(outcome: BaseHTTPResponse | Exception) -> int | None:
 
 def _retries_of(outcome: BaseHTTPResponse | Exception) -> int:
     """Count the attempts after the first: urllib3 has them in a response, and our retries note them in an error."""
-    return len(getattr(getattr(outcome, "retries", None), "history", ()))
+    retries = getattr(outcome, "retries", None)
+    return retries if isinstance(retries, int) else len(getattr(retries, "history", ()))
 
 
 def _retries_ran_out(outcome: BaseHTTPResponse | Exception) -> bool:
