@@ -156,7 +156,11 @@ class RequestLog:
         except Exception as error:
             self._note(time.perf_counter() - started, method, url, request, error)
             raise
-        self._note(time.perf_counter() - started, method, url, request, response)
+        seconds = time.perf_counter() - started
+        retries = response.retries
+        is_plain = (retries is None or not retries.history) and seconds < self._slow_seconds
+        if not is_plain or _blocks.get() or logger.isEnabledFor(logging.DEBUG):
+            self._note(seconds, method, url, request, response)
         return response
 
     def _note(
