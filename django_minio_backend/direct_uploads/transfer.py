@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..errors import ObjectChangedError
-from ..files.reader import ObjectReader
 from ..files.upload import Upload
 from ..options.fields import MEBIBYTE
+from ..reading.reader import ObjectReader
 from ..redaction.escaping import get_logger
 from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, HTTP_PRECONDITION_FAILED, ObjectNotFound, status_of
 from ..s3.responses import XmlResponse
