@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import TYPE_CHECKING
 
 from ..options.fields import MEBIBYTE
@@ -24,6 +25,10 @@ TAIL = MEBIBYTE // 4  # archives have their directory at the end: a seek there f
 UNBOUNDED = 1 << 43  # more than the largest object, 5 TiB
 SEQUENCE = 8 * MEBIBYTE  # bytes read in sequence before more than one request is sent at a time
 WORTH_IT = 2 * BLOCK  # bytes that must be left for that
+# Bytes a second from one connection that need no second one: about what a gigabit network carries. Beyond, more
+# connections cost CPU (three times as much on loopback) and save little. Only the time that reads wait counts, so a
+# caller that is slower than the network sees a fast connection.
+FAST = 100 * MEBIBYTE
 
 
 def buffered_reader(
@@ -45,8 +50,8 @@ class ObjectReader(io.RawIOBase):
     Every request after the first has the first response's ETag in If-Match, so that bytes of two versions never mix. If
     ETag and size are known before (``pinned``), the first request has it as well.
 
-    After 8 MiB in sequence, and in ``readall``, the rest is read ahead by ``parallel`` requests at a time where it is
-    large; 1 reads by one at a time.
+    After 8 MiB in sequence, and in ``readall``, a large rest is read ahead by ``parallel`` requests at a time if reads
+    wait for the connection. With 1, there is one request at a time.
 
     Attributes:
         encoding: the object's Content-Encoding; empty if it has none, or before the first response. The bytes are not
@@ -73,6 +78,8 @@ class ObjectReader(io.RawIOBase):
         self._position = 0
         self._read_up_to = 0  # end of the last read: a read from there is sequential
         self._sequence_start = 0
+        self._received = 0  # bytes
+        self._waited = 0.0  # seconds, for these bytes
         self._stream: Body | ReadAhead | None = None
         self._window = FIRST_WINDOW // GROWTH if pinned else FIRST_WINDOW  # a request with a known ETag grows it first
         self._tail = b""
@@ -156,13 +163,20 @@ class ObjectReader(io.RawIOBase):
             try:
                 if self._stream is None or not self._stream.move_to(self._position):
                     self._open_stream(size)
-                return self._from_tail(size) if self._stream is None else self._stream.read(size)
+                return self._from_tail(size) if self._stream is None else self._timed_read(self._stream, size)
             except Exception as error:
                 has_resumed = self._stream is not None and self._stream.resumes
                 self._drop_stream(broken=True)
                 if has_resumed:
                     raise
                 interruptions.add(error)
+
+    def _timed_read(self, stream: Body | ReadAhead, size: int) -> bytes:
+        begin = time.perf_counter()
+        data = stream.read(size)
+        self._waited += time.perf_counter() - begin
+        self._received += len(data)
+        return data
 
     def _open_stream(self, size: int) -> None:
         """Request the bytes from the position on, and more of them the longer the reads are sequential.
@@ -180,7 +194,7 @@ class ObjectReader(io.RawIOBase):
             self._tail = version.fetch(version.size - TAIL, TAIL).read_rest()
             return
         window = max(self._window, size)
-        if self._parallel > 1 and version.size is not None and version.size - position > WORTH_IT:
+        if self._parallel > 1 and version.size is not None and version.size - position > WORTH_IT and self._is_slow():
             in_sequence = position - self._sequence_start
             if self._window == UNBOUNDED or in_sequence >= SEQUENCE:
                 self._stream = ReadAhead(version, position, self._parallel)
@@ -191,6 +205,9 @@ class ObjectReader(io.RawIOBase):
             self._tail = body.read_rest()  # all of a small object: releases the connection, and makes seeking free
         else:
             self._stream = body
+
+    def _is_slow(self) -> bool:
+        return self._received < self._waited * FAST
 
     def _drop_stream(self, *, broken: bool = False) -> None:
         stream, self._stream = getattr(self, "_stream", None), None

@@ -13,6 +13,7 @@ from django.core.files.base import ContentFile
 
 from django_minio_backend.errors import ObjectChangedError
 from django_minio_backend.models import MinioBackend
+from django_minio_backend.reading import reader
 from django_minio_backend.s3.errors import FAILURES
 from tests.storage.contents import KIB, MIB, some_bytes
 from tests.support.wire import requests_made
@@ -27,8 +28,15 @@ DATA = some_bytes(SIZE)
 
 
 @pytest.fixture
-def through_proxy(minio_options: dict[str, Any], proxy: Proxy) -> MinioBackend:
-    return MinioBackend(**{**minio_options, "MINIO_ENDPOINT": proxy.endpoint})
+def slow_options(minio_options: dict[str, Any], proxy: Proxy) -> dict[str, Any]:
+    """OPTIONS of a storage whose connections are slow one by one."""
+    proxy.rate = 30 * MIB
+    return {**minio_options, "MINIO_ENDPOINT": proxy.endpoint}
+
+
+@pytest.fixture
+def slow(slow_options: dict[str, Any]) -> MinioBackend:
+    return MinioBackend(**slow_options)
 
 
 @pytest.fixture
@@ -54,14 +62,14 @@ def wait_for_no_threads() -> None:
 
 
 @pytest.mark.parametrize("step", [-1, 64 * KIB, 3 * MIB + 1], ids=["at once", "in small steps", "in large steps"])
-def test_the_bytes_are_in_order(storage: MinioBackend, name: str, step: int) -> None:
-    with storage.open(name) as file:
+def test_the_bytes_are_in_order(slow: MinioBackend, name: str, step: int) -> None:
+    with slow.open(name) as file:
         assert b"".join(iter(lambda: file.read(step), b"")) == DATA
         assert file.tell() == SIZE
 
 
-def test_reading_everything_sends_a_request_for_each_8_mib(storage: MinioBackend, name: str) -> None:
-    with requests_made() as made, storage.open(name) as file:
+def test_reading_everything_sends_a_request_for_each_8_mib(slow: MinioBackend, name: str) -> None:
+    with requests_made() as made, slow.open(name) as file:
         assert file.read() == DATA
     assert len(made) == 1 + 6
     ranges = sorted(tuple(map(int, request.headers["Range"][6:].split("-"))) for request in made)
@@ -69,18 +77,24 @@ def test_reading_everything_sends_a_request_for_each_8_mib(storage: MinioBackend
     assert all("If-Match" in request.headers for request in made[1:])
 
 
+def test_a_fast_connection_is_enough(storage: MinioBackend, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "FAST", 1)  # any connection is fast, as loopback is on an idle machine
+    with requests_made() as made, storage.open(name) as file:
+        assert file.read() == DATA
+    assert len(made) == 2
+
+
 @pytest.mark.parametrize("parallel", [1, 2], ids=["one", "two"])
 def test_the_option_limits_the_requests_at_a_time(
-    minio_options: dict[str, Any], name: str, proxy: Proxy, parallel: int
+    slow_options: dict[str, Any], name: str, proxy: Proxy, parallel: int
 ) -> None:
-    options = {**minio_options, "MINIO_ENDPOINT": proxy.endpoint}
-    with MinioBackend(**options, num_parallel_downloads=parallel).open(name) as file:
+    with MinioBackend(**slow_options, num_parallel_downloads=parallel).open(name) as file:
         assert file.read() == DATA
     assert proxy.connections <= parallel + 1
 
 
-def test_a_jump_ends_reading_ahead_and_costs_no_more_than_without(storage: MinioBackend, name: str) -> None:
-    with storage.open(name) as file:
+def test_a_jump_ends_reading_ahead_and_costs_no_more_than_without(slow: MinioBackend, name: str) -> None:
+    with slow.open(name) as file:
         assert file.read(9 * MIB) == DATA[: 9 * MIB]
         with requests_made() as made:
             for offset in (30 * MIB, 5, SIZE - MIB):
@@ -91,16 +105,16 @@ def test_a_jump_ends_reading_ahead_and_costs_no_more_than_without(storage: Minio
         assert file.read() == DATA[SIZE - MIB + 100 :]
 
 
-def test_broken_connections_are_resumed(through_proxy: MinioBackend, proxy: Proxy, name: str) -> None:
+def test_broken_connections_are_resumed(slow: MinioBackend, proxy: Proxy, name: str) -> None:
     proxy.cut(3 * MIB, times=12)
-    with through_proxy.open(name) as file:
+    with slow.open(name) as file:
         assert file.read() == DATA
 
 
 def test_a_server_that_is_gone_is_an_error_and_a_later_read_goes_on(
-    through_proxy: MinioBackend, proxy: Proxy, name: str
+    slow: MinioBackend, proxy: Proxy, name: str
 ) -> None:
-    with through_proxy.open(name) as file:
+    with slow.open(name) as file:
         assert file.read(9 * MIB) == DATA[: 9 * MIB]
         proxy.stop()
         with pytest.raises(FAILURES):
@@ -110,8 +124,8 @@ def test_a_server_that_is_gone_is_an_error_and_a_later_read_goes_on(
         assert file.read() == DATA[position:]
 
 
-def test_two_versions_are_never_mixed(storage: MinioBackend, minio_options: dict[str, Any], name: str) -> None:
-    with storage.open(name) as file:
+def test_two_versions_are_never_mixed(slow: MinioBackend, minio_options: dict[str, Any], name: str) -> None:
+    with slow.open(name) as file:
         assert file.read(MIB) == DATA[:MIB]
         MinioBackend(**minio_options, replace_existing=True).save(name, ContentFile(DATA[::-1]))
         with pytest.raises(ObjectChangedError):
@@ -120,9 +134,9 @@ def test_two_versions_are_never_mixed(storage: MinioBackend, minio_options: dict
 
 @pytest.mark.parametrize("how", ["closed", "dropped"])
 def test_a_file_that_is_no_longer_needed_ends_its_requests(
-    through_proxy: MinioBackend, proxy: Proxy, name: str, how: str
+    slow: MinioBackend, proxy: Proxy, name: str, how: str
 ) -> None:
-    file: Any = through_proxy.open(name)
+    file: Any = slow.open(name)
     assert file.read(9 * MIB) == DATA[: 9 * MIB]
     proxy.rate = 50 * KIB  # a block takes minutes
     if how == "closed":
@@ -133,8 +147,8 @@ def test_a_file_that_is_no_longer_needed_ends_its_requests(
     assert proxy.transferred["down"] < SIZE
 
 
-def test_parent_and_forked_child_both_read_on(storage: MinioBackend, name: str) -> None:
-    with storage.open(name) as file:
+def test_parent_and_forked_child_both_read_on(slow: MinioBackend, name: str) -> None:
+    with slow.open(name) as file:
         assert file.read(9 * MIB) == DATA[: 9 * MIB]
         pid = os.fork()
         if not pid:
