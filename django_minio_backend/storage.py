@@ -19,7 +19,7 @@ from .save_attempt import BoundedAvailability, SaveAttempt, attempt_for, is_avai
 # Imports inside functions here load what Django's start does not need: the SDK, uploads, readers, writers, signatures.
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import timedelta
     from io import BufferedReader
 
@@ -30,10 +30,7 @@ if TYPE_CHECKING:
     from .files.upload import UploadTarget
     from .files.writer import ObjectWriter
     from .health.status import MinioServerStatus
-    from .object_urls.urls import ObjectUrls
-
-    Expiry = timedelta | float | None
-    Headers = Mapping[str, str] | None
+    from .object_urls.urls import Expiry, Headers, ObjectUrls
 
 
 class MinioBackend(BaseStorage):
