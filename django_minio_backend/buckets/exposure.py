@@ -6,6 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
+from ..s3.responses import XmlResponse
+
 if TYPE_CHECKING:
     from ..s3.client import S3Client
 
@@ -44,9 +47,6 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
     Raises:
         minio.error.MinioException, urllib3.exceptions.HTTPError: it cannot be read.
     """
-    from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
-    from ..s3.responses import XmlResponse
-
     try:
         response = client.request("GET", bucket, {"acl": ""})
     except FAILURES as error:

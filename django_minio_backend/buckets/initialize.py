@@ -11,6 +11,7 @@ from ..health.explanations import explain
 from ..health.preflight import preflight_problem
 from ..health.status import server_status
 from ..redaction.escaping import escape_control_characters
+from ..s3.errors import FAILURES
 from . import conditional_writes, cors_rules
 from .plan import BucketPlan, BucketSpec, apply_all
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
-
 SERVERS = 16  # in parallel
 NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:DeleteBucketPolicy and s3:PutBucketAcl"
 PROBE_NEEDED = "s3:GetBucketVersioning, s3:PutObject and s3:DeleteObject"
@@ -197,8 +197,6 @@ def _apply_cors_rules(
     storages: Sequence[StorageWithBuckets], existing: Sequence[str], report: _ServerReport, *, dry_run: bool
 ) -> None:
     """Let the pages of MINIO_CORS_ORIGINS upload to their storages' buckets, or report those that may not."""
-    from ..s3.errors import FAILURES
-
     client, options = storages[0].s3, storages[0].options
     for bucket, origins in _cors_origins(storages).items():
         if bucket not in existing:
@@ -239,8 +237,6 @@ def _probe_conditional_writes(
     storages: Sequence[StorageWithBuckets], existing: Sequence[str], report: _ServerReport
 ) -> None:
     """Probe the server's conditional writes, and compare the result with the settings that depend on it."""
-    from ..s3.errors import FAILURES
-
     dependent = [storage for storage in storages if not storage.options.replace_existing]
     if not dependent:
         return

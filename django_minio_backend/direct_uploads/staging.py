@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from ..files.upload import UploadTarget
 from ..files.upload_headers import type_of_name
 from ..object_urls.signing import Presigner, effective_expiry
 from ..object_urls.urls import bucket_url
 from ..options.fields import MEBIBYTE
+from ..s3 import listing
+from ..s3.credentials import customer_key
+from ..s3.errors import FAILURES
 from ..transport import headers
 from ..transport.limits import MAX_PARTS
 from . import presigned
@@ -116,8 +120,6 @@ def check_storage(storage: UploadStorage) -> None:
     Raises:
         ValueError: objects are encrypted with a customer's key, which no browser may see.
     """
-    from ..s3.credentials import customer_key
-
     if customer_key(storage.options) is not None:
         raise ValueError("Direct uploads are not possible: the storage encrypts with a customer's key (sse).")
 
@@ -173,9 +175,6 @@ def stored_parts(storage: UploadStorage, token: UploadToken) -> list[dict[str, A
     Raises:
         Rejected: there is no such upload: it was completed, aborted or cleaned.
     """
-    from ..s3 import listing
-    from ..s3.errors import FAILURES
-
     if not token.upload_id:
         raise _gone()
     try:
@@ -220,8 +219,6 @@ def complete(storage: UploadStorage, grant: Grant, token: UploadToken) -> Receip
 
 
 def _complete_parts(storage: UploadStorage, token: UploadToken) -> None:
-    from ..s3.errors import FAILURES
-
     parts = stored_parts(storage, token)
     expected = [(number, part_length(token, number)) for number in range(1, parts_of(token) + 1)]
     if [(part["number"], part["size"]) for part in parts] != expected:
@@ -251,8 +248,6 @@ def staged_object(storage: UploadStorage, key: str) -> Object | None:
 
 
 def _put(storage: UploadStorage, key: str, size: int) -> dict[str, Any]:
-    from ..files.upload import UploadTarget
-
     target = UploadTarget(storage.bucket, key, STAGED_HEADERS, condition=True, checksum=None, ssec=None, parallel=1)
     rules = presigned.UploadRules(method="PUT", max_size=size, size=size, expires=PUT_EXPIRY, content_type=None)
     upload = presigned.put(storage.options, storage.s3_external.credentials(), target, key, rules)
