@@ -141,11 +141,28 @@ class StorageRef:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grant(SignedText):
+class TextForStorage(SignedText):
+    """A signed text that is valid for one storage.
+
+    Attributes:
+        alias, bucket, location: the storage, as in ``StorageRef``.
+    """
+
+    alias: str
+    bucket: str
+    location: str
+
+    @property
+    def storage(self) -> StorageRef:
+        """The storage."""
+        return StorageRef(alias=self.alias, bucket=self.bucket, location=self.location)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant(TextForStorage):
     """What a rendered widget lets one user or session upload.
 
     Attributes:
-        alias, bucket, location: the storage.
         max_size: bytes that a file may have.
         accept: media types (``image/*`` too) and extensions (``.pdf``); any where it is empty.
         multiple: whether the widget takes several files.
@@ -155,19 +172,11 @@ class Grant(SignedText):
 
     kind = "grant"
 
-    alias: str
-    bucket: str
-    location: str
     max_size: int
     accept: tuple[str, ...]
     multiple: bool
     requester: str
     purpose: str = ""
-
-    @property
-    def storage(self) -> StorageRef:
-        """The storage."""
-        return StorageRef(alias=self.alias, bucket=self.bucket, location=self.location)
 
     @property
     def digest(self) -> str:
@@ -216,11 +225,11 @@ class UploadToken(SignedText):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt(SignedText):
+class Receipt(TextForStorage):
     """A file that has been uploaded and waits in the staging prefix for its form to be saved.
 
     Attributes:
-        alias, bucket, location, purpose: of the grant.
+        purpose: of the grant.
         requester: who has uploaded it.
         key, etag, modified: the staged object: no other that takes its place later is meant.
         name, type, size: of the file.
@@ -228,9 +237,6 @@ class Receipt(SignedText):
 
     kind = "receipt"
 
-    alias: str
-    bucket: str
-    location: str
     purpose: str
     requester: str
     key: str
@@ -239,11 +245,6 @@ class Receipt(SignedText):
     name: str
     type: str
     size: int
-
-    @property
-    def storage(self) -> StorageRef:
-        """The storage."""
-        return StorageRef(alias=self.alias, bucket=self.bucket, location=self.location)
 
 
 def issue_grant(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -103,9 +103,7 @@ def begin(storage: UploadStorage, grant: Grant, requester: str, file: File) -> t
         requester=requester,
         key=key,
         upload_id=upload_id,
-        name=file.name,
-        type=file.type,
-        size=file.size,
+        **asdict(file),
         part_size=part_size,
     )
     common = {"upload": token.sign(), "key": key, "multipart": bool(upload_id)}
@@ -204,9 +202,7 @@ def complete(storage: UploadStorage, grant: Grant, token: UploadToken) -> Receip
     if staged.size != token.size:
         raise _incomplete()
     return Receipt(
-        alias=grant.alias,
-        bucket=grant.bucket,
-        location=grant.location,
+        **asdict(grant.storage),
         purpose=grant.purpose,
         requester=token.requester,
         key=token.key,
