@@ -61,9 +61,7 @@ def delete_orphans(comparison: Comparison, *, dry_run: bool = False) -> Iterator
     """
     for orphans in comparison.store.orphans(BATCH):
         keys = _last_look(comparison, [orphan.key for orphan in orphans])
-        result = s3_deletion.Deletion(set(keys), {}, 0)
-        if not dry_run:
-            result = _delete(comparison.scope, keys)
+        result = s3_deletion.Deletion(set(), {}, 0) if dry_run else _delete(comparison.scope, keys)
         deletable = set(keys)
         outcomes = [Outcome(item, result.failed.get(item.key, "")) for item in orphans if item.key in deletable]
         if not dry_run:
