@@ -77,10 +77,10 @@ class RowFiles:
             try:
                 file = self._file(rows.db, key, values)
             except Exception as error:  # the project's code may raise anything, and the file may then be anywhere
+                where = in_database(rows.db)
                 raise CleaningError(
-                    f"{self._model._meta.label} {key} {self._field.name}{in_database(rows.db)}: "
-                    f"the storage of this row cannot be determined: {error!r}. Correct the row, or the code of the model. "
-                    "Nothing more was deleted."
+                    f"{self._model._meta.label} {key} {self._field.name}{where}: the storage of this row cannot be "
+                    f"determined: {error!r}. Correct the row, or the code of the model. Nothing more was deleted."
                 ) from error
             yield file
 
