@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
+from ..s3.errors import FAILURES, status_of
 from ..s3.responses import XmlResponse
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _request(client: S3Client, method: str, bucket: str, body: bytes | None = No
     try:
         return client.request(method, bucket, {"cors": ""}, body=body)
     except FAILURES as error:
-        if status_of(error) in (HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED):
+        if status_of(error) in (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED):
             raise CorsNotSupportedError(bucket) from error
         raise
 

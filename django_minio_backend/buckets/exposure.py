@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
+from ..s3.errors import FAILURES, status_of
 from ..s3.responses import XmlResponse
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
     try:
         response = client.request("GET", bucket, {"acl": ""})
     except FAILURES as error:
-        if status_of(error) in (HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED):
+        if status_of(error) in (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED):
             return None
         raise
     acl = XmlResponse(response, "AccessControlPolicy", bucket)
