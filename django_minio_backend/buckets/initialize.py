@@ -111,17 +111,12 @@ def specs_by_client(
             known = settled.setdefault((storage.options.base_url(), spec.name), spec)
             if (spec.hook is not None, spec.public) > (known.hook is not None, known.public):
                 settled[storage.options.base_url(), spec.name] = spec
-    by_client: dict[S3Client, list[StorageWithBuckets]] = {}
+    by_client: dict[S3Client, tuple[list[StorageWithBuckets], dict[str, BucketSpec]]] = {}
     for storage in storages:
-        by_client.setdefault(storage.s3, []).append(storage)
-    return [
-        (sharing, [settled[sharing[0].options.base_url(), name] for name in _bucket_names(sharing)])
-        for sharing in by_client.values()
-    ]
-
-
-def _bucket_names(storages: Iterable[StorageWithBuckets]) -> list[str]:
-    return list(dict.fromkeys(spec.name for storage in storages for spec in storage.bucket_specs()))
+        sharing, specs = by_client.setdefault(storage.s3, ([], {}))
+        sharing.append(storage)
+        specs.update({spec.name: settled[storage.options.base_url(), spec.name] for spec in storage.bucket_specs()})
+    return [(sharing, list(specs.values())) for sharing, specs in by_client.values()]
 
 
 def _with_clients(storages: Iterable[StorageWithBuckets]) -> tuple[list[StorageWithBuckets], list[str]]:

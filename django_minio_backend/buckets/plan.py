@@ -176,11 +176,6 @@ def _set_policy(client: S3Client, spec: BucketSpec, policy: Policy | None) -> No
         client.set_bucket_policy(spec.name, public_policy_with_denial(spec.name, spec.staging_prefix))
 
 
-def ensure(client: S3Client, spec: BucketSpec) -> None:
-    """Create a bucket if it is missing, and set its policy."""
-    apply(client, plan(client, spec))
-
-
 def apply_all(
     client: S3Client, specs: Iterable[BucketSpec], *, dry_run: bool = False
 ) -> dict[str, BucketPlan | Exception]:
