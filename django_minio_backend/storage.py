@@ -275,9 +275,12 @@ class MinioBackend(BaseStorage):
         return buffered_reader(self.s3, self.bucket, key, self.ssec)
 
     def _writer(self, name: str, kind: str) -> ObjectWriter:
-        from .files.writer import writer_to
+        from .files.content import plan_parts
+        from .files.upload import Upload
+        from .files.writer import ObjectWriter
 
         if kind == "x" and self.exists(name):
             raise ObjectExistsError(self.bucket, self.key(name))
         target = self._target(keys.clean(name), condition=kind == "x" and self.options.conditional_writes)
-        return writer_to(self.s3, target, self.options, partial(self._urls.saved, target.key))
+        stored = partial(self._urls.saved, target.key)
+        return ObjectWriter(Upload(self.s3, target), plan_parts(None, self.options), stored)
