@@ -21,7 +21,7 @@ def hidden_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
     The value of an unknown name may be a secret, since the name may be misspelt or a subclass's own option.
     """
-    return {name: hidden(value) if _is_secret(name) else hidden_passwords(value) for name, value in options.items()}
+    return {name: _hidden(name, value) for name, value in options.items()}
 
 
 def hidden_arguments(storage_class: type, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -29,10 +29,7 @@ def hidden_arguments(storage_class: type, arguments: tuple[Any, ...]) -> tuple[A
     if not arguments or not has_own_init(storage_class):
         return arguments
     names = names_of_arguments(storage_class, arguments)
-    return tuple(
-        hidden(value) if _is_secret(name) else hidden_passwords(value)
-        for name, value in zip(names, arguments, strict=True)
-    )
+    return tuple(map(_hidden, names, arguments))
 
 
 def without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +55,10 @@ def hide_secrets_of_settings() -> None:
         options = entry.get("OPTIONS") if isinstance(entry, Mapping) else None
         if isinstance(options, MutableMapping) and any(str(name).upper().startswith("MINIO_") for name in options):
             options.update(hidden_options(options))
+
+
+def _hidden(name: str, value: Any) -> Any:
+    return hidden(value) if _is_secret(name) else hidden_passwords(value)
 
 
 def _is_secret(name: str) -> bool:

@@ -96,8 +96,7 @@ class S3Client(S3Connection):
             ObjectExistsError: ``only_if_absent``, and the object exists.
             ConditionNotSupportedError: ``only_if_absent``, and the server does not support If-None-Match.
         """
-        response = self._write("PUT", bucket, key, body, headers, only_if_absent=only_if_absent)
-        return etag_of(response)
+        return etag_of(self._write("PUT", bucket, key, body, headers, only_if_absent=only_if_absent))
 
     def create_upload(self, bucket: str, key: str, headers: Headers) -> str:
         """Start a multipart upload (CreateMultipartUpload) and return its id."""
