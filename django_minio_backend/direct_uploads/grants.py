@@ -89,7 +89,8 @@ class SignedText:
             message = _("This form is too old. Reload the page and upload the file again.")
             raise Rejected(403, "expired", message) from None
         except (signing.BadSignature, TypeError, AttributeError, ValueError):
-            raise _wrong_signature() from None
+            message = _("This form is not valid here. Reload the page and upload the file again.")
+            raise Rejected(403, "signature", message) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +288,3 @@ def not_yours() -> Rejected:
     """The refusal of what belongs to another user or session."""
     message = _("This upload belongs to another session. Reload the page and upload the file again.")
     return Rejected(403, "requester", message)
-
-
-def _wrong_signature() -> Rejected:
-    return Rejected(403, "signature", _("This form is not valid here. Reload the page and upload the file again."))

@@ -28,8 +28,7 @@ def hidden_arguments(storage_class: type, arguments: tuple[Any, ...]) -> tuple[A
     """The positional arguments of a call of this class, with the repr of every secret hidden."""
     if not arguments or not has_own_init(storage_class):
         return arguments
-    names = names_of_arguments(storage_class, arguments)
-    return tuple(map(_hidden, names, arguments))
+    return tuple(map(_hidden, names_of_arguments(storage_class, arguments), arguments))
 
 
 def without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
