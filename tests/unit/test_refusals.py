@@ -56,7 +56,7 @@ REFUSALS: list[tuple[S3Error, Cause, str]] = [
 
 
 @pytest.mark.parametrize(("error", "cause", "told"), REFUSALS)
-def test_a_refusal_is_told_with_its_code_and_what_to_do(error: S3Error, cause: Cause, told: str) -> None:
+def test_a_refusal_is_reported_with_its_code_and_what_to_do(error: S3Error, cause: Cause, told: str) -> None:
     assert cause_of(error) is cause
     words = explain(error, read())
     assert told in words
@@ -64,7 +64,7 @@ def test_a_refusal_is_told_with_its_code_and_what_to_do(error: S3Error, cause: C
     assert "\n" not in words
 
 
-def test_what_a_forbidden_thing_needs_is_told() -> None:
+def test_the_permission_that_is_needed_is_reported() -> None:
     words = explain(refusal("AccessDenied"), read(), needed="s3:GetBucketPolicy")
     assert words == "the access key is not allowed to do this; allow its user s3:GetBucketPolicy (AccessDenied)"
 
@@ -84,7 +84,7 @@ def test_credentials_of_a_provider_are_named_as_that(code: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<Region></Region>", b"<Region>eu<b>west</b></Region>", b"\xff<Region>"])
-def test_a_region_is_only_taken_where_it_is_one(body: bytes) -> None:
+def test_only_a_valid_region_is_suggested(body: bytes) -> None:
     assert "set MINIO_REGION to the server's region" in explain(
         refusal("AuthorizationHeaderMalformed", body=body), read()
     )
