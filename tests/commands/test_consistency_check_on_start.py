@@ -114,7 +114,7 @@ def test_a_server_that_is_down_fails_the_start_within_seconds() -> None:
     assert f"No server at http://{storage['OPTIONS']['MINIO_ENDPOINT']}" in told.stderr.splitlines()[-1]
 
 
-def test_a_server_that_never_answers_fails_the_start_within_seconds(silent_endpoint: str) -> None:
+def test_a_server_that_never_responds_fails_the_start_within_seconds(silent_endpoint: str) -> None:
     started = time.monotonic()
     told = start("check", default=entry(made_up(MINIO_ENDPOINT=silent_endpoint, **ON_START)))
     assert time.monotonic() - started < 20

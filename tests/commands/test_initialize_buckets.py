@@ -227,7 +227,7 @@ def test_what_a_bucket_holds_is_left_alone(run: Run, site: dict[str, str], sdk: 
 
 
 @pytest.mark.needs("stored-policies")
-def test_check_tells_what_differs_changes_nothing_and_exits_with_1(
+def test_check_prints_what_differs_changes_nothing_and_exits_with_1(
     run: Run, site: dict[str, str], sdk: Minio, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -343,7 +343,7 @@ def asked_in_trial(rewriter: RewritingProxy) -> list[str]:
     ("setting", "advice"),
     [("auto", "True saves a request with each save"), (True, "True is right"), (False, 'set True or "auto"')],
 )
-def test_a_server_that_honours_conditional_writes_is_told_with_what_to_set(
+def test_a_server_that_honours_conditional_writes_is_reported_with_advice(
     run: Run, server: Server, bucket: str, setting: object, advice: str, sdk: Minio
 ) -> None:
     with trial_answered(server, bucket, None, MINIO_CONDITIONAL_WRITES=setting, MINIO_LOCATION="here") as rewriter:
@@ -368,7 +368,7 @@ IGNORED, REJECTED = Response(200, etag='"0"'), s3_error(501, "NotImplemented")
         (REJECTED, "rejects", False, "False is right"),
     ],
 )
-def test_a_server_that_does_not_honour_them_is_told(
+def test_a_server_that_does_not_honour_them_is_reported(
     run: Run, server: Server, bucket: str, answer: Response, verb: str, setting: object, advice: str
 ) -> None:
     with trial_answered(server, bucket, answer, MINIO_CONDITIONAL_WRITES=setting):
@@ -390,7 +390,7 @@ def test_trust_in_a_server_that_does_not_honour_them_fails_the_command(
         run(COMMAND)
 
 
-def test_what_the_server_itself_does_is_told_and_counts(run: Run, server: Server, bucket: str) -> None:
+def test_what_the_server_itself_does_is_reported_and_counts(run: Run, server: Server, bucket: str) -> None:
     honoured = "conditions" in server.capabilities
     with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket))):
         assert f" {'honours' if honoured else 'ignores'} conditional writes" in run(COMMAND)
@@ -402,7 +402,7 @@ def test_what_the_server_itself_does_is_told_and_counts(run: Run, server: Server
             run(COMMAND)
 
 
-def test_an_account_that_may_not_store_is_told_and_nothing_fails(run: Run, server: Server, bucket: str) -> None:
+def test_an_account_that_may_not_store_is_reported_without_a_failure(run: Run, server: Server, bucket: str) -> None:
     with rewriting_proxy(server) as rewriter:
         rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if "write-probe" in asked.path else None
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
@@ -423,7 +423,7 @@ def without_policies(asked: Received) -> Response | None:
     return s3_error(501, "NotImplemented") if asked.query.startswith("policy") else None
 
 
-def test_what_a_server_without_policies_means_for_public_buckets_is_told(
+def test_a_server_without_policies_is_reported_with_its_effect_on_public_buckets(
     run: Run, server: Server, bucket_name: Callable[[], str], sdk: Minio
 ) -> None:
     private, public = bucket_name(), bucket_name()
@@ -494,7 +494,7 @@ def test_a_server_that_is_down_is_named_within_seconds(run: Run) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_server_that_never_answers_is_named_within_seconds(run: Run, silent_endpoint: str) -> None:
+def test_a_server_that_never_responds_is_named_within_seconds(run: Run, silent_endpoint: str) -> None:
     started = time.monotonic()
     buckets = [f"bucket-{number}" for number in range(30)]
     with (
@@ -519,7 +519,7 @@ def test_one_server_down_does_not_stop_the_others(run: Run, site: dict[str, str]
 
 
 @pytest.mark.needs("policies")
-def test_the_failure_of_one_bucket_is_told_and_the_others_are_done(
+def test_the_failure_of_one_bucket_is_reported_and_the_others_are_initialized(
     run: Run, server: Server, buckets: dict[str, str], sdk: Minio, policy_of: PolicyOf
 ) -> None:
     nonsense = {"Version": "2012-10-17", "Statement": [statement(buckets["hooked"], Effect="Perhaps")]}
@@ -538,7 +538,7 @@ def test_the_failure_of_one_bucket_is_told_and_the_others_are_done(
 
 
 @pytest.mark.needs("signatures")
-def test_wrong_keys_are_told(run: Run, server: Server, buckets: dict[str, str]) -> None:
+def test_wrong_keys_are_reported(run: Run, server: Server, buckets: dict[str, str]) -> None:
     options = options_of(server, MINIO_DEFAULT_BUCKET=buckets["default"], MINIO_SECRET_KEY="wrong-wrong-wrong")
     with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
         run(COMMAND)

@@ -33,7 +33,7 @@ def test_silenced_prints_nothing(run: Run, server: Server) -> None:
 
 
 @pytest.mark.needs("minio-health")
-def test_minio_is_asked_at_its_liveness_address(server: Server) -> None:
+def test_minio_is_checked_at_its_liveness_url(server: Server) -> None:
     status = MinioBackend(**options_of(server)).is_minio_available()
     assert status
     assert status.status == 200
@@ -72,7 +72,7 @@ def test_every_storage_is_asked_before_the_command_fails(run: Run, server: Serve
     assert "'media'" not in str(told.value)
 
 
-def test_a_port_that_never_answers_is_not_available_within_seconds(silent_endpoint: str) -> None:
+def test_a_port_that_never_responds_is_not_available_within_seconds(silent_endpoint: str) -> None:
     started = time.monotonic()
     status = MinioBackend(**made_up(MINIO_ENDPOINT=silent_endpoint)).is_minio_available()
     assert time.monotonic() - started < 10
@@ -91,7 +91,7 @@ def test_a_plain_web_server_is_not_available(web_server: WebServer, code: int) -
 
 
 @pytest.mark.parametrize("endpoint", ["no-such-host.invalid", "no-such-host.invalid:9000", "[::1]:1"])
-def test_an_address_that_leads_nowhere_is_no_exception(endpoint: str) -> None:
+def test_an_endpoint_without_a_server_raises_nothing(endpoint: str) -> None:
     status = MinioBackend(**made_up(MINIO_ENDPOINT=endpoint)).is_minio_available()
     assert not status
     assert endpoint in status.details
@@ -112,7 +112,7 @@ def test_settings_without_a_minio_storage_fail_the_command(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", [[COMMAND], [COMMAND, "--deep"], ["initialize_buckets"]])
-def test_an_endpoint_that_the_sdk_does_not_take_is_told_with_its_alias(run: Run, command: list[str]) -> None:
+def test_an_endpoint_that_the_sdk_rejects_is_reported_with_its_alias(run: Run, command: list[str]) -> None:
     endpoint = "files.amazonaws.com"  # no request is made to it
     with (
         storages_set(default=entry(made_up(MINIO_ENDPOINT=endpoint))),

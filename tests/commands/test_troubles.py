@@ -119,7 +119,7 @@ def test_the_buckets_of_right_settings_are_checked_made_and_checked_again(
         assert tried(CHECK) == Ended("All buckets match the settings.\n", "", 0)
 
 
-def test_everything_that_was_looked_at_is_told_where_all_is_right(server: Server, made: dict[str, str]) -> None:
+def test_every_check_is_reported_where_all_is_right(server: Server, made: dict[str, str]) -> None:
     with site(server, made):
         ended = tried(DEEP)
     assert (ended.code, ended.error) == (0, "")
@@ -164,7 +164,7 @@ def test_silenced_prints_nothing(server: Server, made: dict[str, str]) -> None:
     ],
     ids=["secret", "access key"],
 )
-def test_wrong_keys_are_told(
+def test_wrong_keys_are_reported(
     server: Server, made: dict[str, str], command: tuple[str, ...], wrong: dict[str, str], told: str
 ) -> None:
     with site(server, made, **wrong):
@@ -179,7 +179,7 @@ def test_wrong_keys_are_told(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_wrong_region_is_told_where_the_server_minds(
+def test_a_wrong_region_is_reported_if_the_server_rejects_it(
     server: Server, made: dict[str, str], command: tuple[str, ...]
 ) -> None:
     with site(server, made, MINIO_REGION="eu-west-7"):
@@ -209,7 +209,7 @@ def test_a_date_without_a_zone_is_that_of_utc(
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_a_clock_that_is_an_hour_off_is_told(
+def test_a_clock_that_is_an_hour_off_is_reported(
     server: Server, made: dict[str, str], hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = signing_time.utcnow
@@ -231,7 +231,7 @@ def test_a_clock_that_is_an_hour_off_is_told(
 # Buckets
 
 
-def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str, str], sdk: Minio) -> None:
+def test_a_missing_bucket_is_reported_with_what_to_do(server: Server, made: dict[str, str], sdk: Minio) -> None:
     sdk.remove_bucket(bucket_name=made["private"])
     with site(server, made):
         deep, check = tried(DEEP), tried(CHECK)
@@ -260,7 +260,7 @@ def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str
     ],
     ids=["everything", "writing", "giving up"],
 )
-def test_a_bucket_that_the_account_may_not_use_is_told_with_what_to_allow(
+def test_a_bucket_that_the_account_may_not_use_is_reported_with_the_permissions_needed(
     server: Server, made: dict[str, str], forbidden: set[str], told: str
 ) -> None:
     """By a proxy, as accounts are made differently on each server."""
@@ -278,7 +278,7 @@ def test_a_bucket_that_the_account_may_not_use_is_told_with_what_to_allow(
     assert f"bucket '{made['default']}': the account may list, read and write" in deep.told
 
 
-def test_what_an_account_of_the_server_may_do_is_told(server: Server, made: dict[str, str]) -> None:
+def test_the_permissions_of_an_account_are_reported(server: Server, made: dict[str, str]) -> None:
     if server.kind != "minio":
         pytest.skip(f"{server.kind} has no users to make by MinIO's administration")
     user, password = secrets.token_hex(8), secrets.token_hex(16)
@@ -320,7 +320,7 @@ def test_the_http_client_of_the_settings_is_used(server: Server, made: dict[str,
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_server_that_is_down_is_told(server: Server, names: dict[str, str], command: tuple[str, ...]) -> None:
+def test_a_server_that_is_down_is_reported(server: Server, names: dict[str, str], command: tuple[str, ...]) -> None:
     endpoint = f"127.0.0.1:{free_port()}"
     with site(server, names, MINIO_ENDPOINT=endpoint):
         ended = tried(command)
@@ -330,7 +330,7 @@ def test_a_server_that_is_down_is_told(server: Server, names: dict[str, str], co
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_server_that_accepts_and_never_answers_is_told(
+def test_a_server_that_accepts_connections_and_never_responds_is_reported(
     server: Server, names: dict[str, str], command: tuple[str, ...], silent_endpoint: str
 ) -> None:
     with site(server, names, MINIO_ENDPOINT=silent_endpoint):
@@ -356,7 +356,7 @@ def test_twelve_silent_servers_take_no_longer_than_one(command: tuple[str, ...],
     assert ended.error.count(f"GET http://{silent_endpoint}") == 12
 
 
-def test_a_server_that_falls_silent_after_its_health_check_is_told_in_time(
+def test_a_server_that_falls_silent_after_its_health_check_is_reported_in_time(
     server: Server, made: dict[str, str]
 ) -> None:
     def silence(asked: Received) -> Response | None:
@@ -373,7 +373,7 @@ def test_a_server_that_falls_silent_after_its_health_check_is_told_in_time(
     assert "'default': credentials: could not be checked: " in ended.error
 
 
-def test_a_signed_answer_that_does_not_end_is_told_as_that(
+def test_a_response_to_a_signed_request_that_does_not_end_is_reported_as_such(
     server: Server, made: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diagnosis, "DEADLINE", 1.0)
@@ -384,7 +384,7 @@ def test_a_signed_answer_that_does_not_end_is_told_as_that(
     assert "'default': credentials: could not be checked: no complete response within 1 seconds" in ended.error
 
 
-def test_credentials_that_take_forever_are_told_in_time(server: Server, made: dict[str, str]) -> None:
+def test_credentials_that_take_forever_are_reported_in_time(server: Server, made: dict[str, str]) -> None:
     def hang() -> None:
         over.wait(60)
 
