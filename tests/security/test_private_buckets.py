@@ -123,7 +123,7 @@ def run() -> str:
 
 
 @pytest.mark.needs("acls")
-def test_a_grant_to_everyone_is_found_named_and_taken_back(
+def test_a_grant_to_everyone_is_found_reported_and_revoked(
     server: Server, bucket: str, sdk: Minio, http: urllib3.PoolManager
 ) -> None:
     address = f"http://{server.endpoint}/{bucket}"
@@ -211,7 +211,7 @@ def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket:
     ],
     ids=["forbidden", "cut", "another-response"],
 )
-def test_an_acl_that_cannot_be_read_is_told_and_fails_nothing(
+def test_an_unreadable_acl_is_reported_without_a_failure(
     server: Server, bucket_name: Callable[[], str], answer: Response, reason: str
 ) -> None:
     one, other = bucket_name(), bucket_name()

@@ -155,7 +155,7 @@ class TestCleaning:
         assert SHOWN in output
         assert not harmful(output + caplog.text)
 
-    def test_reasons_in_an_answer_about_many(
+    def test_reasons_in_the_response_to_a_bulk_deletion(
         self, clean: Clean, hostile: RewritingProxy, caplog: pytest.LogCaptureFixture
     ) -> None:
         message = "&#13;&#10;FORGED \u009b2J\u202e\u2028!"
