@@ -21,10 +21,10 @@ COMMAND = "is_minio_available"
 
 def test_a_server_that_is_up_is_available(run: Run, server: Server) -> None:
     with storages_set(default=entry(options_of(server)), staticfiles=entry(options_of(server), STATIC_BACKEND)):
-        told = run(COMMAND)
+        output = run(COMMAND)
     for alias in ("default", "staticfiles"):
-        assert f"'{alias}': GET http://{server.endpoint}/" in told
-    assert told.count(": an S3 server") == 2
+        assert f"'{alias}': GET http://{server.endpoint}/" in output
+    assert output.count(": an S3 server") == 2
 
 
 def test_silenced_prints_nothing(run: Run, server: Server) -> None:
@@ -64,12 +64,12 @@ def test_every_storage_is_asked_before_the_command_fails(run: Run, server: Serve
             media=entry(options_of(server)),
             staticfiles=entry(made_up(MINIO_ENDPOINT=lost), STATIC_BACKEND),
         ),
-        pytest.raises(CommandError) as told,
+        pytest.raises(CommandError) as caught,
     ):
         run(COMMAND)
-    assert gone in str(told.value)
-    assert lost in str(told.value)
-    assert "'media'" not in str(told.value)
+    assert gone in str(caught.value)
+    assert lost in str(caught.value)
+    assert "'media'" not in str(caught.value)
 
 
 def test_a_port_that_never_responds_is_not_available_within_seconds(silent_endpoint: str) -> None:
@@ -83,7 +83,7 @@ def test_a_port_that_never_responds_is_not_available_within_seconds(silent_endpo
 
 @pytest.mark.parametrize("code", [200, 404, 403, 302, 500])
 def test_a_plain_web_server_is_not_available(web_server: WebServer, code: int) -> None:
-    """A shop's page for every address included: that is what single-page applications answer."""
+    """A shop's page for every URL included: that is the response of single-page applications."""
     endpoint = web_server(code)
     status = MinioBackend(**made_up(MINIO_ENDPOINT=endpoint)).is_minio_available()
     assert not status, status.details
