@@ -73,7 +73,7 @@ def test_no_redirect_is_followed(
     with pytest.raises(RedirectError) as caught:
         OPERATIONS[operation](storage_at(redirect.endpoint, MINIO_SESSION_TOKEN="secret-token"))
     assert len(redirect.received) == 1, "a redirect is final"
-    assert elsewhere.asked == []
+    assert elsewhere.requests == []
     assert storage.listdir("") == ([], [])
     assert f"http://{redirect.endpoint}" in str(caught.value)
     assert f"http://{elsewhere.endpoint}" in str(caught.value)
@@ -100,7 +100,7 @@ def test_no_redirect_is_followed_by_a_pool_of_ones_own(
     for operation in OPERATIONS.values():
         with pytest.raises(RedirectError):
             operation(storage)
-    assert elsewhere.asked == []
+    assert elsewhere.requests == []
     pool.clear()
 
 
@@ -115,7 +115,7 @@ def test_a_customers_key_is_not_sent_on(
         with pytest.raises(RedirectError, match=r"https://s3\.test.*redirected to http://"):
             operation(storage)
     assert any("x-amz-server-side-encryption-customer-key" in asked.headers for asked in redirect.received)
-    assert elsewhere.asked == []
+    assert elsewhere.requests == []
     http.clear()
 
 
@@ -149,7 +149,7 @@ def test_what_buys_temporary_credentials_is_not_sent_on(
     with pytest.raises((RedirectError, ValueError)) as caught:
         storage.save("name.txt", ContentFile(b"content"))
     assert len(redirect.received) == 1
-    assert elsewhere.asked == []
+    assert elsewhere.requests == []
     assert "secret" not in str(caught.value)
 
 
