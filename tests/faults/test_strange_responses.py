@@ -57,7 +57,7 @@ def is_conditional(asked: Received) -> bool:
 
 def puts(rewriter: RewritingProxy) -> list[bool]:
     """For each PUT of an object whether it was conditional."""
-    return [is_conditional(asked) for asked in rewriter.asked if asked.method == "PUT"]
+    return [is_conditional(asked) for asked in rewriter.requests if asked.method == "PUT"]
 
 
 @pytest.mark.parametrize("conflicts", [1, 2])
