@@ -246,7 +246,7 @@ class BaseStorage(RecordedCall):
         from .buckets import plan
 
         (spec,) = (spec for spec in self.bucket_specs() if spec.name == self.bucket)
-        plan.ensure(self.s3, spec)
+        plan.apply(self.s3, plan.plan(self.s3, spec))
 
     # Migrations and pickles
 

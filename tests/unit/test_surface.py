@@ -185,7 +185,7 @@ def test_the_lists_of_buckets_are_the_callers_own(storage: MinioBackend) -> None
     assert (storage.PRIVATE_BUCKETS, storage.PUBLIC_BUCKETS) == (["photos"], ["leaflets"])
 
 
-def test_types_are_told_to_type_checkers() -> None:
+def test_types_are_published_to_type_checkers() -> None:
     assert (Path(django_minio_backend.__file__).parent / "py.typed").exists()
 
 
