@@ -21,6 +21,13 @@ SURFACE = {
         "get_storages_setting",
     ),
     "django_minio_backend.signals": ("collect_references",),
+    "django_minio_backend.instrumentation": (
+        "ServerTimingMiddleware",
+        "StorageRequest",
+        "StorageRequests",
+        "storage_health",
+        "storage_requests",
+    ),
 }
 COMMANDS = ("initialize_buckets", "is_minio_available", "clean_orphaned_minio_files")
 
