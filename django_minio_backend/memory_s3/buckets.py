@@ -24,7 +24,7 @@ from .objects import HTTP_NO_CONTENT, check_key, template
 from .store import etag_of
 
 if TYPE_CHECKING:
-    from .server import Call
+    from .call import Call
 
 KEYS_PER_DELETION = 1_000
 _NAME = re.compile(r"(?!.*\.\.)(?!\d+\.\d+\.\d+\.\d+\Z)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -35,7 +35,7 @@ def list_buckets(call: Call) -> Response:
     """ListBuckets."""
     listed = "".join(
         f"<Bucket>{element('Name', bucket.name)}{element('CreationDate', iso_date(bucket.created))}</Bucket>"
-        for _, bucket in sorted(call.server.buckets.items())
+        for _, bucket in sorted(call.store.buckets.items())
     )
     return xml_response("ListAllMyBucketsResult", f"<Owner>{_OWNER}</Owner><Buckets>{listed}</Buckets>")
 
@@ -47,10 +47,10 @@ def create(call: Call) -> Response:
         raise RequestError("InvalidBucketName", "The specified bucket is not valid.")
     if call.request.header("x-amz-bucket-object-lock-enabled").lower() == "true":
         raise not_supported("CreateBucket with object lock")
-    if name in call.server.buckets:
+    if name in call.store.buckets:
         message = "Your previous request to create the named bucket succeeded and you already own it."
         raise RequestError("BucketAlreadyOwnedByYou", message)
-    call.server.add(name)
+    call.store.add(name)
     return Response(200, {"location": f"/{name}"})
 
 
@@ -63,7 +63,7 @@ def delete(call: Call) -> Response:
     """DeleteBucket; as MinIO, it does not keep unfinished uploads."""
     if call.bucket.objects:
         raise RequestError("BucketNotEmpty", "The bucket you tried to delete is not empty")
-    call.server.remove(call.bucket.name)
+    call.store.remove(call.bucket.name)
     return Response(HTTP_NO_CONTENT)
 
 
@@ -136,7 +136,7 @@ def delete_objects(call: Call) -> Response:
 def post_form(call: Call) -> Response:
     """PostObject: an upload form."""
     form = read_form(call.request)
-    check_form(form, call.bucket.name, call.server.accounts)
+    check_form(form, call.bucket.name, call.accounts)
     described = template(form.key, Request("POST", call.request.url, form.fields))
     stored = replace(described, content=form.content, etag=etag_of(form.content))
     call.bucket.objects[form.key] = stored

@@ -15,7 +15,7 @@ from ..s3_requests.messages import RequestError, Response, element, iso_date, no
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .server import Call
+    from .call import Call
     from .store import StoredObject, Upload
 
 PAGE = 1_000

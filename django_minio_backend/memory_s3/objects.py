@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..s3_requests.messages import Request
-    from .server import Call
+    from .call import Call
 
 MAX_TAGS = 10
 HTTP_PARTIAL, HTTP_NO_CONTENT, HTTP_NOT_MODIFIED = 206, 204, 304
@@ -183,7 +183,7 @@ def source_of(call: Call) -> StoredObject:
     name, _, key = unquote(path).removeprefix("/").partition("/")
     if version not in ("", "null"):
         raise RequestError("NoSuchVersion", "The server in memory keeps no versions.")
-    source = call.server.bucket(name).object(key)
+    source = call.store.bucket(name).object(key)
     check_customer_key(source, call.request.headers, "copy-source-")
     check_source(source, call.request.headers)
     return source

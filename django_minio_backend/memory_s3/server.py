@@ -10,24 +10,22 @@ import re
 import secrets
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..s3_requests.messages import RequestError, Response, error_response, http_date, not_supported
-from ..s3_requests.policies import allows_everyone, checked
+from ..s3_requests.policies import allows_everyone
 from ..s3_requests.signatures import verify
 from . import buckets, listings, objects, uploads
-from .store import Bucket
+from .call import Call
+from .store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..s3_requests.messages import Request
-    from ..s3_requests.signatures import Accounts, Signed
+    from ..s3_requests.signatures import Accounts
 
-    Operation = Callable[["Call"], Response]
-    Declared = Callable[[str], bytes | None]
-    """Returns the policy, perhaps an empty one, of a bucket that is made when it is first needed; else None."""
+    Operation = Callable[[Call], Response]
 
 _AWS = re.compile(r"(.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(?:\.cn)?(?::[0-9]+)?")
 LIVENESS_PATHS = ("/minio/health/live", "/minio/health/ready", "/minio/health/cluster")
@@ -90,62 +88,30 @@ SUBRESOURCES = (
 """Parameters that make a request another operation; the first one in this order counts."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """One request on its way through an operation."""
-
-    server: MemoryServer
-    request: Request
-    bucket_name: str
-    key: str
-    signed: Signed | None
-
-    @property
-    def bucket(self) -> Bucket:
-        """The request's bucket.
-
-        Raises:
-            RequestError: it does not exist.
-        """
-        return self.server.bucket(self.bucket_name)
-
-
 class MemoryServer:
-    """Buckets and objects in memory, and requests on them, one after the other.
+    """Runs requests on a store, one after the other.
 
     Args:
         accounts: returns the secret of an access key.
+        store: buckets and objects; a new one if there is none.
         virtual_hosts: returns the endpoints that requests name behind the bucket (virtual-host style).
-        declared: returns the policy of a bucket that is made when it is first needed.
-        makes_buckets: whether an upload to a missing bucket makes it.
 
     Attributes:
-        buckets: by name.
+        store: buckets and objects.
     """
 
     def __init__(
-        self,
-        accounts: Accounts,
-        virtual_hosts: Callable[[], Iterable[str]] = tuple,
-        declared: Declared = lambda _: None,
-        *,
-        makes_buckets: bool = False,
+        self, accounts: Accounts, store: Store | None = None, virtual_hosts: Callable[[], Iterable[str]] = tuple
     ) -> None:
-        self.buckets: dict[str, Bucket] = {}
-        self.accounts = accounts
+        self.store = Store() if store is None else store
+        self._accounts = accounts
         self._virtual_hosts = virtual_hosts
-        self._declared = declared
-        self._makes_buckets = makes_buckets
-        self._removed: set[str] = set()
         self._lock, self._process = threading.RLock(), os.getpid()
 
     def copy(self) -> MemoryServer:
         """A server with the same buckets and objects, so that a change of one does not change the other."""
-        twin = MemoryServer(self.accounts, self._virtual_hosts, self._declared, makes_buckets=self._makes_buckets)
         with self.lock:
-            twin.buckets = {name: bucket.copy() for name, bucket in self.buckets.items()}
-            twin._removed = set(self._removed)
-        return twin
+            return MemoryServer(self._accounts, self.store.copy(), self._virtual_hosts)
 
     @property
     def lock(self) -> threading.RLock:
@@ -153,31 +119,6 @@ class MemoryServer:
         if self._process != os.getpid():
             self._lock, self._process = threading.RLock(), os.getpid()
         return self._lock
-
-    def bucket(self, name: str) -> Bucket:
-        """The bucket of that name.
-
-        Raises:
-            RequestError: it does not exist.
-        """
-        found = self.buckets.get(name)
-        if found is None and name not in self._removed:
-            policy = self._declared(name)
-            if policy is not None:
-                return self.add(name, policy)
-        if found is None:
-            raise RequestError("NoSuchBucket", "The specified bucket does not exist")
-        return found
-
-    def add(self, name: str, policy: bytes = b"") -> Bucket:
-        """Make an empty bucket."""
-        bucket = self.buckets[name] = Bucket(name, policy=policy, statements=checked(policy, name) if policy else [])
-        return bucket
-
-    def remove(self, name: str) -> None:
-        """Remove a bucket, which is not made again unless a request asks for that."""
-        del self.buckets[name]
-        self._removed.add(name)
 
     def respond(self, request: Request) -> Response:
         """Run a request's operation and return its response, without a body for HEAD."""
@@ -207,13 +148,13 @@ class MemoryServer:
             return _preflight(request)
         name, key = self._place_of(request)
         row = _row_of(request, name, key)
-        call = Call(self, request, name, key, verify(request, self.accounts))
-        if call.signed is None and row.name != "PostObject" and not self._is_public(call, row.action):
+        call = Call(self.store, self._accounts, request, name, key, verify(request, self._accounts))
+        if call.signed is None and row.name != "PostObject" and not _is_public(call, row.action):
             raise RequestError("AccessDenied", "Access Denied.")
         if row.name in ("PutObject", "CreateMultipartUpload", "CopyObject", "PostObject"):
-            self._make_if_missing(name)
+            self.store.make_if_missing(name)
         if name and row.name != "CreateBucket":
-            self.bucket(name)
+            self.store.bucket(name)
         return row.run(call)
 
     def _place_of(self, request: Request) -> tuple[str, str]:
@@ -228,19 +169,13 @@ class MemoryServer:
         bucket, _, key = path.partition("/")
         return bucket, key.lstrip("/")
 
-    def _is_public(self, call: Call, action: str) -> bool:
-        try:
-            statements = self.bucket(call.bucket_name).statements
-        except RequestError:
-            return False
-        return bool(action) and allows_everyone(statements, action, call.bucket_name, call.key)
 
-    def _make_if_missing(self, name: str) -> None:
-        if self._makes_buckets and name not in self._removed:
-            try:
-                self.bucket(name)
-            except RequestError:
-                self.add(name)
+def _is_public(call: Call, action: str) -> bool:
+    try:
+        statements = call.bucket.statements
+    except RequestError:
+        return False
+    return bool(action) and allows_everyone(statements, action, call.bucket_name, call.key)
 
 
 def _row_of(request: Request, bucket: str, key: str) -> Row:

@@ -8,11 +8,15 @@ from hashlib import md5
 from typing import TYPE_CHECKING
 
 from ..s3_requests.messages import RequestError
+from ..s3_requests.policies import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..s3_requests.policies import Statement
+
+    Declared = Callable[[str], bytes | None]
+    """Returns the policy, perhaps an empty one, of a bucket that is made when it is first needed; else None."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,64 @@ class Bucket:
             return self.objects[key]
         except KeyError:
             raise RequestError("NoSuchKey", "The specified key does not exist.") from None
+
+
+class Store:
+    """The buckets of a server.
+
+    Args:
+        declared: returns the policy of a bucket that is made when it is first needed.
+        makes_buckets: whether an upload to a missing bucket makes it.
+
+    Attributes:
+        buckets: by name.
+    """
+
+    def __init__(self, declared: Declared = lambda _: None, *, makes_buckets: bool = False) -> None:
+        self.buckets: dict[str, Bucket] = {}
+        self._declared = declared
+        self._makes_buckets = makes_buckets
+        self._removed: set[str] = set()
+
+    def copy(self) -> Store:
+        """A store with the same buckets and objects, so that a change of one does not change the other."""
+        twin = Store(self._declared, makes_buckets=self._makes_buckets)
+        twin.buckets = {name: bucket.copy() for name, bucket in self.buckets.items()}
+        twin._removed = set(self._removed)
+        return twin
+
+    def bucket(self, name: str) -> Bucket:
+        """The bucket of that name.
+
+        Raises:
+            RequestError: it does not exist.
+        """
+        found = self.buckets.get(name)
+        if found is None and name not in self._removed:
+            policy = self._declared(name)
+            if policy is not None:
+                return self.add(name, policy)
+        if found is None:
+            raise RequestError("NoSuchBucket", "The specified bucket does not exist")
+        return found
+
+    def add(self, name: str, policy: bytes = b"") -> Bucket:
+        """Make an empty bucket."""
+        bucket = self.buckets[name] = Bucket(name, policy=policy, statements=checked(policy, name) if policy else [])
+        return bucket
+
+    def remove(self, name: str) -> None:
+        """Remove a bucket, which is not made again unless a request asks for that."""
+        del self.buckets[name]
+        self._removed.add(name)
+
+    def make_if_missing(self, name: str) -> None:
+        """Make the bucket of an upload if it is missing, where that is wanted."""
+        if self._makes_buckets and name not in self._removed:
+            try:
+                self.bucket(name)
+            except RequestError:
+                self.add(name)
 
 
 def etag_of(content: bytes) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from xml.etree import ElementTree as ET
 
-    from .server import Call
+    from .call import Call
     from .store import StoredObject
 
 MIN_PART = 5 * 1024**2

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _PARAMETER = re.compile(r'(name|filename)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _NEEDS_NO_CONDITION = {"policy", "x-amz-signature", "file", "awsaccesskeyid", "signature", "bucket"}
-_EXPIRATIONS = ("%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ def check_form(form: Form, bucket: str, accounts: Accounts) -> None:
         expiration, conditions = str(document["expiration"]), list(document["conditions"])
     except (ValueError, KeyError, TypeError):
         raise RequestError("MalformedPOSTRequest", "The form's policy is not a policy document.") from None
-    ends = [end for end in (seconds_of(expiration, form) for form in _EXPIRATIONS) if end is not None]
-    if not ends or ends[0] < time.time():
+    end = seconds_of(expiration)
+    if end is None or end < time.time():
         raise RequestError("AccessDenied", "Invalid according to Policy: Policy expired.")
     covered = {name for condition in conditions for name in _checked(condition, fields, len(form.content))}
     for name in form.fields:

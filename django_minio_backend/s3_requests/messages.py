@@ -169,9 +169,9 @@ def iso_date(seconds: float) -> str:
     return f"{moment}.{int(seconds % 1 * 1000):03}Z"
 
 
-def seconds_of(text: str, form: str = "%Y%m%dT%H%M%SZ") -> float | None:
-    """Seconds since 1970 of a time as in X-Amz-Date; None if it has another form."""
+def seconds_of(text: str) -> float | None:
+    """Seconds since 1970 of a time in UTC in a format of ISO 8601, as X-Amz-Date has it; None if it has another one."""
     try:
-        return dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC).timestamp()
+        return dt.datetime.fromisoformat(text).timestamp() if text.endswith("Z") else None
     except ValueError:
         return None

@@ -54,7 +54,7 @@ class Signed:
 
     def sign(self, text: str) -> str:
         """The signature of a text by the same key."""
-        return hmac.new(self.key, text.encode(), sha256).hexdigest()
+        return hmac.digest(self.key, text.encode(), "sha256").hex()
 
 
 @lru_cache(maxsize=64)

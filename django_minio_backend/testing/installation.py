@@ -8,6 +8,7 @@ from functools import partial
 from django.core.signals import setting_changed
 
 from ..memory_s3.server import MemoryServer
+from ..memory_s3.store import Store
 from ..object_urls import cache
 from ..transport import wire
 from .declared import Declarations, virtual_hosts
@@ -27,9 +28,8 @@ class Installation:
 
     def __init__(self, server: MemoryServer | None = None, *, create_buckets: bool = True) -> None:
         self._declarations = declared = Declarations(with_buckets=create_buckets and server is None)
-        self.server = server or MemoryServer(
-            declared.account, virtual_hosts, declared.policy, makes_buckets=create_buckets
-        )
+        store = Store(declared.policy, makes_buckets=create_buckets)
+        self.server = server or MemoryServer(declared.account, store, virtual_hosts)
 
     def begin(self) -> MemoryMinio:
         """Install the server and create the buckets of STORAGES."""
@@ -40,7 +40,7 @@ class Installation:
         setting_changed.connect(self._declarations.forget)
         try:
             for name, policy in self._declarations.policies().items():
-                self.server.add(name, policy)
+                self.server.store.add(name, policy)
         except BaseException:  # of the settings: without this block, no other test would reach its server
             self.end()
             raise

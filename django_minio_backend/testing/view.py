@@ -89,7 +89,7 @@ class MemoryBucket:
 
     @property
     def _objects(self) -> dict[str, StoredObject]:
-        return self._server.bucket(self.name).objects
+        return self._server.store.bucket(self.name).objects
 
     def _object(self, name: str) -> StoredObject:
         try:
@@ -107,18 +107,18 @@ class MemoryMinio:
 
     def __getitem__(self, bucket: str) -> MemoryBucket:
         with suppress(RequestError):
-            return MemoryBucket(self.server, self.server.bucket(bucket).name)
+            return MemoryBucket(self.server, self.server.store.bucket(bucket).name)
         raise KeyError(f"There is no bucket '{bucket}'. There are: {', '.join(self.buckets()) or 'none'}")
 
     def buckets(self) -> list[str]:
         """The names of all buckets, sorted."""
-        return sorted(self.server.buckets)
+        return sorted(self.server.store.buckets)
 
     def create_bucket(self, bucket: str) -> MemoryBucket:
         """Create a private bucket, unless it exists, and return it."""
         with self.server.lock:
-            if bucket not in self.server.buckets:
-                self.server.add(bucket)
+            if bucket not in self.server.store.buckets:
+                self.server.store.add(bucket)
         return self[bucket]
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> BaseHTTPResponse:

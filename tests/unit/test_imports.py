@@ -48,6 +48,7 @@ def module_of(path: Path) -> str:
 
 
 SOURCES = {module_of(path): path.read_text() for path in sorted(ROOT.rglob("*.py"))}
+ROOMS = {room for path in ROOT.rglob("__init__.py") if (room := module_of(path)) != "__init__"}
 
 
 class Imports(ast.NodeVisitor):
@@ -59,7 +60,8 @@ class Imports(ast.NodeVisitor):
     """
 
     def __init__(self, module: str, source: str) -> None:
-        self._package = parent(f"{PACKAGE}.{module}")
+        full_name = f"{PACKAGE}.{module}"
+        self._package = full_name if module in ROOMS else parent(full_name)
         self._late = 0
         self.at_runtime: set[str] = set()
         self.anywhere: set[str] = set()
