@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools import memory_server
 from tools.binaries import garage_binary, minio_binary, seaweedfs_binary, versity_binary
 from tools.processes import ServerError, free_port, running
 
@@ -41,6 +42,7 @@ __all__ = [
     "minio_binary",
     "minio_required",
     "run_garage",
+    "run_memory",
     "run_minio",
     "run_moto",
     "run_seaweedfs",
@@ -65,20 +67,23 @@ MINIO_KMS = f"tests:{b64encode(bytes(range(32))).decode()}"
 # large-crowds: fifty uploads of 20 MiB at once are all answered in time. encryption: with keys of the server's, where a
 # request asks for it (SSE-S3, SSE-KMS). strict-forms: fields of an upload form that its policy does not name
 # are refused. line-breaks: a key may have them. acls: a bucket's ACL can let everyone in.
-# cors: a bucket has CORS rules.
+# cors: a bucket has CORS rules. sockets: requests pass through proxies and pools of connections.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
     for kind, words in {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
-        "versioning object-lock missing-buckets conditions clocks large-crowds encryption line-breaks strict-forms",
+        "versioning object-lock missing-buckets conditions clocks large-crowds encryption line-breaks strict-forms "
+        "sockets",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
-        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms acls cors",
+        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms acls cors sockets",
         "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks "
-        "line-breaks cors",
-        "garage": "signatures missing-buckets regions line-breaks cors",
-        "moto": "stored-policies tags versioning missing-buckets conditions",
-        "external": "signatures missing-buckets",
+        "line-breaks cors sockets",
+        "garage": "signatures missing-buckets regions line-breaks cors sockets",
+        "moto": "stored-policies tags versioning missing-buckets conditions sockets",
+        "memory": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
+        "missing-buckets conditions clocks line-breaks strict-forms",
+        "external": "signatures missing-buckets sockets",
     }.items()
 }
 ALL_CAPABILITIES = frozenset().union(*CAPABILITIES.values())
@@ -89,7 +94,7 @@ class Server:
     """An S3 server that is ready for requests.
 
     Attributes:
-        kind: "minio", "versity", "seaweedfs", "garage", "moto" or "external".
+        kind: "minio", "versity", "seaweedfs", "garage", "moto", "memory" or "external".
         endpoint: `host:port`.
         capabilities: What tests may rely on, see `CAPABILITIES`.
         pid: The process, if this program started it.
@@ -198,6 +203,15 @@ def run_moto() -> Iterator[Server]:
         host, port = server.endpoint.split(":")
         with _started(server, place, [sys.executable, "-m", "moto.server", "-H", host, "-p", port]) as ready:
             yield ready
+
+
+@contextmanager
+def run_memory() -> Iterator[Server]:
+    """Run the package's own server in memory, in this process, for the length of the block."""
+    keys = secrets.token_hex(8), secrets.token_hex(16)
+    server = Server("memory", memory_server.ENDPOINT, *keys, capabilities=CAPABILITIES["memory"])
+    with memory_server.serve(server):
+        yield server
 
 
 @contextmanager
@@ -310,6 +324,7 @@ STARTERS: Mapping[str, Callable[[], AbstractContextManager[Server]]] = {
     "seaweedfs": run_seaweedfs,
     "garage": run_garage,
     "moto": run_moto,
+    "memory": run_memory,
 }
 
 
@@ -328,6 +343,10 @@ def best_server() -> Iterator[Server]:
     kind = named.kind if named else kind_to_start()
     if minio_required() and kind != "minio":
         raise ServerError(f"REQUIRE_MINIO=1, but the environment asks for {kind}; get MinIO with: {MINIO_INSTALL}")
+    if named and kind == "memory":  # each process of pytest-xdist has its own
+        with memory_server.serve(named):
+            yield named
+        return
     if named:
         yield named
         return

@@ -103,10 +103,10 @@ class UrlCache:
             self._call("set_many", entries, timeout=timeout)
 
     def _etag_key(self, key: str) -> str:
-        return f"{self._prefix}{namespace}{_digest('etag', self._objects, key)}"
+        return f"{self._prefix}{_digest(f'etag{namespace}', self._objects, key)}"
 
     def _url_key(self, key: str, etag: str, variant: str) -> str:
-        return f"{self._prefix}{namespace}{_digest('url', self._urls, variant, key, etag)}"
+        return f"{self._prefix}{_digest(f'url{namespace}', self._urls, variant, key, etag)}"
 
     def _get_many(self, cache_keys: Mapping[str, str]) -> dict[str, str]:
         """Entries by object key; anything but a string is not ours."""
