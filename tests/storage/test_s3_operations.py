@@ -51,7 +51,9 @@ def send(
     **query: str,
 ) -> urllib3.BaseHTTPResponse:
     """Send a signed request."""
-    named = {name.replace("_", "-") if name != "uploadId" else name: value for name, value in query.items()}
+    named: dict[str, Any] = {
+        name.replace("_", "-") if name != "uploadId" else name: value for name, value in query.items()
+    }
     return sdk._execute(method, bucket, key, body=body, headers=dict(headers or {}), query_params=named)
 
 
@@ -122,7 +124,7 @@ def test_a_condition_of_a_read(
 
 def test_the_headers_of_a_response_can_be_asked_for(sdk: Minio, bucket: str, http: urllib3.PoolManager) -> None:
     put(sdk, bucket, "a.txt")
-    asked = {"response-content-type": "text/x-other", "response-cache-control": "no-store"}
+    asked: dict[str, Any] = {"response-content-type": "text/x-other", "response-cache-control": "no-store"}
     response = http.request("GET", sdk.presigned_get_object(bucket, "a.txt", response_headers=asked))
     assert response.headers["content-type"] == "text/x-other"
     assert response.headers["cache-control"] == "no-store"
@@ -151,13 +153,12 @@ def test_a_put_that_is_not_what_it_says_is_refused(
 
 
 @pytest.mark.parametrize("key", ["a//b.txt", f"{'n' * 300}.txt", "k" * 1025])
-def test_a_key_that_no_file_can_have_is_refused(sdk: Minio, bucket: str, key: str) -> None:
-    try:
+def test_a_key_that_no_file_can_have_is_refused(sdk: Minio, server: Server, bucket: str, key: str) -> None:
+    if key == "a//b.txt" and server.kind == "versity":
+        pytest.skip("Versity makes it a/b.txt")
+    with pytest.raises(S3Error) as raised:
         put(sdk, bucket, key)
-    except S3Error as error:
-        assert error.response.status == 400
-    else:
-        assert key == "a//b.txt"  # Versity makes it a/b.txt
+    assert raised.value.response.status == 400
 
 
 # Copying
@@ -168,7 +169,7 @@ def test_a_copy_keeps_content_and_metadata_or_replaces_them(sdk: Minio, bucket: 
     sdk.copy_object(bucket, "kept.txt", CopySource(bucket, "a b.txt"))
     kept = sdk.stat_object(bucket, "kept.txt")
     assert (kept.content_type, kept.metadata["x-amz-meta-colour"]) == ("text/x-a", "red")  # type: ignore[index]  # it has some
-    metadata = {"Colour": "blue", "Content-Type": "text/x-b"}
+    metadata: dict[str, Any] = {"Colour": "blue", "Content-Type": "text/x-b"}
     sdk.copy_object(bucket, "new.txt", CopySource(bucket, "a b.txt"), metadata=metadata, metadata_directive=REPLACE)
     new = sdk.stat_object(bucket, "new.txt")
     assert (new.content_type, new.metadata["x-amz-meta-colour"]) == ("text/x-b", "blue")  # type: ignore[index]  # it has some
@@ -214,13 +215,13 @@ KEYS = ["a.txt", "b/1.txt", "b/2.txt", "b/c/3.txt", "d e+f.txt", "ü/1.txt", "ü
 @pytest.mark.parametrize("version", ["1", "2"])
 @pytest.mark.parametrize("size", [1, 2, 1000])
 @pytest.mark.parametrize(
-    ("prefix", "delimiter", "keys", "prefixes"),
+    ("place", "keys", "prefixes"),
     [
-        ("", "", KEYS, []),
-        ("", "/", ["a.txt", "d e+f.txt"], ["b/", "ü/"]),
-        ("b/", "/", ["b/1.txt", "b/2.txt"], ["b/c/"]),
-        ("b", "", ["b/1.txt", "b/2.txt", "b/c/3.txt"], []),
-        ("x", "/", [], []),
+        (("", ""), KEYS, []),
+        (("", "/"), ["a.txt", "d e+f.txt"], ["b/", "ü/"]),
+        (("b/", "/"), ["b/1.txt", "b/2.txt"], ["b/c/"]),
+        (("b", ""), ["b/1.txt", "b/2.txt", "b/c/3.txt"], []),
+        (("x", "/"), [], []),
     ],
 )
 def test_pages_of_a_listing_have_each_entry_once_in_order(
@@ -229,8 +230,7 @@ def test_pages_of_a_listing_have_each_entry_once_in_order(
     bucket: str,
     version: str,
     size: int,
-    prefix: str,
-    delimiter: str,
+    place: tuple[str, str],
     keys: list[str],
     prefixes: list[str],
 ) -> None:
@@ -238,7 +238,8 @@ def test_pages_of_a_listing_have_each_entry_once_in_order(
         put(sdk, bucket, key, b"")
     found: list[str] = []
     groups: list[str] = []
-    query = {"prefix": prefix, "delimiter": delimiter, "max_keys": str(size)}
+    prefix, delimiter = place
+    query: dict[str, Any] = {"prefix": prefix, "delimiter": delimiter, "max_keys": str(size)}
     if version == "2":
         query["list_type"] = "2"
     while True:
@@ -385,6 +386,7 @@ def test_a_policy_for_another_bucket_is_refused(sdk: Minio, bucket: str) -> None
 # Chunked bodies, as current AWS SDKs send them
 
 
+@as_minio
 def test_an_unsigned_chunked_body_with_a_trailer_is_stored_without_its_chunks(
     sdk: Minio, server: Server, bucket: str, http: urllib3.PoolManager
 ) -> None:
@@ -408,8 +410,7 @@ def test_an_unsigned_chunked_body_with_a_trailer_is_stored_without_its_chunks(
     statuses = []
     for checksum in (right, wrong):
         body = b"3\r\ncon\r\n4\r\ntent\r\n0\r\nx-amz-checksum-crc32:" + checksum + b"\r\n\r\n"
-        statuses.append(
-            http.request("PUT", url, body=body, headers={**signed, "Content-Encoding": "aws-chunked"}).status
-        )
+        headers: dict[str, Any] = {**signed, "Content-Encoding": "aws-chunked"}
+        statuses.append(http.request("PUT", url, body=body, headers=headers).status)
     assert statuses == [200, 400]
     assert send(sdk, "GET", bucket, "a.txt").data == b"content"

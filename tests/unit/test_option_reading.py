@@ -362,8 +362,8 @@ def test_an_alias_of_no_minio_storage_at_all_is_told() -> None:
     ):
         MinioBackend(bucket_name="documents", storage_name="default")
     assert told.value.problems[0] == (
-        "STORAGES['default'] is django.core.files.storage.InMemoryStorage without any MINIO_* option, so it is no MinIO "
-        "storage, but MinioBackend(...) takes its server from there. Let the function of the field return "
+        "STORAGES['default'] is django.core.files.storage.InMemoryStorage without any MINIO_* option, so it is no "
+        "MinIO storage, but MinioBackend(...) takes its server from there. Let the function of the field return "
         "storages['default'] instead, which is whatever BACKEND that alias has; a bucket of its own needs an alias of "
         "its own in STORAGES. MinIO storages in STORAGES: none."
     )
