@@ -218,7 +218,8 @@ class S3Client(S3Connection):
             if status_of(error) == HTTP_NOT_IMPLEMENTED:
                 return False
             raise
-        return XmlResponse(response, "VersioningConfiguration", bucket).text("Status") in {"Enabled", "Suspended"}
+        xml = XmlResponse(response, "VersioningConfiguration", bucket, also="GetBucketVersioningResponse")
+        return xml.text("Status") in {"Enabled", "Suspended"}
 
     def identify(self) -> BaseHTTPResponse:
         """List the account's buckets (ListBuckets), which needs the right keys, region and clock, and no bucket."""

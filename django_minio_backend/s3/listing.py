@@ -278,7 +278,8 @@ def list_parts(client: S3Client, bucket: str, key: str, upload_id: str) -> Itera
     last = 0
     while True:
         query = {"uploadId": upload_id, **({"part-number-marker": str(last)} if last else {})}
-        xml = XmlResponse(client.request("GET", bucket, query, key=key), "ListPartsResult", bucket)
+        response = client.request("GET", bucket, query, key=key)
+        xml = XmlResponse(response, "ListPartsResult", bucket, also="ListPartsResponse")
         for entry in xml.all("Part"):
             number = xml.text("PartNumber", entry)
             if not number.isdecimal() or int(number) <= last:

@@ -111,7 +111,7 @@ class _Retry(BoundedRetry):
             raise error
         past_errors = [attempt.error for attempt in self.history]
         if isinstance(error, ReadTimeoutError) and any(isinstance(past, ReadTimeoutError) for past in past_errors):
-            failure = MaxRetryError(error.pool, error.url, error)
+            failure = MaxRetryError(error.pool, (error.url or "").partition("?")[0], error)
             note_retries(failure, self)
             raise failure from error
         return cast("_Retry", super().increment(*args, **kwargs))

@@ -37,15 +37,15 @@ _STREAMED = frozenset({200, 204, 206})  # what the SDK takes for success; the bo
 class BoundedRetry(urllib3.Retry):
     """Retries that first read the response to its end within limits, or close it; urllib3 reads without a limit."""
 
-    def increment(self, *args: Any, **request: Any) -> BoundedRetry:
-        """Count an attempt.
+    def increment(self, method: str | None = None, url: str | None = None, *args: Any, **request: Any) -> BoundedRetry:
+        """Count an attempt; errors show the URL without its query, which may hold a token.
 
         Raises:
             urllib3.exceptions.HTTPError: there are no attempts left.
         """
         response = request.get("response")
         try:
-            retries = super().increment(*args, **request)
+            retries = super().increment(method, url and url.partition("?")[0], *args, **request)
         except HTTPError as error:
             note_retries(error, self)
             if response is not None and self.raise_on_status and isinstance(error, MaxRetryError):

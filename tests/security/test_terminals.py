@@ -160,9 +160,8 @@ class TestCleaning:
     ) -> None:
         message = "&#13;&#10;FORGED \u009b2J\u202e\u2028!"
         error = f"<Error><Key>plain.txt</Key><Code>AccessDenied</Code><Message>{message}</Message></Error>"
-        hostile.rule = of_listings(
-            listing("plain.txt"), Response(200, f"<DeleteResult>{error}</DeleteResult>".encode())
-        )
+        objects, deleted = listing("plain.txt"), Response(200, f"<DeleteResult>{error}</DeleteResult>".encode())
+        hostile.rule = lambda request: deleted if request.method == "POST" else of_listings(objects)(request)
         with caplog.at_level(logging.DEBUG, "django_minio_backend"):
             output = clean()
         assert r"AccessDenied \r\nFORGED \x9b2J\u202e\u2028!" in output

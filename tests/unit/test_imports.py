@@ -47,8 +47,8 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+ROOMS = {module_of(path) for path in ROOT.glob("*/**/__init__.py")}  # what these import is relative to themselves
 SOURCES = {module_of(path): path.read_text() for path in sorted(ROOT.rglob("*.py"))}
-ROOMS = {room for path in ROOT.rglob("__init__.py") if (room := module_of(path)) != "__init__"}
 
 
 class Imports(ast.NodeVisitor):
@@ -60,8 +60,7 @@ class Imports(ast.NodeVisitor):
     """
 
     def __init__(self, module: str, source: str) -> None:
-        full_name = f"{PACKAGE}.{module}"
-        self._package = full_name if module in ROOMS else parent(full_name)
+        self._package = f"{PACKAGE}.{module}" if module in ROOMS else parent(f"{PACKAGE}.{module}")
         self._late = 0
         self.at_runtime: set[str] = set()
         self.anywhere: set[str] = set()
