@@ -129,5 +129,7 @@ def http(server: Server) -> Iterator[urllib3.PoolManager]:
 
 @pytest.fixture
 def proxy(server: Server) -> Iterator[Proxy]:
+    if "sockets" not in server.capabilities:
+        pytest.skip(f"{server.kind} has no sockets")
     with Proxy(server.endpoint) as proxy:
         yield proxy

@@ -46,8 +46,6 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what is marked `needs(...)` and not to be had here."""
     needed = {capability for marker in item.iter_markers("needs") for capability in marker.args}
-    if {"proxy", "rewriting_proxy"} & set(getattr(item, "fixturenames", ())):
-        needed.add("sockets")
     if unknown := needed - ALL_CAPABILITIES:
         pytest.fail(f"needs({', '.join(sorted(unknown))}): no such capability, see tools/servers.py", pytrace=False)
     server = item.config.stash[SERVER]

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools import memory_server
 from tools.binaries import garage_binary, minio_binary, seaweedfs_binary, versity_binary
 from tools.processes import ServerError, free_port, running
 
@@ -211,6 +210,8 @@ def run_moto() -> Iterator[Server]:
 def run_memory() -> Iterator[Server]:
     """Run the package's own server in memory, in this process, for the length of the block."""
     keys = secrets.token_hex(8), secrets.token_hex(16)
+    from tools import memory_server  # which imports urllib3, and Django's start does without that
+
     server = Server("memory", memory_server.ENDPOINT, *keys, capabilities=CAPABILITIES["memory"])
     with memory_server.serve(server):
         yield server
@@ -346,6 +347,8 @@ def best_server() -> Iterator[Server]:
     if minio_required() and kind != "minio":
         raise ServerError(f"REQUIRE_MINIO=1, but the environment asks for {kind}; get MinIO with: {MINIO_INSTALL}")
     if named and kind == "memory":  # each process of pytest-xdist has its own
+        from tools import memory_server
+
         with memory_server.serve(named):
             yield named
         return
