@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .store import Bucket, Store
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Call:
     """A request and what the server knows about it.
 

@@ -106,6 +106,7 @@ class MemoryServer:
         self.store = Store() if store is None else store
         self._accounts = accounts
         self._virtual_hosts = virtual_hosts
+        self._buckets_of_hosts: dict[str, str] = {}
         self._lock, self._process = threading.RLock(), os.getpid()
 
     def copy(self) -> MemoryServer:
@@ -160,14 +161,21 @@ class MemoryServer:
     def _place_of(self, request: Request) -> tuple[str, str]:
         """Bucket and key: both in the path, or the bucket in the name of the host."""
         host, path = request.header("host").lower(), request.path.removeprefix("/")
-        of_aws = _AWS.fullmatch(host)
-        if of_aws:
-            return of_aws[1], path
-        for parent in self._virtual_hosts():
-            if host.endswith(f".{parent}"):
-                return host.removesuffix(f".{parent}"), path
+        named = self._buckets_of_hosts.get(host)
+        if named is None:
+            named = self._buckets_of_hosts[host] = self._bucket_of_host(host)
+        if named:
+            return named, path
         bucket, _, key = path.partition("/")
         return bucket, key.lstrip("/")
+
+    def _bucket_of_host(self, host: str) -> str:
+        """The bucket in the name of a host; empty if there is none."""
+        of_aws = _AWS.fullmatch(host)
+        if of_aws:
+            return of_aws[1]
+        endings = (f".{parent}" for parent in self._virtual_hosts())
+        return next((host.removesuffix(ending) for ending in endings if host.endswith(ending)), "")
 
 
 def _is_public(call: Call, action: str) -> bool:

@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from functools import cached_property
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.etree import ElementTree as ET
@@ -65,7 +65,6 @@ def not_supported(what: str) -> RequestError:
     )
 
 
-@dataclass(frozen=True)
 class Request:
     """One request as it arrives at the server.
 
@@ -73,27 +72,22 @@ class Request:
         url: whole.
         headers: by name in lower case, with Host and Content-Length.
         body: as sent.
+        path: decoded.
+        query: the decoded parameters in their order.
+        parameters: the same by name.
     """
 
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes = b""
+    __slots__ = ("body", "headers", "method", "parameters", "path", "query", "url")
 
-    @cached_property
-    def path(self) -> str:
-        """The decoded path."""
-        return unquote(urlsplit(self.url).path) or "/"
-
-    @cached_property
-    def query(self) -> list[tuple[str, str]]:
-        """The decoded parameters in their order."""
-        return parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
-
-    @cached_property
-    def parameters(self) -> dict[str, str]:
-        """The decoded parameters by name."""
-        return dict(self.query)
+    def __init__(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        parts = urlsplit(url)
+        self.path = unquote(parts.path) or "/"
+        self.query = parse_qsl(parts.query, keep_blank_values=True) if parts.query else []
+        self.parameters = dict(self.query)
 
     def header(self, name: str) -> str:
         """A header's value; empty if there is none."""
@@ -160,7 +154,12 @@ def parsed_xml(body: bytes) -> ET.Element:
 
 def http_date(seconds: float) -> str:
     """A time as in Last-Modified; ``seconds`` since 1970."""
-    return formatdate(seconds, usegmt=True)
+    return _http_date(int(seconds))
+
+
+@lru_cache(maxsize=64)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def iso_date(seconds: float) -> str:

@@ -26,7 +26,7 @@ def memory() -> MemoryServer:
     return server
 
 
-def request(method: str, path: str, body: bytes = b"", **headers: str) -> Request:
+def request(method: str, path: str, body: bytes = b"", **headers: Any) -> Request:
     """A signed request."""
     date = headers.pop("date", time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
     payload = headers.pop("payload", sha256(body).hexdigest())
@@ -80,7 +80,8 @@ def test_a_changed_request_is_refused(memory: MemoryServer, change: dict[str, st
 
 
 def test_an_unknown_key_is_refused() -> None:
-    assert code(MemoryServer({}.get).respond(request("GET", "/papers"))) == "InvalidAccessKeyId"
+    accounts: dict[str, tuple[str, str]] = {}
+    assert code(MemoryServer(accounts.get).respond(request("GET", "/papers"))) == "InvalidAccessKeyId"
 
 
 def test_another_body_than_the_signed_one_is_refused(memory: MemoryServer) -> None:
@@ -114,20 +115,11 @@ def test_signed_chunks_are_verified(memory: MemoryServer, damage: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "expected"),
-    [
-        ("crc32", "y/Q5Jg=="),
-        ("crc32c", "4waSgw=="),
-        ("crc64nvme", "rosUhgpoxJg="),
-        ("sha1", "98O8HYCOBHMqdHG/nP/bWNRVcV8="),
-    ],
+    ("algorithm", "expected"), [("crc32", "cbf43926"), ("crc32c", "e3069283"), ("crc64nvme", "ae8b14860a799888")]
 )
 def test_checksums_are_those_of_the_algorithms(algorithm: str, expected: str) -> None:
-    """Of "123456789", as the catalogue of parametrised CRC algorithms has them."""
-    if algorithm == "sha1":
-        assert len(base64.b64decode(checksum(algorithm, b"123456789"))) == 20
-    else:
-        assert checksum(algorithm, b"123456789") == expected
+    """Their check values in https://reveng.sourceforge.io/crc-catalogue/all.htm."""
+    assert base64.b64decode(checksum(algorithm, b"123456789")).hex() == expected
 
 
 @pytest.mark.parametrize(
@@ -177,7 +169,7 @@ def test_customers_keys_are_needed_to_read(memory: MemoryServer) -> None:
     key = base64.b64encode(b"k" * 32).decode()
     start = "x_amz_server_side_encryption_customer_"
     digest = base64.b64encode(md5(b"k" * 32).digest()).decode()  # noqa: S324 - S3's
-    headers = {f"{start}algorithm": "AES256", f"{start}key": key, f"{start}key_md5": digest}
+    headers: dict[str, Any] = {f"{start}algorithm": "AES256", f"{start}key": key, f"{start}key_md5": digest}
     assert memory.respond(request("PUT", "/papers/a.txt", b"content", **headers)).status == 200
     assert memory.respond(request("GET", "/papers/a.txt")).status == 400
     assert memory.respond(request("GET", "/papers/a.txt", **headers)).body == b"content"
