@@ -36,7 +36,10 @@ npm:  ## Install what the tests and checks of JavaScript need, where there is No
 	@if command -v npm >/dev/null; then npm install --prefix tests/npm --no-package-lock --no-audit --no-fund --ignore-scripts; \
 		else echo "Node.js is not installed: the checks of JavaScript are left out"; fi
 
-test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
+test: $(READY)  ## Run the tests, and those of storages in memory; ARGS="tests/unit -x" runs some
+ifeq ($(origin ARGS),file)
+	@$(MAKE) --no-print-directory test-memory
+endif
 	$(BIN)/python -m pytest $(ARGS)
 
 test-memory: $(READY)  ## Run the tests of storages on the package's own server in memory

@@ -372,7 +372,8 @@ def main() -> None:
         "seaweedfs": seaweedfs_binary,
         "garage": garage_binary,
     }
-    program = _found(kind, programs[kind]()) if kind in programs else f"{sys.executable} -m moto.server"
+    others = {"moto": f"{sys.executable} -m moto.server", "memory": "this process"}
+    program = others.get(kind) or _found(kind, programs[kind]())
     print(Server(kind, "a free port", "", "", capabilities=CAPABILITIES[kind]).describe())
     print(f"started with: {program}")
 
