@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 
+# Requests of these differ in what no record shows, the query: they are parts of one upload, or pages of listings.
+_NEVER_REPEATED = frozenset(
+    {
+        *("UploadPart", "UploadPartCopy", "ListParts"),
+        *("ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads"),
+    }
+)
+
+
 class StoragePanel(Panel):  # type: ignore[misc]  # the toolbar has no types
     """Shows operation, object, status, bytes, time and retries of each request, and highlights repeated ones."""
 
@@ -48,12 +57,12 @@ class StoragePanel(Panel):  # type: ignore[misc]  # the toolbar has no types
 
     def generate_stats(self, request: HttpRequest, response: HttpResponseBase) -> None:  # noqa: ARG002 - the toolbar's
         """Hand the requests to the template; the toolbar may keep them as JSON."""
-        counts = Counter(map(_subject, self._requests))
+        counts = Counter(_subject(request) for request in self._requests if request.operation not in _NEVER_REPEATED)
         self.record_stats(
             {
                 "requests": [_row(request, counts[_subject(request)]) for request in self._requests],
                 "milliseconds": self._requests.milliseconds,
-                "repeated": len(self._requests) - len(counts),
+                "repeated": counts.total() - len(counts),
             }
         )
 

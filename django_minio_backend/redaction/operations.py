@@ -94,7 +94,10 @@ def s3_operation(method: str, url: str, headers: Mapping[str, object] | None, ho
         headers: of the request; those of a copy are looked at.
         hosts: of the server, with their ports as in URLs; what comes before one of them is a bucket.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whoever sends the request reports it
+        return Operation(escape_control_characters(method))
     path = unquote(parts.path[1:])
     bucket = _bucket_in_host(parts.netloc.lower(), hosts)
     key = path if bucket else ""

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,8 @@ from ..redaction.operations import Operation, credentials_operation, s3_operatio
 from ..redaction.request_description import origin
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from urllib3 import BaseHTTPResponse, Retry
 
 P = ParamSpec("P")
@@ -93,18 +94,26 @@ class StorageRequests(list[StorageRequest]):
 _blocks: ContextVar[tuple[StorageRequests, ...]] = ContextVar("storage_requests", default=())
 
 
-@contextmanager
-def storage_requests() -> Iterator[StorageRequests]:
+class _Block:
+    """Not a generator: contextlib would set an error's traceback, which the S3Error of minio 7.2.18 forbids."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> StorageRequests:
+        requests = StorageRequests()
+        self._token = _blocks.set((*_blocks.get(), requests))
+        return requests
+
+    def __exit__(self, *_: object) -> None:
+        _blocks.reset(self._token)
+
+
+def storage_requests() -> AbstractContextManager[StorageRequests, None]:
     """Record the requests to all servers that are sent in this block, also by the threads that a storage starts in it.
 
     Blocks can be nested: each records all of its requests. Those of other threads and tasks are not recorded.
     """
-    requests = StorageRequests()
-    token = _blocks.set((*_blocks.get(), requests))
-    try:
-        yield requests
-    finally:
-        _blocks.reset(token)
+    return _Block()
 
 
 class ContextThreads(ThreadPoolExecutor):
@@ -147,7 +156,11 @@ class RequestLog:
         except Exception as error:
             self._note(time.perf_counter() - started, method, url, request, error)
             raise
-        self._note(time.perf_counter() - started, method, url, request, response)
+        seconds = time.perf_counter() - started
+        retries = response.retries
+        is_plain = (retries is None or not retries.history) and seconds < self._slow_seconds
+        if not is_plain or _blocks.get() or logger.isEnabledFor(logging.DEBUG):
+            self._note(seconds, method, url, request, response)
         return response
 
     def _note(
@@ -194,8 +207,11 @@ class RequestLog:
 
 
 def note_retries(error: Exception, retries: Retry) -> None:
-    """Note in an error how often its request was retried; urllib3 does not."""
-    error.retries = retries  # type: ignore[attr-defined]
+    """Note in an error how often its request was retried; urllib3 does not.
+
+    The number alone: the history holds errors, whose frames hold headers.
+    """
+    error.retries = len(retries.history)  # type: ignore[attr-defined]
 
 
 def _status_of(outcome: BaseHTTPResponse | Exception) -> int | None:
@@ -205,7 +221,8 @@ def _status_of(outcome: BaseHTTPResponse | Exception) -> int | None:
 
 def _retries_of(outcome: BaseHTTPResponse | Exception) -> int:
     """Count the attempts after the first: urllib3 has them in a response, and our retries note them in an error."""
-    return len(getattr(getattr(outcome, "retries", None), "history", ()))
+    retries = getattr(outcome, "retries", None)
+    return retries if isinstance(retries, int) else len(getattr(retries, "history", ()))
 
 
 def _retries_ran_out(outcome: BaseHTTPResponse | Exception) -> bool:

@@ -149,6 +149,12 @@ def test_a_block_that_fails_ends_the_recording(storage: MinioBackend) -> None:
     assert requests == []
 
 
+def test_errors_of_the_sdk_leave_a_block_as_they_are(storage: MinioBackend) -> None:
+    with pytest.raises(FileNotFoundError), storage_requests() as requests:
+        storage.size("missing.txt")
+    assert [request.status for request in requests] == [404]
+
+
 def test_a_retried_request_is_one_with_its_retries(server: Server, minio_options: dict[str, Any]) -> None:
     with rewriting_proxy(server) as proxy:
         proxy.rule = lambda _: HANG_UP if len(proxy.asked) < 3 else None

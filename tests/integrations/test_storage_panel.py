@@ -52,6 +52,11 @@ def page(request):
 async def async_page(request):
     return await sync_to_async(page)(request)
 
+def listings(request):
+    default_storage.listdir("a")
+    default_storage.listdir("b")
+    return HttpResponse("<html><body>page</body></html>")
+
 def quiet_page(request):
     return HttpResponse("<html><body>page</body></html>")
 
@@ -59,6 +64,7 @@ urlpatterns += [
     path("__debug__/", include("debug_toolbar.urls")),
     path("page/", page),
     path("async/", async_page),
+    path("listings/", listings),
     path("quiet/", quiet_page),
 ]
 """
@@ -73,6 +79,8 @@ for page in pages:
     text = page.content.decode()
     assert "5 requests in " in text and " ms, 2 repeated" in text, text
     assert 'StoragePanel_requests;dur=' in page["Server-Timing"], page["Server-Timing"]
+listings = Client().get("/listings/").content.decode()
+assert "2 requests in " in listings and "repeated" not in listings, listings
 assert "0 requests in 0.0 ms<" in Client().get("/quiet/").content.decode()
 assert "0 requests in 0.0 ms<" in asyncio.run(AsyncClient().get("/quiet/")).content.decode()
 """
