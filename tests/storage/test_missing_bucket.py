@@ -114,7 +114,7 @@ def write(storage: MinioBackend, content: bytes) -> None:
 
 @pytest.mark.needs("missing-buckets")
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_makes_the_bucket_is_told(missing: dict[str, Any], operation: str) -> None:
+def test_the_error_says_what_creates_the_bucket(missing: dict[str, Any], operation: str) -> None:
     other = entry({**missing, "MINIO_DEFAULT_BUCKET": "another-bucket", "MINIO_PRIVATE_BUCKETS": []})
     with storages_set(default=entry(missing), other=other):
         assert storages["other"].bucket == "another-bucket"  # type: ignore[attr-defined]
