@@ -112,13 +112,13 @@ def test_a_result_is_used_for_seconds(
 ) -> None:
     with storages_set(default=entry({**minio_options, "MINIO_ENDPOINT": proxy.endpoint})):
         statuses = {Client().get(URL).status_code for _ in range(20)}
-        sent = len(proxy.asked)
+        sent = len(proxy.requests)
         assert (statuses, sent in {1, 2}) == ({200}, True)  # MinIO's URL, and that of other servers
         monkeypatch.setattr(health_view, "SECONDS", 0.0)
     with storages_set(default=entry({**minio_options, "MINIO_ENDPOINT": proxy.endpoint})):
         Client().get(URL)
         Client().get(URL)
-    assert len(proxy.asked) == 3 * sent
+    assert len(proxy.requests) == 3 * sent
 
 
 class TestStampede:
@@ -144,14 +144,14 @@ class TestStampede:
         thread.join(LIMIT)
 
     def crowd(self, proxy: RewritingProxy, first: threading.Thread) -> set[tuple[int, str]]:
-        asked = len(proxy.asked)
+        asked = len(proxy.requests)
         first.start()
         until = time.monotonic() + LIMIT
-        while len(proxy.asked) == asked and time.monotonic() < until:
+        while len(proxy.requests) == asked and time.monotonic() < until:
             time.sleep(0.005)
         threads = threading.active_count()
         responses = [Client().get(URL) for _ in range(100)]  # one by one: none of them waits
-        assert len(proxy.asked) == asked + 1
+        assert len(proxy.requests) == asked + 1
         assert threading.active_count() <= threads
         return {(response.status_code, response.json()["status"]) for response in responses}
 

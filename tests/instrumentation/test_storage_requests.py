@@ -157,7 +157,7 @@ def test_errors_of_the_sdk_leave_a_block_as_they_are(storage: MinioBackend) -> N
 
 def test_a_retried_request_is_one_with_its_retries(server: Server, minio_options: dict[str, Any]) -> None:
     with rewriting_proxy(server) as proxy:
-        proxy.rule = lambda _: HANG_UP if len(proxy.asked) < 3 else None
+        proxy.rule = lambda _: HANG_UP if len(proxy.requests) < 3 else None
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": proxy.endpoint})
         with storage_requests() as requests:
             storage.exists("a.txt")
@@ -227,7 +227,7 @@ class TestLogs:
             )
             with pytest.raises(Exception, match="AccessDenied"), storage_requests() as requests:
                 storage.listdir("")
-        assert "TOKEN" in str(proxy.asked)  # it was sent
+        assert "TOKEN" in str(proxy.requests)  # it was sent
         assert len(requests) == len(caplog.records) == 1
         assert "TOKEN" not in caplog.text + repr(requests)
 
