@@ -270,9 +270,10 @@ class MinioBackend(BaseStorage):
         return content, target
 
     def _reader(self, key: str) -> BufferedReader:
-        from .files.reader import buffered_reader
+        from .reading.reader import buffered_reader
 
-        return buffered_reader(self.s3, self.bucket, key, self.ssec)
+        parallel = self.options.num_parallel_downloads
+        return buffered_reader(self.s3, self.bucket, key, self.ssec, parallel=parallel)
 
     def _writer(self, name: str, kind: str) -> ObjectWriter:
         from .files.content import plan_parts

@@ -118,6 +118,7 @@ EXAMPLES: Mapping[str, str] = {
     "retention": "Retention(GOVERNANCE, datetime(2030, 1, 1, tzinfo=UTC))",
     "legal_hold": "True",
     "num_parallel_uploads": "5",
+    "num_parallel_downloads": "8",
     "checksum": '"SHA256"',
 }
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..errors import ObjectChangedError
-from ..files.reader import ObjectReader
 from ..files.upload import Upload
 from ..options.fields import MEBIBYTE
+from ..reading.reader import ObjectReader
 from ..redaction.escaping import get_logger
 from ..s3.errors import FAILURES, ObjectNotFound, status_of
 from ..s3.responses import XmlResponse

@@ -31,6 +31,8 @@ class Proxy:
         connections: How many connections clients have made.
         transferred: Bytes passed on, by direction.
         delay: Seconds that every piece of a response is held back.
+        rate: Bytes per second that each connection passes on in each direction; 0 for no limit.
+        latency: Seconds that a request waits after a connection has been idle.
     """
 
     def __init__(self, target: str) -> None:
@@ -47,6 +49,8 @@ class Proxy:
         self.connections = 0
         self.transferred: dict[Direction, int] = {"up": 0, "down": 0}
         self.delay = 0.0
+        self.rate = 0
+        self.latency = 0.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -127,8 +131,14 @@ class Proxy:
 
     def _pump(self, connection: _Connection, direction: Direction) -> None:
         source, sink = connection.ends(direction)
+        free_at = 0.0  # when the bytes before these have passed
         with suppress(OSError):
             while data := source.recv(CHUNK):
+                if self.rate:
+                    now = time.monotonic()
+                    is_idle = now - free_at > self.latency
+                    free_at = max(free_at, now) + len(data) / self.rate + (self.latency / 2 if is_idle else 0)
+                    time.sleep(max(0, free_at - now))
                 self._open.wait()
                 if direction == "up":
                     connection.swallow = connection.swallow or self._wants_swallowing(data)

@@ -47,7 +47,7 @@ PROMISED_OPTIONS = {
     *("MINIO_CREDENTIALS", "MINIO_LOCATION", "MINIO_OBJECT_HEADERS", "MINIO_PUBLIC_BASE_URL"),
     *("MINIO_CONDITIONAL_WRITES", "MINIO_VIRTUAL_HOST_STYLE"),
     *("replace_existing", "http_client", "metadata", "user_metadata", "headers", "sse", "progress", "tags"),
-    *("retention", "legal_hold", "num_parallel_uploads", "checksum"),
+    *("retention", "legal_hold", "num_parallel_uploads", "num_parallel_downloads", "checksum"),
 }
 ATTRIBUTES: dict[str, Any] = {
     "bucket": "photos",
