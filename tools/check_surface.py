@@ -21,6 +21,20 @@ SURFACE = {
         "get_storages_setting",
     ),
     "django_minio_backend.signals": ("collect_references",),
+    "django_minio_backend.instrumentation": (
+        "ServerTimingMiddleware",
+        "StorageRequest",
+        "StorageRequests",
+        "storage_health",
+        "storage_requests",
+    ),
+    "django_minio_backend.testing": (
+        "MemoryBucket",
+        "MemoryMinio",
+        "MemoryMinioMixin",
+        "assert_storage_requests",
+        "memory_minio",
+    ),
 }
 COMMANDS = ("initialize_buckets", "is_minio_available", "clean_orphaned_minio_files")
 
