@@ -56,6 +56,17 @@ def test_an_error_of_the_block_is_not_hidden() -> None:
         raise KeyError
 
 
+def test_an_error_whose_attributes_cannot_be_set_is_not_replaced() -> None:
+    """As S3Error of minio 7.2.18, whose traceback contextlib cannot set."""
+
+    class FrozenError(Exception):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise AttributeError(name)
+
+    with pytest.raises(FrozenError), assert_storage_requests(3):
+        raise FrozenError
+
+
 @pytest.mark.parametrize("limit", [{}, {"expected": 1, "max": 2}])
 def test_one_limit_is_needed(limit: dict[str, int]) -> None:
     with pytest.raises(TypeError, match="max="), assert_storage_requests(**limit):
