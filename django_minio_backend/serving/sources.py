@@ -131,7 +131,8 @@ class ObjectSource:
         """
         from ..s3.responses import content_range, size_of
 
-        if response.status != HTTP_PARTIAL:  # also if the server ignores ranges
+        is_empty = response.headers.get("content-range", "").endswith("/0")  # as MinIO has it, with status 206
+        if response.status != HTTP_PARTIAL or is_empty:  # also if the server ignores ranges
             size = size_of(response)
             return Span(0, size), size
         first, end, size = content_range(response) or (-1, -1, -1)
