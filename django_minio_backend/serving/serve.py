@@ -58,6 +58,7 @@ def serve(  # noqa: PLR0913 - all but two have defaults and are given by name
     Raises:
         Http404: the field is empty, or, when streaming, the file does not exist. In the other modes the server
             responds with 404 itself, which saves a request.
+        SuspiciousFileOperation: the name is absolute or leaves the storage.
         ValueError: an argument is invalid.
     """
     if mode not in MODES:
@@ -68,6 +69,8 @@ def serve(  # noqa: PLR0913 - all but two have defaults and are given by name
         raise Http404
     name, storage = str(file.name), file.storage
     presentation = Presentation(safe_filename(filename, name.rpartition("/")[2]), as_attachment, inline_active_content)
+    if isinstance(storage, MinioBackend):
+        storage.key(name)  # url() drops leading slashes; here such a name is refused as elsewhere
     if mode == "stream" or not isinstance(storage, MinioBackend) or storage.ssec is not None:
         try:
             return Exchange(request, source_of(storage, name), presentation).response()

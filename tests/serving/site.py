@@ -41,13 +41,17 @@ def by_function(request: HttpRequest, pk: int) -> HttpResponseBase:
     return serve(request, get_object_or_404(Document, pk=pk).plain, mode="stream", as_attachment=True)
 
 
-async def by_async_function(request: HttpRequest, pk: int) -> HttpResponseBase:
-    document = await Document.objects.aget(pk=pk)
-    return await sync_to_async(serve)(request, document.plain, mode="stream")
-
-
 def hello(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("Hello.")
+
+
+def by_name(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Without a database."""
+    return serve(request, Document(plain=name).plain, mode="stream")
+
+
+async def by_name_async(request: HttpRequest, name: str) -> HttpResponseBase:
+    return await sync_to_async(serve)(request, Document(plain=name).plain, mode="stream")
 
 
 urlpatterns = [
@@ -56,5 +60,6 @@ urlpatterns = [
     path("viewers/<int:pk>/", ServeFileView.as_view(model=Document, field="plain", mode="stream")),
     path("hidden/<int:pk>/", ServeFileView.as_view(model=Document, field="plain", mode="stream", hide=True)),
     path("function/<int:pk>/", by_function),
-    path("async/<int:pk>/", by_async_function),
+    path("name/<path:name>", by_name),
+    path("async/<path:name>", by_name_async),
 ]

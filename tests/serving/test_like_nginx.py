@@ -197,11 +197,11 @@ def test_the_ranges_of_an_empty_file_are_ignored_unless_they_are_several(
     assert (response.status_code, response.getvalue(), response["Content-Length"]) == (200, b"", "0")
 
 
+@pytest.mark.django_db
 def test_a_time_in_if_range_counts_for_a_file_that_has_not_changed_for_a_while(
     tmp_path: Path,
     settings: Any,
     browser: Client,
-    db: None,  # noqa: ARG001
 ) -> None:
     from tests.app.models import Document
     from tests.support.settings import storages_set

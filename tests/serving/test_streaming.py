@@ -328,9 +328,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("backend", OTHERS.values(), ids=list(OTHERS))
 @pytest.mark.parametrize("mode", ["stream", "redirect", "accel"])
+@pytest.mark.django_db
 def test_files_of_other_storages_are_streamed_in_every_mode(
     browser: Client,
-    db: None,
     tmp_path: object,
     backend: str,
     mode: str,
@@ -362,9 +362,9 @@ class ShoutingStorage(MinioBackend):
             return ContentFile(file.read().upper())
 
 
+@pytest.mark.django_db
 def test_a_subclass_that_opens_files_in_its_own_way_is_asked_to(
     browser: Client,
-    db: None,
     minio_options: dict[str, Any],
 ) -> None:
     with storages_set(default=entry(minio_options, f"{__name__}.ShoutingStorage")):
