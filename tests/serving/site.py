@@ -8,6 +8,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path
+from django.utils.html import escape
 
 from django_minio_backend.serving import ServeFileView, serve
 from tests.app.models import Document
@@ -54,7 +55,13 @@ async def by_name_async(request: HttpRequest, name: str) -> HttpResponseBase:
     return await sync_to_async(serve)(request, Document(plain=name).plain, mode="stream")
 
 
+def video(request: HttpRequest, pk: int) -> HttpResponse:
+    mode = escape(request.GET.get("mode", "stream"))
+    return HttpResponse(f'<video controls muted preload="metadata" src="/open/{pk}/?mode={mode}"></video>')
+
+
 urlpatterns = [
+    path("video/<int:pk>/", video),
     path("hello/", hello),
     path("open/<int:pk>/", OpenView.as_view(), name="open"),
     path("viewers/<int:pk>/", ServeFileView.as_view(model=Document, field="plain", mode="stream")),

@@ -49,7 +49,7 @@ def film(
 
 @pytest.fixture
 def staff(film: Film) -> Client:
-    assert film
+    assert film.file
     browser = Client()
     browser.force_login(get_user_model().objects.create_superuser("admin"))
     return browser

@@ -15,11 +15,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from tests.support.asgi import uvicorn_running
-from tests.support.proxy import Proxy
 from tests.support.settings import entry, storages_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.proxy import Proxy
 
 MIB = 1024**2
 CONTENT = bytes(range(256)) * (4 * 1024)
@@ -101,10 +102,8 @@ def test_a_client_that_goes_away_ends_the_request_to_the_server(asgi: str, proxy
 
 def test_a_failing_server_cuts_the_connection_of_the_client(asgi: str, proxy: Proxy) -> None:
     default_storage.save("large.bin", ContentFile(bytes(LARGE)))
-    pool = urllib3.PoolManager(retries=False, timeout=WITHIN)
-    response = pool.request("GET", f"{asgi}/name/large.bin", preload_content=False)
-    proxy.stop()
-    with pytest.raises(urllib3.exceptions.ProtocolError):
-        while response.read(MIB):
-            pass
-    pool.clear()
+    with urllib3.PoolManager(retries=False, timeout=WITHIN) as pool:
+        response = pool.request("GET", f"{asgi}/name/large.bin", preload_content=False)
+        proxy.stop()
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            list(response.stream(MIB))

@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from django.test import Client
 from django.utils.http import http_date
 
 from tests.support.nginx import nginx
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import urllib3
+    from django.test import Client
 
     from tests.app.models import Document
 
@@ -138,7 +138,7 @@ def of_django(browser: Client, url: str, method: str, headers: dict[str, str]) -
     own = browser.head(url)
     sent = {name: _filled(value, own["ETag"], own["Last-Modified"]) for name, value in headers.items()}
     response = browser.generic(method, url, headers=sent)
-    return _result(response.status_code, dict(response.headers), response.getvalue())  # type: ignore[attr-defined]
+    return _result(response.status_code, dict(response.headers), response.getvalue())
 
 
 def _filled(value: str, etag: str, date: str) -> str:
@@ -159,7 +159,7 @@ def _result(status: int, headers: dict[str, str], body: bytes) -> Result:
     assert headers["Content-Length"] == str(len(body))  # the boundaries differ in their length
     message = email.message_from_bytes(b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n" + body)
     assert not message.defects
-    parts = [dict(part.items()) | {"body": part.get_payload(decode=True)} for part in message.walk()][1:]  # type: ignore[dict-item]
+    parts = [dict(part.items()) | {"body": part.get_payload(decode=True)} for part in message.walk()][1:]
     return Result(status, {"Content-Type": kind}, parts)
 
 
@@ -200,7 +200,6 @@ def test_the_ranges_of_an_empty_file_are_ignored_unless_they_are_several(
 @pytest.mark.django_db
 def test_a_time_in_if_range_counts_for_a_file_that_has_not_changed_for_a_while(
     tmp_path: Path,
-    settings: Any,
     browser: Client,
 ) -> None:
     from tests.app.models import Document

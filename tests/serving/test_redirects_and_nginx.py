@@ -1,4 +1,4 @@
-"""Modes "redirect" and "accel": presigned URLs for browsers and for a real nginx, configured as the documentation says."""
+"""Modes "redirect" and "accel": presigned URLs for browsers, and for a real nginx as in the documentation."""
 
 from __future__ import annotations
 
@@ -171,7 +171,9 @@ def test_files_of_a_public_bucket_get_their_name_too(
 def block_of_documentation() -> str:
     """The location that docs/how-to/private-files.md shows."""
     page = (DOCS / "how-to" / "private-files.md").read_text(encoding="utf-8")
-    return re.findall(r"^```nginx\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+    block = re.search(r"^```nginx\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert block
+    return block[1]
 
 
 @pytest.fixture
@@ -252,7 +254,7 @@ def test_nginx_reaches_objects_of_any_name(front: str, site: Any, http: urllib3.
 def test_the_location_is_not_for_visitors(
     front: str, document: Document, site: Any, http: urllib3.PoolManager, path: str
 ) -> None:
-    assert document
+    assert document.plain
     assert http.request("GET", front + path.format(bucket=site.bucket)).status == 404
 
 

@@ -10,7 +10,6 @@ import pytest
 import urllib3
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.test import Client
 
 from django_minio_backend.errors import BadResponseError, ObjectChangedError
 from django_minio_backend.models import MinioBackend
@@ -22,6 +21,8 @@ from tests.support.wire import requests_made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.test import Client
 
     from tests.support.proxy import Proxy
     from tools.servers import Server
@@ -289,7 +290,7 @@ def test_an_error_of_the_server_is_an_error(
         storages_set(default=entry({**minio_options, "MINIO_ENDPOINT": rewriter.endpoint, **pool})),
     ):
         rewriter.rule = lambda _: s3_error(status, "AccessDenied")
-        with pytest.raises(Exception, match="AccessDenied|made up"):
+        with pytest.raises(Exception, match="made up"):
             browser.get(f"/open/{document.pk}/")
 
 
@@ -312,7 +313,7 @@ def test_another_range_than_the_requested_one_is_an_error(
     with (
         hostile(lambda _: [response(206, b"56789", sent)]) as running,
         storages_set(default=entry({**minio_options, "MINIO_ENDPOINT": running.endpoint, "MINIO_USE_HTTPS": False})),
-        pytest.raises(BadResponseError, match="another range of 'report.txt' in bucket"),
+        pytest.raises(BadResponseError, match="another range of 'report"),
     ):
         browser.get(f"/open/{document.pk}/", headers={"Range": "bytes=0-4"})
 
