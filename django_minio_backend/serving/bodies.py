@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import zlib
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol, Self
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
     from django.core.files.base import File
     from urllib3 import BaseHTTPResponse
 
-BLOCK = 256 * 1024  # bytes that one client has in memory; smaller ones take more CPU time for each byte
+SMALLEST, LARGEST = 64 * 1024, 1024**2  # bytes of a block: what one client has in memory
+PACE = 0.01  # seconds in which the client takes a block: slow clients need little memory, fast ones little CPU time
 ATTEMPTS = 3  # to continue after a broken connection without receiving a byte in between
 
 
 class Body(Protocol):
     """Bytes that are read once, from the first to the last."""
 
-    def read(self) -> bytes:
-        """Return the next block; empty at the end. An error if the bytes end before that."""
+    def read(self, size: int) -> bytes:
+        """Return the next block of at most ``size`` bytes; empty at the end. An error if the bytes end before that."""
 
     def close(self) -> None:
         """Release what is held; reading is over."""
@@ -48,27 +50,27 @@ class ObjectBody:
         self._left = span
         self._reopen = reopen
 
-    def read(self) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return the next block, which is not decoded."""
         from ..s3.errors import FAILURES, is_interruption
 
         for attempts_left in reversed(range(ATTEMPTS)):
             try:
-                return self._read()
+                return self._read(size)
             except FAILURES as error:
                 self.close()
                 if not (attempts_left and is_interruption(error)):
                     raise
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 
-    def _read(self) -> bytes:
+    def _read(self, size: int) -> bytes:
         from ..s3.responses import TruncatedResponse
 
         if not self._left.size:
             return b""
         if self._response is None:
             self._response = self._reopen(self._left)
-        block: bytes = self._response.read(min(BLOCK, self._left.size), decode_content=False)
+        block: bytes = self._response.read(min(size, self._left.size), decode_content=False)
         if not block:
             raise TruncatedResponse(f"The response ended {self._left.size} bytes before its end.")
         self._left = Span(self._left.first + len(block), self._left.end)
@@ -95,13 +97,13 @@ class FileBody:
         self._file = file
         self._left = span.size
 
-    def read(self) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return the next block.
 
         Raises:
             IncompleteFileError: the file has become shorter.
         """
-        block: bytes = self._file.read(min(BLOCK, self._left)) if self._left else b""
+        block: bytes = self._file.read(min(size, self._left)) if self._left else b""
         if self._left and not block:
             raise IncompleteFileError(f"The file '{self._file.name}' ended {self._left} bytes before its size.")
         self._left -= len(block)
@@ -120,8 +122,8 @@ class GunzipBody:
         self._decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
         self._rest = b""
 
-    def read(self) -> bytes:
-        """Return the next block, of bounded size whatever the bytes decode to.
+    def read(self, size: int) -> bytes:
+        """Return the next block, whatever the bytes decode to.
 
         Raises:
             IncompleteFileError: the encoded bytes end too early.
@@ -130,10 +132,10 @@ class GunzipBody:
         while True:
             if self._decoder.eof and self._rest:  # gzip allows several members, one after the other
                 self._decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            data = self._rest or self._encoded.read()
+            data = self._rest or self._encoded.read(size)
             if not data and self._decoder.eof:
                 return b""
-            block = self._decoder.decompress(data, BLOCK)
+            block = self._decoder.decompress(data, size)
             self._rest = self._decoder.unconsumed_tail or self._decoder.unused_data
             if block:
                 return block
@@ -160,10 +162,10 @@ class MultipartBody:
         self._header, opener = next(self._parts)
         self._body: Body | None = opener()
 
-    def read(self) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return the next header, or the next block of a part."""
         header, self._header = self._header, b""
-        block = header or (self._body.read() if self._body else b"")
+        block = header or (self._body.read(size) if self._body else b"")
         if block:
             return block
         self.close()
@@ -187,6 +189,8 @@ class _Blocks:
         self._body = body
         self._reading = threading.Lock()
         self._closed = False
+        self._started = time.monotonic()
+        self._sent = 0
 
     def read(self) -> bytes:
         """Return the next block; empty at the end, and after ``close``."""
@@ -194,11 +198,16 @@ class _Blocks:
         try:
             with self._reading:
                 if not self._closed:
-                    block = self._body.read()
+                    block = self._body.read(self._size())
+            self._sent += len(block)
         finally:
             if self._closed or not block:
                 self.close()
         return block
+
+    def _size(self) -> int:
+        rate = self._sent / max(time.monotonic() - self._started, PACE)
+        return min(max(int(rate * PACE), SMALLEST), LARGEST)
 
     def close(self) -> None:
         """Close the body, or leave that to the thread that reads a block now: a socket is not closed while in use."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
+    from django.core.files.storage import Storage
     from django.db.models.fields.files import FieldFile
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -67,18 +68,23 @@ def serve(  # noqa: PLR0913 - all but two have defaults and are given by name
         return HttpResponseNotAllowed(METHODS)
     if not file:
         raise Http404
-    name, storage = str(file.name), file.storage
+    name = str(file.name)
     presentation = Presentation(safe_filename(filename, name.rpartition("/")[2]), as_attachment, inline_active_content)
+    storage = file.storage
     if isinstance(storage, MinioBackend):
         storage.key(name)  # url() drops leading slashes; here such a name is refused as elsewhere
-    if mode == "stream" or not isinstance(storage, MinioBackend) or storage.ssec is not None:
-        try:
-            return Exchange(request, source_of(storage, name), presentation).response()
-        except FileNotFoundError as error:
-            raise Http404 from error
-    if mode == "redirect":
-        return _redirect(request, storage, name, presentation, expires)
-    return _accel(request, storage, name, presentation, expires, accel_location)
+        if mode != "stream" and storage.ssec is None:
+            if mode == "redirect":
+                return _redirect(request, storage, name, presentation, expires)
+            return _accel(request, storage, name, presentation, expires, accel_location)
+    return _stream(request, storage, name, presentation)
+
+
+def _stream(request: HttpRequest, storage: Storage, name: str, presentation: Presentation) -> HttpResponseBase:
+    try:
+        return Exchange(request, source_of(storage, name), presentation).response()
+    except FileNotFoundError as error:
+        raise Http404 from error
 
 
 def _type_of(name: str) -> str:

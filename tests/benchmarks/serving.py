@@ -144,7 +144,8 @@ def _network(server: Server, folder: Path) -> Iterator[str]:
     """The S3 server behind nginx, which sends as fast as a network of 1 Gbit/s."""
     from tests.support.nginx import nginx
 
-    limits = f"limit_rate {NETWORK}; proxy_buffering off; proxy_set_header Host $http_host;"
+    buffers = "proxy_buffers 8 256k; proxy_buffer_size 256k; proxy_busy_buffers_size 512k; proxy_max_temp_file_size 0;"
+    limits = f"limit_rate {NETWORK}; {buffers} proxy_set_header Host $http_host;"
     with nginx(folder, f"location / {{ proxy_pass http://{server.endpoint}; {limits} }}") as endpoint:
         yield endpoint
 
