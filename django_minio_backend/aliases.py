@@ -74,10 +74,8 @@ def _options_of(alias: str, backend: type[MinioBackend]) -> StorageOptions:
     names_a_server = "storage_name" in options or of_class.storage_name or of_class.names_a_server
     has_unknown = any(name not in OPTION_NAMES for name in in_known_case(options))  # each gets its own error
     if not (names_a_server or has_unknown or alias in minio_aliases()):
-        hint = f" {settings_of_version_3()}" if settings_of_version_3() else ""
-        raise ConfigurationError(
-            f"STORAGES['{alias}'] has no MINIO_* option in its OPTIONS, so no server is configured.{hint}"
-        )
+        problem = f"STORAGES['{alias}'] has no MINIO_* option in its OPTIONS, so no server is configured."
+        raise ConfigurationError(f"{problem} {settings_of_version_3()}".rstrip())
     return options_of_entry(options, alias, backend)
 
 

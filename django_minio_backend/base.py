@@ -246,7 +246,7 @@ class BaseStorage(RecordedCall):
         from .buckets import plan
 
         (spec,) = (spec for spec in self.bucket_specs() if spec.name == self.bucket)
-        plan.ensure(self.s3, spec)
+        plan.apply(self.s3, plan.plan(self.s3, spec))
 
     # Migrations and pickles
 
@@ -291,8 +291,9 @@ def _client(options: StorageOptions, *, external: bool = False) -> S3Client:
     If a process forks while one of its threads imports a module, that module stays locked in the child.
     """
     from .direct_uploads import presigned, transfer  # noqa: F401
-    from .files import file, reader, upload, writer  # noqa: F401
+    from .files import file, upload, writer  # noqa: F401
     from .object_urls import urls  # noqa: F401
+    from .reading import reader  # noqa: F401
     from .s3 import listing  # noqa: F401
     from .s3.registry import client_for
 

@@ -19,7 +19,7 @@ from .save_attempt import BoundedAvailability, SaveAttempt, attempt_for, is_avai
 # Imports inside functions here load what Django's start does not need: the SDK, uploads, readers, writers, signatures.
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import timedelta
     from io import BufferedReader
 
@@ -30,10 +30,7 @@ if TYPE_CHECKING:
     from .files.upload import UploadTarget
     from .files.writer import ObjectWriter
     from .health.status import MinioServerStatus
-    from .object_urls.urls import ObjectUrls
-
-    Expiry = timedelta | float | None
-    Headers = Mapping[str, str] | None
+    from .object_urls.urls import Expiry, Headers, ObjectUrls
 
 
 class MinioBackend(BaseStorage):
@@ -273,14 +270,18 @@ class MinioBackend(BaseStorage):
         return content, target
 
     def _reader(self, key: str) -> BufferedReader:
-        from .files.reader import buffered_reader
+        from .reading.reader import buffered_reader
 
-        return buffered_reader(self.s3, self.bucket, key, self.ssec)
+        parallel = self.options.num_parallel_downloads
+        return buffered_reader(self.s3, self.bucket, key, self.ssec, parallel=parallel)
 
     def _writer(self, name: str, kind: str) -> ObjectWriter:
-        from .files.writer import writer_to
+        from .files.content import plan_parts
+        from .files.upload import Upload
+        from .files.writer import ObjectWriter
 
         if kind == "x" and self.exists(name):
             raise ObjectExistsError(self.bucket, self.key(name))
         target = self._target(keys.clean(name), condition=kind == "x" and self.options.conditional_writes)
-        return writer_to(self.s3, target, self.options, partial(self._urls.saved, target.key))
+        stored = partial(self._urls.saved, target.key)
+        return ObjectWriter(Upload(self.s3, target), plan_parts(None, self.options), stored)

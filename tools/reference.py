@@ -118,6 +118,7 @@ EXAMPLES: Mapping[str, str] = {
     "retention": "Retention(GOVERNANCE, datetime(2030, 1, 1, tzinfo=UTC))",
     "legal_hold": "True",
     "num_parallel_uploads": "5",
+    "num_parallel_downloads": "8",
     "checksum": '"SHA256"',
 }
 
@@ -142,6 +143,8 @@ CAPABILITY_TEXTS: Mapping[str, str] = {
     "minio-health": "MinIO's liveness URL",
     "line-breaks": "Keys may contain line breaks",
     "cors": "Buckets have CORS rules",
+    "upload-times": "Unfinished uploads are listed with the time when they began",
+    "copy-conditions": "A copy within the server honours a condition on its source",
 }
 COMPARED = ("minio", "versity", "seaweedfs", "garage", "moto")
 

@@ -65,18 +65,21 @@ MINIO_KMS = f"tests:{b64encode(bytes(range(32))).decode()}"
 # large-crowds: fifty uploads of 20 MiB at once are all answered in time. encryption: with keys of the server's, where a
 # request asks for it (SSE-S3, SSE-KMS). strict-forms: fields of an upload form that its policy does not name
 # are refused. line-breaks: a key may have them. acls: a bucket's ACL can let everyone in.
-# cors: a bucket has CORS rules.
+# cors: a bucket has CORS rules. upload-times: a listed unfinished upload has the time when it began. copy-conditions:
+# a copy honours a condition on its source.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
     for kind, words in {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
-        "versioning object-lock missing-buckets conditions clocks large-crowds encryption line-breaks strict-forms",
+        "versioning object-lock missing-buckets conditions clocks large-crowds encryption line-breaks strict-forms "
+        "upload-times copy-conditions",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
-        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms acls cors",
+        "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms acls cors upload-times "
+        "copy-conditions",
         "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks "
-        "line-breaks cors",
-        "garage": "signatures missing-buckets regions line-breaks cors",
+        "line-breaks cors upload-times copy-conditions",
+        "garage": "signatures missing-buckets regions line-breaks cors upload-times copy-conditions",
         "moto": "stored-policies tags versioning missing-buckets conditions",
         "external": "signatures missing-buckets",
     }.items()

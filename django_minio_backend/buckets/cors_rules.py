@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
+
+from ..s3.errors import FAILURES, status_of
+from ..s3.responses import XmlResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,9 +64,6 @@ def allow(client: S3Client, bucket: str, origins: Sequence[str]) -> None:
 
 
 def _rules(client: S3Client, bucket: str) -> list[Rule]:
-    from ..s3.errors import FAILURES
-    from ..s3.responses import XmlResponse
-
     try:
         response = XmlResponse(_request(client, "GET", bucket), "CORSConfiguration", bucket)
     except FAILURES as error:
@@ -79,12 +80,10 @@ def _rules(client: S3Client, bucket: str) -> list[Rule]:
 
 
 def _request(client: S3Client, method: str, bucket: str, body: bytes | None = None) -> BaseHTTPResponse:
-    from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
-
     try:
         return client.request(method, bucket, {"cors": ""}, body=body)
     except FAILURES as error:
-        if status_of(error) in (HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED):
+        if status_of(error) in (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED):
             raise CorsNotSupportedError(bucket) from error
         raise
 

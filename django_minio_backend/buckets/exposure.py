@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from ..s3.errors import FAILURES, status_of
+from ..s3.responses import XmlResponse
 
 if TYPE_CHECKING:
     from ..s3.client import S3Client
@@ -44,13 +48,10 @@ def acl_of(client: S3Client, bucket: str) -> Acl | None:
     Raises:
         minio.error.MinioException, urllib3.exceptions.HTTPError: it cannot be read.
     """
-    from ..s3.errors import FAILURES, HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED, status_of
-    from ..s3.responses import XmlResponse
-
     try:
         response = client.request("GET", bucket, {"acl": ""})
     except FAILURES as error:
-        if status_of(error) in (HTTP_METHOD_NOT_ALLOWED, HTTP_NOT_IMPLEMENTED):
+        if status_of(error) in (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED):
             return None
         raise
     acl = XmlResponse(response, "AccessControlPolicy", bucket)

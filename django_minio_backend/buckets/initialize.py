@@ -11,6 +11,7 @@ from ..health.explanations import explain
 from ..health.preflight import preflight_problem
 from ..health.status import server_status
 from ..redaction.escaping import escape_control_characters
+from ..s3.errors import FAILURES
 from . import conditional_writes, cors_rules
 from .plan import BucketPlan, BucketSpec, apply_all
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
-
 SERVERS = 16  # in parallel
 NEEDED = "s3:CreateBucket, s3:GetBucketPolicy, s3:PutBucketPolicy, s3:DeleteBucketPolicy and s3:PutBucketAcl"
 PROBE_NEEDED = "s3:GetBucketVersioning, s3:PutObject and s3:DeleteObject"
@@ -111,17 +111,12 @@ def specs_by_client(
             known = settled.setdefault((storage.options.base_url(), spec.name), spec)
             if (spec.hook is not None, spec.public) > (known.hook is not None, known.public):
                 settled[storage.options.base_url(), spec.name] = spec
-    by_client: dict[S3Client, list[StorageWithBuckets]] = {}
+    by_client: dict[S3Client, tuple[list[StorageWithBuckets], dict[str, BucketSpec]]] = {}
     for storage in storages:
-        by_client.setdefault(storage.s3, []).append(storage)
-    return [
-        (sharing, [settled[sharing[0].options.base_url(), name] for name in _bucket_names(sharing)])
-        for sharing in by_client.values()
-    ]
-
-
-def _bucket_names(storages: Iterable[StorageWithBuckets]) -> list[str]:
-    return list(dict.fromkeys(spec.name for storage in storages for spec in storage.bucket_specs()))
+        sharing, specs = by_client.setdefault(storage.s3, ([], {}))
+        sharing.append(storage)
+        specs.update({spec.name: settled[storage.options.base_url(), spec.name] for spec in storage.bucket_specs()})
+    return [(sharing, list(specs.values())) for sharing, specs in by_client.values()]
 
 
 def _with_clients(storages: Iterable[StorageWithBuckets]) -> tuple[list[StorageWithBuckets], list[str]]:
@@ -197,8 +192,6 @@ def _apply_cors_rules(
     storages: Sequence[StorageWithBuckets], existing: Sequence[str], report: _ServerReport, *, dry_run: bool
 ) -> None:
     """Let the pages of MINIO_CORS_ORIGINS upload to their storages' buckets, or report those that may not."""
-    from ..s3.errors import FAILURES
-
     client, options = storages[0].s3, storages[0].options
     for bucket, origins in _cors_origins(storages).items():
         if bucket not in existing:
@@ -239,8 +232,6 @@ def _probe_conditional_writes(
     storages: Sequence[StorageWithBuckets], existing: Sequence[str], report: _ServerReport
 ) -> None:
     """Probe the server's conditional writes, and compare the result with the settings that depend on it."""
-    from ..s3.errors import FAILURES
-
     dependent = [storage for storage in storages if not storage.options.replace_existing]
     if not dependent:
         return

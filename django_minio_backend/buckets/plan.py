@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import PoliciesNotSupportedError
+from ..s3.errors import FAILURES
 from . import exposure
 from .policy import (
     Policy,
@@ -166,8 +167,6 @@ def publish(client: S3Client, spec: BucketSpec) -> None:
 
 def _set_policy(client: S3Client, spec: BucketSpec, policy: Policy | None) -> None:
     """Set the policy; that of a public bucket in the form that the server supports."""
-    from ..s3.errors import FAILURES
-
     try:
         client.set_bucket_policy(spec.name, policy)
     except FAILURES as error:
@@ -175,11 +174,6 @@ def _set_policy(client: S3Client, spec: BucketSpec, policy: Policy | None) -> No
         if not is_malformed or not spec.staging_prefix or spec.hook is not None or not spec.public:
             raise
         client.set_bucket_policy(spec.name, public_policy_with_denial(spec.name, spec.staging_prefix))
-
-
-def ensure(client: S3Client, spec: BucketSpec) -> None:
-    """Create a bucket if it is missing, and set its policy."""
-    apply(client, plan(client, spec))
 
 
 def apply_all(
@@ -195,7 +189,6 @@ def apply_all(
     Returns:
         The plan of each bucket, or its failure, by bucket name.
     """
-    from ..s3.errors import FAILURES
 
     def attempt(spec: BucketSpec) -> BucketPlan | Exception:
         try:
@@ -211,8 +204,6 @@ def apply_all(
 
 def _with_acl(client: S3Client, bucket: BucketPlan) -> BucketPlan:
     """The plan with the ACL of an existing private bucket, which takes one more request."""
-    from ..s3.errors import FAILURES
-
     if bucket.spec.public or not bucket.exists:
         return bucket
     try:

@@ -89,7 +89,8 @@ class SignedText:
             message = _("This form is too old. Reload the page and upload the file again.")
             raise Rejected(403, "expired", message) from None
         except (signing.BadSignature, TypeError, AttributeError, ValueError):
-            raise _wrong_signature() from None
+            message = _("This form is not valid here. Reload the page and upload the file again.")
+            raise Rejected(403, "signature", message) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,11 +142,28 @@ class StorageRef:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grant(SignedText):
+class TextForStorage(SignedText):
+    """A signed text that is valid for one storage.
+
+    Attributes:
+        alias, bucket, location: the storage, as in ``StorageRef``.
+    """
+
+    alias: str
+    bucket: str
+    location: str
+
+    @property
+    def storage(self) -> StorageRef:
+        """The storage."""
+        return StorageRef(alias=self.alias, bucket=self.bucket, location=self.location)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant(TextForStorage):
     """What a rendered widget lets one user or session upload.
 
     Attributes:
-        alias, bucket, location: the storage.
         max_size: bytes that a file may have.
         accept: media types (``image/*`` too) and extensions (``.pdf``); any where it is empty.
         multiple: whether the widget takes several files.
@@ -155,19 +173,11 @@ class Grant(SignedText):
 
     kind = "grant"
 
-    alias: str
-    bucket: str
-    location: str
     max_size: int
     accept: tuple[str, ...]
     multiple: bool
     requester: str
     purpose: str = ""
-
-    @property
-    def storage(self) -> StorageRef:
-        """The storage."""
-        return StorageRef(alias=self.alias, bucket=self.bucket, location=self.location)
 
     @property
     def digest(self) -> str:
@@ -216,11 +226,11 @@ class UploadToken(SignedText):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt(SignedText):
+class Receipt(TextForStorage):
     """A file that has been uploaded and waits in the staging prefix for its form to be saved.
 
     Attributes:
-        alias, bucket, location, purpose: of the grant.
+        purpose: of the grant.
         requester: who has uploaded it.
         key, etag, modified: the staged object: no other that takes its place later is meant.
         name, type, size: of the file.
@@ -228,9 +238,6 @@ class Receipt(SignedText):
 
     kind = "receipt"
 
-    alias: str
-    bucket: str
-    location: str
     purpose: str
     requester: str
     key: str
@@ -239,11 +246,6 @@ class Receipt(SignedText):
     name: str
     type: str
     size: int
-
-    @property
-    def storage(self) -> StorageRef:
-        """The storage."""
-        return StorageRef(alias=self.alias, bucket=self.bucket, location=self.location)
 
 
 def issue_grant(
@@ -286,7 +288,3 @@ def not_yours() -> Rejected:
     """The refusal of what belongs to another user or session."""
     message = _("This upload belongs to another session. Reload the page and upload the file again.")
     return Rejected(403, "requester", message)
-
-
-def _wrong_signature() -> Rejected:
-    return Rejected(403, "signature", _("This form is not valid here. Reload the page and upload the file again."))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from ..files.upload import UploadTarget
 from ..files.upload_headers import type_of_name
 from ..object_urls.signing import Presigner, effective_expiry
 from ..object_urls.urls import bucket_url
 from ..options.fields import MEBIBYTE
+from ..s3 import listing
+from ..s3.credentials import customer_key
+from ..s3.errors import FAILURES
 from ..transport import headers
 from ..transport.limits import MAX_PARTS
 from . import presigned
@@ -99,9 +103,7 @@ def begin(storage: UploadStorage, grant: Grant, requester: str, file: File) -> t
         requester=requester,
         key=key,
         upload_id=upload_id,
-        name=file.name,
-        type=file.type,
-        size=file.size,
+        **asdict(file),
         part_size=part_size,
     )
     common = {"upload": token.sign(), "key": key, "multipart": bool(upload_id)}
@@ -116,8 +118,6 @@ def check_storage(storage: UploadStorage) -> None:
     Raises:
         ValueError: objects are encrypted with a customer's key, which no browser may see.
     """
-    from ..s3.credentials import customer_key
-
     if customer_key(storage.options) is not None:
         raise ValueError("Direct uploads are not possible: the storage encrypts with a customer's key (sse).")
 
@@ -173,9 +173,6 @@ def stored_parts(storage: UploadStorage, token: UploadToken) -> list[dict[str, A
     Raises:
         Rejected: there is no such upload: it was completed, aborted or cleaned.
     """
-    from ..s3 import listing
-    from ..s3.errors import FAILURES
-
     if not token.upload_id:
         raise _gone()
     try:
@@ -205,9 +202,7 @@ def complete(storage: UploadStorage, grant: Grant, token: UploadToken) -> Receip
     if staged.size != token.size:
         raise _incomplete()
     return Receipt(
-        alias=grant.alias,
-        bucket=grant.bucket,
-        location=grant.location,
+        **asdict(grant.storage),
         purpose=grant.purpose,
         requester=token.requester,
         key=token.key,
@@ -220,8 +215,6 @@ def complete(storage: UploadStorage, grant: Grant, token: UploadToken) -> Receip
 
 
 def _complete_parts(storage: UploadStorage, token: UploadToken) -> None:
-    from ..s3.errors import FAILURES
-
     parts = stored_parts(storage, token)
     expected = [(number, part_length(token, number)) for number in range(1, parts_of(token) + 1)]
     if [(part["number"], part["size"]) for part in parts] != expected:
@@ -251,8 +244,6 @@ def staged_object(storage: UploadStorage, key: str) -> Object | None:
 
 
 def _put(storage: UploadStorage, key: str, size: int) -> dict[str, Any]:
-    from ..files.upload import UploadTarget
-
     target = UploadTarget(storage.bucket, key, STAGED_HEADERS, condition=True, checksum=None, ssec=None, parallel=1)
     rules = presigned.UploadRules(method="PUT", max_size=size, size=size, expires=PUT_EXPIRY, content_type=None)
     upload = presigned.put(storage.options, storage.s3_external.credentials(), target, key, rules)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..errors import ObjectChangedError
-from ..files.reader import ObjectReader
 from ..files.upload import Upload
 from ..options.fields import MEBIBYTE
+from ..reading.reader import ObjectReader
 from ..redaction.escaping import get_logger
-from ..s3.errors import FAILURES, HTTP_BAD_REQUEST, HTTP_PRECONDITION_FAILED, ObjectNotFound, status_of
+from ..s3.errors import FAILURES, ObjectNotFound, status_of
 from ..s3.responses import XmlResponse
 from ..transport.headers import merged
 from ..transport.limits import MAX_PARTS, MIN_PART_SIZE
@@ -68,7 +69,7 @@ def copy(source: StoredObject, target: UploadTarget) -> str:
                 upload.send(span)
             return upload.finish()
     except FAILURES as error:
-        if source.size >= MIN_PART_SIZE or status_of(error) != HTTP_BAD_REQUEST:
+        if source.size >= MIN_PART_SIZE or status_of(error) != HTTPStatus.BAD_REQUEST:
             raise
         return _sent_again(source, target)
 
@@ -128,7 +129,7 @@ def copy_part(
     except ObjectNotFound as error:  # named after the target
         raise ObjectNotFound(source.bucket, source.key, error.response) from error
     except FAILURES as error:
-        if status_of(error) == HTTP_PRECONDITION_FAILED:
+        if status_of(error) == HTTPStatus.PRECONDITION_FAILED:
             raise ObjectChangedError(source.bucket, source.key) from error
         raise
     # S3 may fail after it has sent status 200, with an <Error>.

@@ -68,7 +68,7 @@ class UploadedObject(UploadedFile):  # type: ignore[type-arg]  # Django's classe
         return self
 
     def _reader(self) -> io.BufferedReader:
-        from ..files.reader import ObjectReader
+        from ..reading.reader import ObjectReader
 
         stored = self.stored
         reader = ObjectReader(stored.client, stored.bucket, stored.key, stored.ssec, pinned=(stored.etag, stored.size))

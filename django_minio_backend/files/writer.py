@@ -9,24 +9,15 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING
 
-from .content import PartSizes, plan_parts
 from .disk_copy import DiskCopy
-from .upload import Upload, UploadTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from _typeshed import ReadableBuffer
 
-    from ..options.fields import StorageOptions
-    from ..s3.client import S3Client
-
-
-def writer_to(
-    client: S3Client, target: UploadTarget, options: StorageOptions, stored: Callable[[str], None]
-) -> ObjectWriter:
-    """Return a writer of one object; ``stored`` is called with its ETag."""
-    return ObjectWriter(Upload(client, target), plan_parts(None, options), stored)
+    from .content import PartSizes
+    from .upload import Upload
 
 
 class ObjectWriter(io.BufferedIOBase):

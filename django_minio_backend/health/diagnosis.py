@@ -11,6 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
+from ..object_urls.urls import bucket_url
+from ..s3.errors import FAILURES
+from ..s3.registry import without_retries
+from ..s3.responses import TruncatedResponse, time_of
 from .deadline import run_in_daemon, run_with_timeout
 from .explanations import Cause, cause_of, explain
 from .preflight import preflight_problem
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
 
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
-
 TIMEOUT = 3.0  # seconds, to connect and for each read
 DEADLINE = 8.0  # seconds for all requests
 WORKERS = 32  # buckets in parallel
@@ -57,8 +60,6 @@ def diagnose(get_client: Callable[[], S3Client], options: StorageOptions, bucket
         options: of the storage.
         buckets: names of its buckets.
     """
-    from ..s3.registry import without_retries
-
     until = time.monotonic() + DEADLINE
     try:
         client = run_with_timeout(DEADLINE / 2, get_client)
@@ -79,8 +80,6 @@ def diagnose(get_client: Callable[[], S3Client], options: StorageOptions, bucket
 
 def _account(client: S3Client, options: StorageOptions, until: float) -> list[Finding]:
     """Check clock, region and credentials by one signed request; the last finding is right if it is accepted."""
-    from ..s3.errors import FAILURES
-
     try:
         headers: Mapping[str, str] = run_with_timeout(until - time.monotonic(), client.identify).headers
         error = None
@@ -118,8 +117,6 @@ def _clock(headers: Mapping[str, str], *, refused: bool) -> Finding:
     """Compare the clock that signs requests with the server's."""
     from minio import time as signing_time
 
-    from ..s3.responses import TruncatedResponse, time_of
-
     try:
         server = time_of(headers, "date")
     except TruncatedResponse:
@@ -147,9 +144,6 @@ def _buckets(client: S3Client, options: StorageOptions, buckets: Sequence[str], 
 
 def _preflights(client: S3Client, options: StorageOptions, buckets: Sequence[str], until: float) -> list[Finding]:
     """Send a preflight to the storage's own bucket for each of MINIO_CORS_ORIGINS."""
-    from ..object_urls.urls import bucket_url
-    from ..s3.errors import FAILURES
-
     bucket = options.bucket_name or options.default_bucket
     if not options.cors_origins or bucket not in buckets:  # such as the bucket of static files
         return []
@@ -170,8 +164,6 @@ def _preflights(client: S3Client, options: StorageOptions, buckets: Sequence[str
 
 def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
     """Check the permissions in one bucket: list first, since some servers create uploads in a missing bucket."""
-    from ..s3.errors import FAILURES
-
     key = f"{options.key_prefix}health-check-{secrets.token_hex(16)}"
     uploads: list[str] = []
     requests: dict[tuple[str, str], Callable[[], object]] = {
@@ -200,8 +192,6 @@ def _bucket(client: S3Client, options: StorageOptions, bucket: str) -> Finding:
 
 def _is_allowed(request: Callable[[], object]) -> bool:
     """Whether the account may send this request; errors other than a missing permission are raised."""
-    from ..s3.errors import FAILURES
-
     try:
         request()
     except FAILURES as error:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from ..redaction.request_description import reason_of
+from ..transport.redirects import region_in
 
 if TYPE_CHECKING:
     from ..options.fields import StorageOptions
@@ -59,13 +60,6 @@ def cause_of(error: Exception) -> Cause:
     return _CAUSES.get(str(getattr(error, "code", None)), Cause.OTHER)
 
 
-def server_region(error: Exception) -> str:
-    """The region in the server's error response; empty if there is none."""
-    body = getattr(getattr(error, "response", None), "data", None) or b""
-    region = re.search(rb"<Region>([A-Za-z0-9_-]+)</Region>", body)
-    return region[1].decode() if region else ""
-
-
 def explain(error: Exception, options: StorageOptions, *, needed: str = "") -> str:
     """Return the cause and what to do in one line, with the server's error code and never a secret.
 
@@ -94,7 +88,7 @@ def explain_in_sentence(error: Exception, options: StorageOptions, *, needed: st
 
 
 def _wrong_region(error: Exception, options: StorageOptions) -> str:
-    region = server_region(error)
+    region = region_in(getattr(getattr(error, "response", None), "data", None) or b"")
     action = f"set MINIO_REGION to '{region}'" if region else "set MINIO_REGION to the server's region"
     return f"requests are signed for region '{options.region}', which is not the server's; {action}"
 

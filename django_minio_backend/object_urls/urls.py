@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client
 
+    Expiry = timedelta | float | None  # a number counts seconds
+    Headers = Mapping[str, str] | None
+
 logger = get_logger(__name__)
 
 METHODS = ("GET", "HEAD")
@@ -138,11 +141,7 @@ class ObjectUrls:
         return Presigner(bucket_url(self._options, self._bucket), self._options.region)
 
     def url(
-        self,
-        name: str | None,
-        expires: timedelta | float | None = None,
-        response_headers: Mapping[str, str] | None = None,
-        http_method: str = "GET",
+        self, name: str | None, expires: Expiry = None, response_headers: Headers = None, http_method: str = "GET"
     ) -> str:
         """URL of one object; see ``MinioBackend.url``."""
         request = self._default
@@ -153,9 +152,7 @@ class ObjectUrls:
         key = self._key_of(keys.relative(name))
         return self._sign(key, request) if self._cache is None else self._from_cache(self._cache, [key], request)[key]
 
-    def urls(
-        self, names: Iterable[str], expires: timedelta | float | None, response_headers: Mapping[str, str] | None
-    ) -> dict[str, str]:
+    def urls(self, names: Iterable[str], expires: Expiry, response_headers: Headers) -> dict[str, str]:
         """URLs by name, with two round trips to a warm cache and one more for what it does not have."""
         if self._cache is None:
             return {name: self.url(name, expires, response_headers) for name in names}
@@ -181,9 +178,7 @@ class ObjectUrls:
             return self._key_of(path)
         return keys.folder_prefix(path, self._options.location)
 
-    def _request(
-        self, expires: timedelta | float | None, response_headers: Mapping[str, str] | None, http_method: object
-    ) -> PresignRequest:
+    def _request(self, expires: Expiry, response_headers: Headers, http_method: object) -> PresignRequest:
         if http_method not in METHODS:
             raise ValueError(
                 f"http_method is {http_method!r}, but must be GET or HEAD. For uploads there is presigned_upload()."

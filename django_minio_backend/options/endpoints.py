@@ -36,7 +36,7 @@ def endpoint(value: object) -> str:
     host, colon, port = value.rpartition(":")
     if not colon or value.endswith("]"):  # the colon of an IPv6 address
         host, colon, port = value, "", ""
-    if colon and not (_is_number(port) and len(port) <= len(str(MAX_PORT)) and 0 < int(port) <= MAX_PORT):
+    if colon and not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= MAX_PORT):
         raise WrongValueError(expected)
     if host.startswith("[") and host.endswith("]"):
         host = _ipv6(host, expected)
@@ -84,10 +84,6 @@ def base_url(value: object) -> str:
 def is_label(label: str) -> bool:
     """Whether it is one part of a host name: ASCII letters and digits, with hyphens and underscores between them."""
     return label.isascii() and label.replace("-", "").replace("_", "").isalnum() and label.strip("-_") == label
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
 
 
 def _ipv6(host: str, expected: str) -> str:

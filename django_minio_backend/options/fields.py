@@ -205,6 +205,9 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     num_parallel_uploads: int = _row(
         "num_parallel_uploads", values.count, "parts of one file that are sent at once", 3, unit="parts"
     )
+    num_parallel_downloads: int = _row(
+        "num_parallel_downloads", values.count, "requests of one large file that is read at once", 4, unit="requests"
+    )
     checksum: str | None = _row(
         "checksum", values.checksum, "CRC32, SHA1 or SHA256: sent with each upload and kept by the server"
     )

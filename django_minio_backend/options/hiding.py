@@ -21,18 +21,14 @@ def hidden_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
     The value of an unknown name may be a secret, since the name may be misspelt or a subclass's own option.
     """
-    return {name: hidden(value) if _is_secret(name) else hidden_passwords(value) for name, value in options.items()}
+    return {name: _hidden(name, value) for name, value in options.items()}
 
 
 def hidden_arguments(storage_class: type, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """The positional arguments of a call of this class, with the repr of every secret hidden."""
     if not arguments or not has_own_init(storage_class):
         return arguments
-    names = names_of_arguments(storage_class, arguments)
-    return tuple(
-        hidden(value) if _is_secret(name) else hidden_passwords(value)
-        for name, value in zip(names, arguments, strict=True)
-    )
+    return tuple(map(_hidden, names_of_arguments(storage_class, arguments), arguments))
 
 
 def without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +54,10 @@ def hide_secrets_of_settings() -> None:
         options = entry.get("OPTIONS") if isinstance(entry, Mapping) else None
         if isinstance(options, MutableMapping) and any(str(name).upper().startswith("MINIO_") for name in options):
             options.update(hidden_options(options))
+
+
+def _hidden(name: str, value: Any) -> Any:
+    return hidden(value) if _is_secret(name) else hidden_passwords(value)
 
 
 def _is_secret(name: str) -> bool:

@@ -57,7 +57,7 @@ def options_of_call(
         raise ConfigurationError(*dict.fromkeys([*error.problems, *others])) from error
 
 
-def options_of_entry(options: Mapping[str, Any], alias: str, storage_class: type | None = None) -> StorageOptions:
+def options_of_entry(options: Mapping[str, Any], alias: str, storage_class: type) -> StorageOptions:
     """Options that Django makes ``storages[alias]`` of: the entry's own, or on top of those of the alias it names.
 
     Raises:
@@ -74,10 +74,8 @@ def options_of_entry(options: Mapping[str, Any], alias: str, storage_class: type
     return read_options(_layered(attributes.values, options), alias, attributes=attributes)
 
 
-def class_options_of(storage_class: type | None) -> ClassOptions:
+def class_options_of(storage_class: type) -> ClassOptions:
     """The options that a class has as attributes, secrets among them hidden from reports."""
-    if storage_class is None:
-        return ClassOptions({}, {})
     attributes = class_options(storage_class)
     attributes.values = hidden_options(attributes.values)
     return attributes
@@ -114,14 +112,12 @@ def settings_of_version_3() -> str:
 
 
 def _on_top_of_alias(
-    alias: str, options: Mapping[str, Any], storage_class: type | None, attributes: ClassOptions, *, is_call: bool
+    alias: str, options: Mapping[str, Any], storage_class: type, attributes: ClassOptions, *, is_call: bool
 ) -> StorageOptions:
     entry: Any = settings.STORAGES.get(alias)
-    backend = None
-    if storage_class and isinstance(entry, Mapping):
-        backend = backend_among(storage_class, entry.get("BACKEND"))
+    backend = backend_among(storage_class, entry.get("BACKEND")) if isinstance(entry, Mapping) else None
     is_own = backend is not None and attributes.names_a_server
-    class_name = storage_class.__name__ if storage_class and is_call else ""
+    class_name = storage_class.__name__ if is_call else ""
     layers = (
         attributes.of_bases(backend),
         _options_of_alias(alias, class_name, may_be_empty=is_own),

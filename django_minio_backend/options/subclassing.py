@@ -12,7 +12,7 @@ from .fields import OPTION_NAMES, OTHER_SPELLINGS
 from .names import SHOWN_ATTRIBUTES, WRITE_INSTEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _PACKAGE = __name__.partition(".")[0]
 _NOT_THE_USERS = (_PACKAGE, "django", "builtins")
@@ -81,18 +81,17 @@ def has_own_init(kind: type) -> bool:
 
 def takes(kind: type, name: str) -> bool:
     """Whether a call of the class may have this keyword argument."""
-    parameters = inspect.signature(kind).parameters.values()
-    return any(
-        parameter.kind is parameter.VAR_KEYWORD
-        or (parameter.name == name and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY))
-        for parameter in parameters
-    )
+    return _succeeds(inspect.signature(kind).bind_partial, **{name: None})
 
 
 def is_callable_with(kind: type, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> bool:
     """Whether the class can be called like this."""
+    return _succeeds(inspect.signature(kind).bind, *arguments, **keywords)
+
+
+def _succeeds(bind: Callable[..., object], *arguments: Any, **keywords: Any) -> bool:
     try:
-        inspect.signature(kind).bind(*arguments, **keywords)
+        bind(*arguments, **keywords)
     except TypeError:
         return False
     return True
@@ -192,9 +191,7 @@ def _problem(name: str, value: Any) -> str:
 def _problem_of_function(name: str, value: Any) -> str:
     if name not in _MAY_BE_FUNCTIONS:
         return "is a method, but options of this name are plain values; set one, or rename the method"
-    try:
-        inspect.signature(_plain(value)).bind(*_MAY_BE_FUNCTIONS[name])
-    except TypeError:
-        wanted = ", ".join(_MAY_BE_FUNCTIONS[name])
-        return f"must be a function that is called with ({wanted}), without self"
-    return ""
+    arguments = _MAY_BE_FUNCTIONS[name]
+    if _succeeds(inspect.signature(_plain(value)).bind, *arguments):
+        return ""
+    return f"must be a function that is called with ({', '.join(arguments)}), without self"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -127,41 +128,29 @@ def signing_window(value: object) -> timedelta:
     return value
 
 
+def whole_number(least: int, most: float = math.inf, *, expected: str) -> Callable[[object], int]:
+    """Return a validator for whole numbers from ``least`` to ``most``; True and False are none."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise WrongValueError(expected)
+        return value
+
+    return read
+
+
+size = whole_number(1, MAX_PART_SIZE, expected="a number of bytes above 0 and at most 5 GiB")
+part_size = whole_number(
+    MIN_PART_SIZE, MAX_PART_SIZE, expected="a number of bytes from 5 MiB (5242880) to 5 GiB (5368709120)"
+)
+count = whole_number(1, expected="a whole number above 0")
+limit = whole_number(0, expected="a number of at least 0 (no limit)")
+_seconds = whole_number(1, expected="a number of seconds above 0, or a timedelta")
+
+
 def seconds(value: object) -> int:
     """A whole number of seconds (or a timedelta) above 0."""
-    if isinstance(value, timedelta):
-        value = int(value.total_seconds())
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise WrongValueError("a number of seconds above 0, or a timedelta")
-    return value
-
-
-def size(value: object) -> int:
-    """A size in bytes, above 0 and at most that of one PUT."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_PART_SIZE:
-        raise WrongValueError("a number of bytes above 0 and at most 5 GiB")
-    return value
-
-
-def part_size(value: object) -> int:
-    """A size of one part, in bytes."""
-    if isinstance(value, bool) or not isinstance(value, int) or not MIN_PART_SIZE <= value <= MAX_PART_SIZE:
-        raise WrongValueError("a number of bytes from 5 MiB (5242880) to 5 GiB (5368709120)")
-    return value
-
-
-def count(value: object) -> int:
-    """A whole number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise WrongValueError("a whole number above 0")
-    return value
-
-
-def limit(value: object) -> int:
-    """A number of at least 0; 0 means no limit."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise WrongValueError("a number of at least 0 (no limit)")
-    return value
+    return _seconds(int(value.total_seconds()) if isinstance(value, timedelta) else value)
 
 
 def origins(value: object) -> tuple[str, ...]:
@@ -282,13 +271,15 @@ progress = with_methods(
 retention = with_methods("mode", "retain_until_date", expected="a minio.retention.Retention")
 
 
+_storage = with_methods(
+    *("open", "save", "exists", "delete"),
+    expected="a storage such as FileSystemStorage(location=...), or an alias in STORAGES",
+)
+
+
 def storage(value: object) -> Any:
     """A storage of files, or the alias of one."""
-    if isinstance(value, str) and value:
-        return value
-    if isinstance(value, type) or not all(hasattr(value, name) for name in ("open", "save", "exists", "delete")):
-        raise WrongValueError("a storage such as FileSystemStorage(location=...), or an alias in STORAGES")
-    return value
+    return value if isinstance(value, str) and value else _storage(value)
 
 
 def checksum(value: object) -> str:

@@ -190,8 +190,8 @@ class _Reader:
         if not self._cleaned:
             return
         try:
-            for page in listing.list_unfinished_uploads(self._scope.storage.s3, self._scope.bucket):
-                self._comparison.uploads += [item for item in page.uploads if self._is_abandoned(item, page.served_at)]
+            for served_at, uploads in listing.list_unfinished_uploads(self._scope.storage.s3, self._scope.bucket):
+                self._comparison.uploads += [item for item in uploads if self._is_abandoned(item, served_at)]
         except FAILURES as error:
             if self._options.unfinished_age is not None or status_of(error) is None:
                 raise
@@ -203,7 +203,7 @@ class _Reader:
         return is_concerned and age is not None and not _is_young(upload.initiated, now, age)
 
     def _add_page(self, page: listing.ListingPage) -> None:
-        options, objects, served_at = self._options, page.objects, page.served_at  # each access parses them
+        options, objects, served_at = self._options, page.objects, page.response.served_at  # each access parses them
         young = {item.key for item in objects if _is_young(item.modified, served_at, self._min_age(item.key))}
         excluded = {item.key for item in objects if options.excludes(item.key)}
         kept = young | excluded

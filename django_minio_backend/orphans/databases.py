@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db import Error as AnyDatabaseError
 from django.db.models import Model, QuerySet
 
@@ -32,6 +32,11 @@ def databases_with(model: type[Model], tables: dict[str, set[str]]) -> list[str]
     listed = [alias for alias, names in tables.items() if _identifier(alias, table) in names]
     # Introspection does not list the tables of other schemas.
     return listed or [alias for alias in tables if _can_be_queried(model, alias)]
+
+
+def in_database(alias: str) -> str:
+    """Return how messages name a database; empty for the default one."""
+    return "" if alias == DEFAULT_DB_ALIAS else f" in database '{alias}'"
 
 
 def tables_by_database() -> dict[str, set[str]]:

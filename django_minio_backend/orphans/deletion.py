@@ -10,6 +10,7 @@ from django.db import Error as AnyDatabaseError
 from ..errors import CleaningError
 from ..redaction.escaping import get_logger
 from ..s3 import deletion as s3_deletion
+from ..s3.errors import FAILURES, ObjectNotFound, status_of
 from ..transport.limits import KEYS_PER_DELETION
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def delete_orphans(comparison: Comparison, *, dry_run: bool = False) -> Iterator
     """
     for orphans in comparison.store.orphans(BATCH):
         keys = _last_look(comparison, [orphan.key for orphan in orphans])
-        result = s3_deletion.Deletion(set(keys), {}, 0)
-        if not dry_run:
-            result = _delete(comparison.scope, keys)
+        result = s3_deletion.Deletion(set(), {}, 0) if dry_run else _delete(comparison.scope, keys)
         deletable = set(keys)
         outcomes = [Outcome(item, result.failed.get(item.key, "")) for item in orphans if item.key in deletable]
         if not dry_run:
@@ -72,8 +71,6 @@ def delete_orphans(comparison: Comparison, *, dry_run: bool = False) -> Iterator
 
 def abort_uploads(comparison: Comparison) -> Iterator[tuple[UnfinishedUpload, str]]:
     """Abort the unfinished uploads; return each with the reason why it still exists, empty if it was aborted."""
-    from ..s3.errors import FAILURES
-
     scope = comparison.scope
     for upload in comparison.uploads:
         problem = ""
@@ -93,8 +90,6 @@ def _last_look(comparison: Comparison, keys: Sequence[str]) -> Sequence[str]:
     Raises:
         CleaningError: the database or the server failed.
     """
-    from ..s3.errors import FAILURES
-
     scope = comparison.scope
     try:
         if scope.replaces:
@@ -110,8 +105,6 @@ def _not_replaced(comparison: Comparison, keys: Sequence[str]) -> list[str]:
 
     Where a save may replace an object, a listed orphan may be somebody's new upload, whose row does not exist yet.
     """
-    from ..s3.errors import ObjectNotFound
-
     scope, listed_at = comparison.scope, comparison.listed_at
 
     def is_old(key: str) -> bool:
@@ -131,8 +124,6 @@ def _delete(scope: CleanupScope, keys: Sequence[str]) -> s3_deletion.Deletion:
     Raises:
         CleaningError: the server failed; the message says which objects may be deleted nevertheless.
     """
-    from ..s3.errors import FAILURES, status_of
-
     try:
         return s3_deletion.delete_objects(scope.storage.s3, scope.bucket, keys)
     except FAILURES as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..errors import CleaningError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+Row = TypeVar("Row")
 
 KEEP_ONLY = -1
 CACHE = 32 * 1024  # KiB of pages kept in memory, and the most that one sorted run of an index takes
@@ -98,15 +100,13 @@ class KeyStore:
 
     def orphans(self, batch_size: int) -> Iterator[list[Orphan]]:
         """Return the orphans by key, in batches."""
-        for rows in self._batches("SELECT key, size FROM orphan ORDER BY rowid", batch_size):
-            yield [Orphan(*row) for row in rows]
+        return self._batches(Orphan, "SELECT key, size FROM orphan ORDER BY rowid", batch_size)
 
     def missing(self, batch_size: int) -> Iterator[list[Reference]]:
         """Return the references without an object by key, in batches."""
-        for rows in self._batches(_MISSING, batch_size):
-            yield [Reference(*row) for row in rows]
+        return self._batches(Reference, _MISSING, batch_size)
 
-    def _batches(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    def _batches(self, row_type: Callable[..., Row], query: str, size: int) -> Iterator[list[Row]]:
         with self._database() as database:
             cursor = database.execute(query)
         while True:
@@ -114,7 +114,7 @@ class KeyStore:
                 rows = cursor.fetchmany(size)
             if not rows:
                 return
-            yield rows
+            yield [row_type(*row) for row in rows]
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.apps import apps
 from django.core.exceptions import SuspiciousOperation
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 from django.db.models import FileField, Model, QuerySet
 
 from ..errors import CleaningError
 from ..files import keys as names
 from ..storage import MinioBackend
-from .databases import databases_of, tables_by_database
+from .databases import databases_of, in_database, tables_by_database
 from .key_store import Reference
 from .row_files import choosing_classes
 
@@ -47,15 +47,11 @@ class FieldInDatabase:
     database: str
 
     def __str__(self) -> str:
-        return f"{self.model._meta.label}.{self.field.name}{self._where}"
+        return f"{self.model._meta.label}.{self.field.name}{in_database(self.database)}"
 
     def describe_row(self, primary_key: object) -> str:
         """Return model, primary key and field, as messages name the field of one row."""
-        return f"{self.model._meta.label} {primary_key} {self.field.name}{self._where}"
-
-    @property
-    def _where(self) -> str:
-        return "" if self.database == DEFAULT_DB_ALIAS else f" in database '{self.database}'"
+        return f"{self.model._meta.label} {primary_key} {self.field.name}{in_database(self.database)}"
 
     def has_rows(self) -> bool:
         """Whether the table has any row, with a file or without."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.apps import apps
 from django.core.files.storage import Storage
-from django.db import DEFAULT_DB_ALIAS
 from django.db.models import FileField, ImageField, Model, QuerySet, signals
 from django.db.models.fields.files import FieldFile, FileDescriptor, ImageFieldFile, ImageFileDescriptor
 
 from ..errors import CleaningError
+from .databases import in_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -77,7 +77,7 @@ class RowFiles:
             try:
                 file = self._file(rows.db, key, values)
             except Exception as error:  # the project's code may raise anything, and the file may then be anywhere
-                where = "" if rows.db == DEFAULT_DB_ALIAS else f" in database '{rows.db}'"
+                where = in_database(rows.db)
                 raise CleaningError(
                     f"{self._model._meta.label} {key} {self._field.name}{where}: the storage of this row cannot be "
                     f"determined: {error!r}. Correct the row, or the code of the model. Nothing more was deleted."

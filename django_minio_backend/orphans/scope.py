@@ -16,14 +16,7 @@ from ..errors import CleaningError
 from ..signals import collect_references
 from ..storage import MinioBackend
 from .key_store import KEEP_ONLY, Reference
-from .references import (
-    ROWS_PER_QUERY,
-    Target,
-    identity,
-    names_below,
-    overrides_key,
-    referring_fields,
-)
+from .references import ROWS_PER_QUERY, Target, identity, names_below, overrides_key, referring_fields
 from .row_storages import choosing_fields
 
 if TYPE_CHECKING:
@@ -71,11 +64,8 @@ class CleanupScope:
     @property
     def own_choosing(self) -> list[ChoosingField]:
         """The choosing fields whose own storage is this bucket, whatever their rows choose."""
-        return [
-            choosing
-            for choosing in self.choosing
-            if choosing.storage and _location(choosing.storage) == _location(self.storage)
-        ]
+        here = _location(self.storage)
+        return [field for field in self.choosing if field.storage and _location(field.storage) == here]
 
     @property
     def storages(self) -> list[MinioBackend]:

@@ -6,6 +6,7 @@ Other rooms import this module inside functions, so that importing the package d
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree as ET
 
@@ -23,14 +24,7 @@ from ..errors import (
 from ..redaction.secret_values import hidden_headers
 from .connection import S3Connection
 from .credentials import customer_key
-from .errors import (
-    HTTP_CONFLICT,
-    HTTP_NOT_IMPLEMENTED,
-    HTTP_PRECONDITION_FAILED,
-    rejects_condition,
-    status_of,
-    was_retried,
-)
+from .errors import rejects_condition, status_of, was_retried
 from .responses import TruncatedResponse, XmlResponse, etag_of, size_of, time_of
 
 if TYPE_CHECKING:
@@ -43,6 +37,7 @@ if TYPE_CHECKING:
     from ..options.fields import StorageOptions
 
     Body = bytes | bytearray
+    Headers = Mapping[str, str]
 
 
 class S3Client(S3Connection):
@@ -74,7 +69,7 @@ class S3Client(S3Connection):
         )
 
     def get(
-        self, bucket: str, key: str, headers: Mapping[str, str], ssec: SseCustomerKey | None = None
+        self, bucket: str, key: str, headers: Headers, ssec: SseCustomerKey | None = None
     ) -> BaseHTTPResponse | None:
         """Return the response with an object's bytes (GetObject); None if the requested range starts after the end.
 
@@ -84,9 +79,9 @@ class S3Client(S3Connection):
         try:
             response = self.sdk.get_object(bucket, key, request_headers=dict(headers), ssec=ssec)
         except (S3Error, InvalidResponseError) as error:
-            if status_of(error) == 416:  # noqa: PLR2004 - Range Not Satisfiable
+            if status_of(error) == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return None
-            if status_of(error) == HTTP_PRECONDITION_FAILED:
+            if status_of(error) == HTTPStatus.PRECONDITION_FAILED:
                 raise ObjectChangedError(bucket, key) from error
             raise
         if not etag_of(response):
@@ -94,26 +89,21 @@ class S3Client(S3Connection):
             raise TruncatedResponse(f"The response about '{key}' in bucket '{bucket}' has no ETag.")
         return response
 
-    def put(
-        self, bucket: str, key: str, body: Body, headers: Mapping[str, str], *, only_if_absent: bool = False
-    ) -> str:
+    def put(self, bucket: str, key: str, body: Body, headers: Headers, *, only_if_absent: bool = False) -> str:
         """Upload ``body`` in one request (PutObject) and return its ETag.
 
         Raises:
             ObjectExistsError: ``only_if_absent``, and the object exists.
             ConditionNotSupportedError: ``only_if_absent``, and the server does not support If-None-Match.
         """
-        response = self._write("PUT", bucket, key, body, headers, only_if_absent=only_if_absent)
-        return etag_of(response)
+        return etag_of(self._write("PUT", bucket, key, body, headers, only_if_absent=only_if_absent))
 
-    def create_upload(self, bucket: str, key: str, headers: Mapping[str, str]) -> str:
+    def create_upload(self, bucket: str, key: str, headers: Headers) -> str:
         """Start a multipart upload (CreateMultipartUpload) and return its id."""
         response = self._execute("POST", bucket, key, headers=dict(headers), query_params={"uploads": ""})
         return XmlResponse(response, "InitiateMultipartUploadResult", bucket).required("UploadId")
 
-    def put_part(
-        self, bucket: str, key: str, upload_id: str, number: int, body: Body, headers: Mapping[str, str]
-    ) -> str:
+    def put_part(self, bucket: str, key: str, upload_id: str, number: int, body: Body, headers: Headers) -> str:
         """Upload one part (UploadPart) and return its ETag."""
         query = {"partNumber": str(number), "uploadId": upload_id}
         for _ in range(2):  # uploading a part twice does no harm
@@ -128,7 +118,7 @@ class S3Client(S3Connection):
         key: str,
         upload_id: str,
         parts: Sequence[Mapping[str, str]],
-        headers: Mapping[str, str],
+        headers: Headers,
         *,
         only_if_absent: bool = False,
     ) -> str:
@@ -215,10 +205,11 @@ class S3Client(S3Connection):
         try:
             response = self.request("GET", bucket, {"versioning": ""})
         except (S3Error, InvalidResponseError, ServerError) as error:
-            if status_of(error) == HTTP_NOT_IMPLEMENTED:
+            if status_of(error) == HTTPStatus.NOT_IMPLEMENTED:
                 return False
             raise
-        return XmlResponse(response, "VersioningConfiguration", bucket).text("Status") in {"Enabled", "Suspended"}
+        xml = XmlResponse(response, "VersioningConfiguration", bucket, also="GetBucketVersioningResponse")
+        return xml.text("Status") in {"Enabled", "Suspended"}
 
     def identify(self) -> BaseHTTPResponse:
         """List the account's buckets (ListBuckets), which needs the right keys, region and clock, and no bucket."""
@@ -233,7 +224,7 @@ class S3Client(S3Connection):
         try:
             return self._execute(method, bucket, body=body, headers=headers, query_params={"policy": ""})
         except (S3Error, InvalidResponseError, ServerError) as error:
-            if status_of(error) == HTTP_NOT_IMPLEMENTED:
+            if status_of(error) == HTTPStatus.NOT_IMPLEMENTED:
                 raise PoliciesNotSupportedError(bucket) from error
             raise
 
@@ -243,7 +234,7 @@ class S3Client(S3Connection):
         bucket: str,
         key: str,
         body: Body,
-        headers: Mapping[str, str],
+        headers: Headers,
         *,
         query: Mapping[str, str] | None = None,
         only_if_absent: bool,
@@ -262,12 +253,12 @@ class S3Client(S3Connection):
             except (S3Error, InvalidResponseError, ServerError) as error:
                 status = status_of(error)
                 retried = retried or was_retried(error)
-                if status == HTTP_PRECONDITION_FAILED:
+                if status == HTTPStatus.PRECONDITION_FAILED:
                     raise ObjectExistsError(bucket, key, repeated=retried) from error
                 if rejects_condition(error):
                     raise ConditionNotSupportedError from error
-                conflict = status == HTTP_CONFLICT and getattr(error, "code", None) == "ConditionalRequestConflict"
-                if not (conflict and attempts_left):
+                retry = status == HTTPStatus.CONFLICT and getattr(error, "code", None) == "ConditionalRequestConflict"
+                if not (retry and attempts_left):
                     raise
         raise AssertionError  # pragma: no cover - the loop above returns or raises
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
@@ -22,9 +23,6 @@ RedirectError and BadResponseError are OSErrors.
 """
 
 CONDITION_REJECTED = ("BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented")
-
-HTTP_BAD_REQUEST, HTTP_CONFLICT, HTTP_PRECONDITION_FAILED, HTTP_NOT_IMPLEMENTED = 400, 409, 412, 501
-HTTP_METHOD_NOT_ALLOWED = 405
 
 
 class ObjectNotFound(S3Error, FileNotFoundError):  # noqa: N818 - named as the SDK and the S3 API name the condition
@@ -74,9 +72,9 @@ def may_have_worked(error: Exception) -> bool:
 
 def rejects_condition(error: Exception) -> bool:
     """Whether the server does not support If-None-Match, and nothing else is wrong with the request."""
-    if status_of(error) == HTTP_NOT_IMPLEMENTED:
+    if status_of(error) == HTTPStatus.NOT_IMPLEMENTED:
         return True
-    return status_of(error) == HTTP_BAD_REQUEST and getattr(error, "code", None) in CONDITION_REJECTED
+    return status_of(error) == HTTPStatus.BAD_REQUEST and getattr(error, "code", None) in CONDITION_REJECTED
 
 
 def is_timeout(error: Exception) -> bool:

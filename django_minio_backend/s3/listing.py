@@ -52,17 +52,6 @@ class UploadedPart(NamedTuple):
     etag: str
 
 
-class UploadsPage(NamedTuple):
-    """One page of a listing of unfinished uploads.
-
-    Attributes:
-        served_at: time of the response, by the server's clock.
-    """
-
-    served_at: dt.datetime
-    uploads: list[UnfinishedUpload]
-
-
 class ListingPage:
     """One page of a listing of objects.
 
@@ -94,11 +83,6 @@ class ListingPage:
                 raise ProtocolError(
                     f"The server did not group the keys with prefix {prefix!r} in bucket '{bucket}' by '/'."
                 )
-
-    @property
-    def served_at(self) -> dt.datetime:
-        """Time of the response, by the server's clock."""
-        return self.response.served_at
 
     @property
     def objects(self) -> list[ListedObject]:
@@ -231,8 +215,10 @@ def prefix_exists(client: S3Client, bucket: str, prefix: str) -> bool:
     return bool(list_page(client, bucket, prefix, {"max-keys": "1"}).keys)
 
 
-def list_unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPage]:
+def list_unfinished_uploads(client: S3Client, bucket: str) -> Iterator[tuple[dt.datetime, list[UnfinishedUpload]]]:
     """Iterate over all pages of a bucket's unfinished multipart uploads (ListMultipartUploads).
+
+    With each comes the time of the response, by the server's clock.
 
     No prefix is sent, since MinIO lists only the uploads of the key that equals it. No encoding-type is sent, since
     SeaweedFS confirms it for this listing and does not encode.
@@ -257,7 +243,7 @@ def list_unfinished_uploads(client: S3Client, bucket: str) -> Iterator[UploadsPa
             raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' lists one of them twice.")
         seen |= ids
         is_truncated = xml.is_truncated
-        yield UploadsPage(xml.served_at, uploads)
+        yield xml.served_at, uploads
         if not is_truncated:
             return
         next_markers = {
@@ -278,7 +264,8 @@ def list_parts(client: S3Client, bucket: str, key: str, upload_id: str) -> Itera
     last = 0
     while True:
         query = {"uploadId": upload_id, **({"part-number-marker": str(last)} if last else {})}
-        xml = XmlResponse(client.request("GET", bucket, query, key=key), "ListPartsResult", bucket)
+        response = client.request("GET", bucket, query, key=key)
+        xml = XmlResponse(response, "ListPartsResult", bucket, also="ListPartsResponse")
         for entry in xml.all("Part"):
             number = xml.text("PartNumber", entry)
             if not number.isdecimal() or int(number) <= last:

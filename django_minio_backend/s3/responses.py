@@ -74,13 +74,14 @@ class XmlResponse:
         response: read to the end.
         root: the expected name of the root element.
         bucket: the request's bucket, for errors.
+        also: another name that some servers give it (moto names it by the operation).
 
     Raises:
         urllib3.exceptions.ProtocolError: the document is incomplete or of another kind. Methods raise it for a missing
             or invalid value.
     """
 
-    def __init__(self, response: BaseHTTPResponse, root: str, bucket: str) -> None:
+    def __init__(self, response: BaseHTTPResponse, root: str, bucket: str, *, also: str = "") -> None:
         self._bucket = bucket
         self._response = response
         try:
@@ -89,7 +90,7 @@ class XmlResponse:
             raise TruncatedResponse(f"The <{root}> of bucket '{bucket}' is incomplete.") from error
         self.namespace, _, name = self._root.tag.rpartition("}")
         self.namespace += "}" if self.namespace else ""
-        if name != root:
+        if name not in {root, also}:
             details = f"{self.text('Code')} {self.text('Message')}".strip()
             raise ProtocolError(f"The response about bucket '{bucket}' is <{name}> instead of <{root}>: {details}")
         self._is_encoded = self.text("EncodingType") == "url"

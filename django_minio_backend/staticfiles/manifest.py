@@ -19,13 +19,12 @@ from ..options.hiding import hidden_options
 from .storage import MinioBackendStatic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from datetime import timedelta
+    from collections.abc import Callable, Iterable
 
     from django.core.files.storage import Storage
 
+    from ..object_urls.urls import Expiry, Headers
     from ..options.fields import StorageOptions
-
 
 CACHE_FOREVER = "public, max-age=31536000, immutable"  # one year in seconds; RFC 8246 adds "immutable"
 
@@ -73,8 +72,8 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):  # typ
         name: str | None,
         force: bool = False,  # noqa: FBT001, FBT002 - Django's signature
         *,
-        expires: timedelta | float | None = None,
-        response_headers: Mapping[str, str] | None = None,
+        expires: Expiry = None,
+        response_headers: Headers = None,
         http_method: str = "GET",
     ) -> str:
         """URL of the file under its hashed name, or under its own name in DEBUG mode unless ``force``.
@@ -95,13 +94,7 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):  # typ
             self, served, expires=expires, response_headers=response_headers, http_method=http_method
         )
 
-    def urls(
-        self,
-        names: Iterable[str],
-        *,
-        expires: timedelta | float | None = None,
-        response_headers: Mapping[str, str] | None = None,
-    ) -> dict[str, str]:
+    def urls(self, names: Iterable[str], *, expires: Expiry = None, response_headers: Headers = None) -> dict[str, str]:
         """URLs of many files under their hashed names, by name; see ``url``."""
         return {name: self.url(name, expires=expires, response_headers=response_headers) for name in names}
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from minio.datatypes import Object
 
     from ..files.file import ObjectFile
-    from ..files.reader import ObjectReader
     from ..files.upload import UploadTarget
     from ..options.fields import StorageOptions
+    from ..reading.reader import ObjectReader
 
 
 class MinioBackendStatic(MinioBackend):

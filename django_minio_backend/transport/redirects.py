@@ -26,13 +26,18 @@ def is_redirect(status: int) -> bool:
 def redirect_error(method: str, url: str, response: BaseHTTPResponse, body: bytes) -> RedirectError:
     """Return the error for a redirect, which names both endpoints and the likely cause."""
     here, there = origin(url), _target(url, response.headers.get("location"), body)
-    region = _text(_REGION, body) or printable(response.headers.get("x-amz-bucket-region", ""))
+    region = region_in(body) or printable(response.headers.get("x-amz-bucket-region", ""))
     message = (
         f"{request_line(method, url)} was redirected to {there or 'a server that is not named'} "
         f"(HTTP {response.status}). Redirects are not followed: they would take keys and content there. "
         f"{_likely_cause(here, there, region)}"
     )
     return RedirectError(message, status=response.status, endpoint=here, target=there, region=region)
+
+
+def region_in(body: bytes) -> str:
+    """Return the region in an error response; empty if there is none."""
+    return _text(_REGION, body)
 
 
 def _target(url: str, location: str | None, body: bytes) -> str:

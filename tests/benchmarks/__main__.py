@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks import cleaning, direct_uploads, scenarios, serving, static_files
+from tests.benchmarks.slow_network import slow_endpoint
 from tools.servers import best_server
 
 MIB = 1024**2
@@ -26,6 +27,9 @@ COMPARISONS = (
     ("512 MiB saved from disk", "save_large", "sdk_put_large", 1.25, "cpu"),
     ("512 MiB saved from an unsized stream", "save_unsized", "sdk_put_large", None, "cpu"),
     ("512 MiB read in 64 KiB chunks", "read_large", "sdk_get_large", 1.25, "cpu"),
+    ("256 MiB read, slow connections", "read_slow", "sdk_get_slow", 0.333, "wall"),
+    ("256 MiB saved, slow connections", "save_slow", "sdk_put_slow", 0.4, "wall"),
+    ("32 MiB saved, slow connections", "save_medium_slow", "sdk_put_medium_slow", 0.4, "wall"),
     ("300 saves of 10 KiB, auto", "save_small_auto", "sdk_put_small", 2.2, "cpu"),
     ("300 saves of 10 KiB, conditional writes", "save_small_conditional", "sdk_put_small", 1.3, "cpu"),
     ("10,000 presigned URLs", "urls", "sdk_urls", 0.2, "cpu"),
@@ -99,7 +103,9 @@ def main() -> int:
         print(server.describe())  # noqa: T201
         os.environ.update(server.environment())
         os.environ["BENCHMARK_FILE"] = str(_make_large_file(Path(folder)))
-        worst = _compare(arguments.rounds, arguments.only)
+        with slow_endpoint(server.endpoint) as endpoint:
+            os.environ["BENCHMARK_SLOW_ENDPOINT"] = endpoint
+            worst = _compare(arguments.rounds, arguments.only)
         if arguments.only in static_files.TITLE:
             worst |= static_files.compare(server, arguments.rounds)
         if arguments.only in direct_uploads.TITLE:

@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +23,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django_minio_backend.models import MinioBackend
+    from tools.servers import Server
 
     Work = Callable[[], object]
 
 LARGE = 512 * 1024**2
+SLOW = 256 * 1024**2  # bytes that pass through slow connections
+MEDIUM = 32 * 1024**2
 SMALL_FILES = 300
 SMALL = 10 * 1024
 BUCKETS = 200
 CHUNK = 64 * 1024  # bytes of a chunk of Django's File.chunks()
 BUCKET = "benchmarks"
 LARGE_NAME = "large.bin"
+SLOW_NAME = "slow.bin"
 
 
 def storage(**options: Any) -> MinioBackend:
@@ -85,6 +90,81 @@ def sdk_put_large() -> Work:
             client.put_object(BUCKET, name(), content, LARGE)
 
     return work
+
+
+def _slow_server() -> Server:
+    server = server_from_environment()
+    assert server is not None
+    return replace(server, endpoint=os.environ["BENCHMARK_SLOW_ENDPOINT"])
+
+
+def _slow_storage() -> MinioBackend:
+    from django_minio_backend.models import MinioBackend
+
+    storage(replace_existing=True).save(SLOW_NAME, ContentFile(bytes(SLOW)))
+    return MinioBackend(**options_of(_slow_server(), MINIO_DEFAULT_BUCKET=BUCKET))
+
+
+def _slow_sdk() -> Minio:
+    storage(replace_existing=True).save(SLOW_NAME, ContentFile(bytes(SLOW)))
+    server = _slow_server()
+    return Minio(server.endpoint, server.access_key, server.secret_key, secure=server.secure, region=server.region)
+
+
+def read_slow() -> Work:
+    """Read 256 MiB in chunks over slow connections."""
+    of = _slow_storage()
+
+    def work() -> None:
+        with of.open(SLOW_NAME) as file:
+            while file.read(CHUNK):
+                pass
+
+    return work
+
+
+def sdk_get_slow() -> Work:
+    """Get the same object by the SDK."""
+    client = _slow_sdk()
+
+    def work() -> None:
+        response = client.get_object(BUCKET, SLOW_NAME)
+        while response.read(CHUNK):
+            pass
+        response.release_conn()
+
+    return work
+
+
+def _save_slow(size: int) -> Work:
+    to, content = _slow_storage(), io.BytesIO(bytes(size))
+    return lambda: to.save(name(), File(content, name="content"))
+
+
+def _sdk_put_slow(size: int) -> Work:
+    client, content = _slow_sdk(), io.BytesIO(bytes(size))
+    # With one connection; the SDK's default is three.
+    return lambda: client.put_object(BUCKET, name(), content, size, num_parallel_uploads=1)
+
+
+def save_slow() -> Work:
+    """Save 256 MiB over slow connections."""
+    return _save_slow(SLOW)
+
+
+def sdk_put_slow() -> Work:
+    """Put as many bytes by the SDK over one of them."""
+    return _sdk_put_slow(SLOW)
+
+
+def save_medium_slow() -> Work:
+    """Save 32 MiB over slow connections."""
+    return _save_slow(MEDIUM)
+
+
+def sdk_put_medium_slow() -> Work:
+    """Put as many bytes by the SDK over one of them."""
+    return _sdk_put_slow(MEDIUM)
 
 
 class _Stream:
@@ -303,6 +383,12 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         save_unsized,
         read_large,
         sdk_get_large,
+        read_slow,
+        sdk_get_slow,
+        save_slow,
+        sdk_put_slow,
+        save_medium_slow,
+        sdk_put_medium_slow,
         save_small_auto,
         save_small_conditional,
         sdk_put_small,

@@ -26,17 +26,17 @@ def run() -> Run:
     """Run a command and return what it printed."""
 
     def called(command: str, *arguments: str) -> str:
-        told, errors = io.StringIO(), io.StringIO()
-        call_command(command, *arguments, stdout=told, stderr=errors)
+        output, errors = io.StringIO(), io.StringIO()
+        call_command(command, *arguments, stdout=output, stderr=errors)
         assert not errors.getvalue()
-        return told.getvalue()
+        return output.getvalue()
 
     return called
 
 
 @pytest.fixture
 def policy_of(sdk: Minio) -> PolicyOf:
-    def asked(bucket: str) -> dict[str, Any] | None:
+    def policy(bucket: str) -> dict[str, Any] | None:
         try:
             found: dict[str, Any] = json.loads(sdk.get_bucket_policy(bucket_name=bucket))
         except S3Error as error:
@@ -45,12 +45,12 @@ def policy_of(sdk: Minio) -> PolicyOf:
             raise
         return found
 
-    return asked
+    return policy
 
 
 @pytest.fixture
 def silent_endpoint() -> Iterator[str]:
-    """A port that accepts connections and never answers."""
+    """A port that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 

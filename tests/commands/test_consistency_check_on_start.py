@@ -57,25 +57,25 @@ def down() -> dict[str, Any]:
 def test_a_start_makes_the_buckets_of_the_storages_that_ask_for_it(
     server: Server, bucket_name: Callable[[], str], sdk: Minio
 ) -> None:
-    asked, static, not_asked = bucket_name(), bucket_name(), bucket_name()
-    told = start(
+    checked, static, unchecked = bucket_name(), bucket_name(), bucket_name()
+    result = start(
         "check",
-        default=entry(options_of(server, MINIO_DEFAULT_BUCKET=asked, **ON_START)),
-        other=entry(options_of(server, MINIO_DEFAULT_BUCKET=not_asked)),
+        default=entry(options_of(server, MINIO_DEFAULT_BUCKET=checked, **ON_START)),
+        other=entry(options_of(server, MINIO_DEFAULT_BUCKET=unchecked)),
         staticfiles=entry(options_of(server, MINIO_STATIC_FILES_BUCKET=static, **ON_START), STATIC_BACKEND),
     )
-    assert told.returncode == 0, told.stderr
-    assert sdk.bucket_exists(bucket_name=asked)
+    assert result.returncode == 0, result.stderr
+    assert sdk.bucket_exists(bucket_name=checked)
     assert sdk.bucket_exists(bucket_name=static)
-    assert not sdk.bucket_exists(bucket_name=not_asked)
+    assert not sdk.bucket_exists(bucket_name=unchecked)
     assert f"arn:aws:s3:::{static}/*" in sdk.get_bucket_policy(bucket_name=static)
 
 
 def test_a_script_that_sets_django_up_is_a_start(server: Server, bucket_name: Callable[[], str], sdk: Minio) -> None:
     name = bucket_name()
     storages = {"default": entry(options_of(server, MINIO_DEFAULT_BUCKET=name, **ON_START))}
-    told = run_site("-c", "import django; django.setup()", storages=storages)
-    assert told.returncode == 0, told.stderr
+    result = run_site("-c", "import django; django.setup()", storages=storages)
+    assert result.returncode == 0, result.stderr
     assert sdk.bucket_exists(bucket_name=name)
 
 
@@ -92,55 +92,55 @@ def test_a_script_that_sets_django_up_is_a_start(server: Server, bucket_name: Ca
     ids=" ".join,
 )
 def test_no_server_is_asked_where_nothing_is_started(arguments: list[str]) -> None:
-    told = start(*arguments, default=down())
-    assert told.returncode == 0, told.stderr
-    assert "No server" not in told.stdout + told.stderr
+    result = start(*arguments, default=down())
+    assert result.returncode == 0, result.stderr
+    assert "No server" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("command", ["initialize_buckets", "is_minio_available"])
 def test_our_own_commands_tell_by_themselves_that_a_server_is_down(command: str) -> None:
-    told = start(command, default=down())
-    assert told.returncode == 1
-    assert "CommandError: " in told.stderr
-    assert "Traceback" not in told.stderr
+    result = start(command, default=down())
+    assert result.returncode == 1
+    assert "CommandError: " in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_server_that_is_down_fails_the_start_within_seconds() -> None:
     storage = down()
     started = time.monotonic()
-    told = start("check", default=storage)
+    result = start("check", default=storage)
     assert time.monotonic() - started < 20
-    assert told.returncode != 0
-    assert f"No server at http://{storage['OPTIONS']['MINIO_ENDPOINT']}" in told.stderr.splitlines()[-1]
+    assert result.returncode != 0
+    assert f"No server at http://{storage['OPTIONS']['MINIO_ENDPOINT']}" in result.stderr.splitlines()[-1]
 
 
-def test_a_server_that_never_answers_fails_the_start_within_seconds(silent_endpoint: str) -> None:
+def test_a_server_that_never_responds_fails_the_start_within_seconds(silent_endpoint: str) -> None:
     started = time.monotonic()
-    told = start("check", default=entry(made_up(MINIO_ENDPOINT=silent_endpoint, **ON_START)))
+    result = start("check", default=entry(made_up(MINIO_ENDPOINT=silent_endpoint, **ON_START)))
     assert time.monotonic() - started < 20
-    assert told.returncode != 0
-    assert f"No server at http://{silent_endpoint}" in told.stderr.splitlines()[-1]
+    assert result.returncode != 0
+    assert f"No server at http://{silent_endpoint}" in result.stderr.splitlines()[-1]
 
 
 def test_a_server_that_is_down_matters_to_nobody_who_does_not_ask() -> None:
-    told = start("check", default=entry(made_up(MINIO_ENDPOINT=f"127.0.0.1:{free_port()}")))
-    assert told.returncode == 0, told.stderr
+    result = start("check", default=entry(made_up(MINIO_ENDPOINT=f"127.0.0.1:{free_port()}")))
+    assert result.returncode == 0, result.stderr
 
 
 def test_mistakes_in_settings_fail_the_start_with_all_of_them() -> None:
-    told = start(
+    result = start(
         "check",
         default=entry(made_up(MINIO_ENDPOINT="https://minio.test")),
         media=entry(made_up(MINIO_REGIO="eu-west-1")),
     )
-    assert told.returncode != 0
-    assert "STORAGES['default']: MINIO_ENDPOINT is 'https://minio.test'" in told.stderr
-    assert "STORAGES['media']: MINIO_REGIO is not an option; did you mean MINIO_REGION?" in told.stderr
-    assert "hush" not in told.stderr
+    assert result.returncode != 0
+    assert "STORAGES['default']: MINIO_ENDPOINT is 'https://minio.test'" in result.stderr
+    assert "STORAGES['media']: MINIO_REGIO is not an option; did you mean MINIO_REGION?" in result.stderr
+    assert "hush" not in result.stderr
 
 
 def test_ten_mistakes_in_three_aliases_are_one_error_that_lists_all_ten() -> None:
-    told = start(
+    result = start(
         "check",
         default=entry(
             {
@@ -161,6 +161,6 @@ def test_ten_mistakes_in_three_aliases_are_one_error_that_lists_all_ten() -> Non
         ),
         staticfiles=entry(made_up(MINIO_REGION="", replace_exsting=True), STATIC_BACKEND),
     )
-    assert told.returncode == 1
-    assert sorted(told.stderr.splitlines()) == sorted([*TEN_MISTAKES, "docs: reference/options"])
-    assert "hush" not in told.stderr + told.stdout
+    assert result.returncode == 1
+    assert sorted(result.stderr.splitlines()) == sorted([*TEN_MISTAKES, "docs: reference/options"])
+    assert "hush" not in result.stderr + result.stdout

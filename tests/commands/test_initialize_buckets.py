@@ -88,9 +88,9 @@ def listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def assert_nothing_changed(told: str) -> None:
-    assert not [line for line in told.splitlines() if line.startswith("Bucket")]
-    assert told.endswith(ALL_RIGHT)
+def assert_nothing_changed(output: str) -> None:
+    assert not [line for line in output.splitlines() if line.startswith("Bucket")]
+    assert output.endswith(ALL_RIGHT)
 
 
 def everyone_may_get(bucket: str) -> list[tuple[str, str, str]]:
@@ -110,7 +110,7 @@ def everyone_may_get_what_is_saved(bucket: str) -> list[list[tuple[str, str, str
 def test_all_buckets_are_made_with_their_policies(
     run: Run, site: dict[str, str], sdk: Minio, policy_of: PolicyOf
 ) -> None:
-    told = run(COMMAND)
+    output = run(COMMAND)
     assert all(sdk.bucket_exists(bucket_name=bucket) for bucket in site.values())
     assert grants(policy_of(site["public"])) in everyone_may_get_what_is_saved(site["public"])
     assert grants(policy_of(site["static"])) == everyone_may_get(site["static"])
@@ -119,7 +119,7 @@ def test_all_buckets_are_made_with_their_policies(
     assert grants(policy_of(site["hooked"])) == [
         ("Allow", "s3:GetObject", f"arn:aws:s3:::{site['hooked']}/free/*"),
     ]
-    assert sorted(bucket for bucket in site.values() if bucket in told) == sorted(site.values())
+    assert sorted(bucket for bucket in site.values() if bucket in output) == sorted(site.values())
 
 
 @pytest.mark.needs("stored-policies")
@@ -176,8 +176,8 @@ def test_a_private_bucket_opened_to_everyone_is_closed_again(
     sdk.set_bucket_policy(bucket_name=bucket, policy=json.dumps(opened))
     before = policy_of(bucket)
 
-    told = run(COMMAND)
-    (line,) = [line for line in told.splitlines() if bucket in line]
+    output = run(COMMAND)
+    (line,) = [line for line in output.splitlines() if bucket in line]
     assert json.dumps(before) in line
     assert sorted(grants(policy_of(bucket))) == [
         ("Allow", "s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
@@ -198,8 +198,8 @@ def test_a_public_bucket_that_was_closed_or_opened_further_is_corrected(
         else:
             policy = {"Version": "2012-10-17", "Statement": changed}
             sdk.set_bucket_policy(bucket_name=bucket, policy=json.dumps(policy))
-        told = run(COMMAND)
-        assert f"Bucket '{bucket}'" in told
+        output = run(COMMAND)
+        assert f"Bucket '{bucket}'" in output
         assert grants(policy_of(bucket)) in everyone_may_get_what_is_saved(bucket)
 
 
@@ -227,7 +227,7 @@ def test_what_a_bucket_holds_is_left_alone(run: Run, site: dict[str, str], sdk: 
 
 
 @pytest.mark.needs("stored-policies")
-def test_check_tells_what_differs_changes_nothing_and_exits_with_1(
+def test_check_prints_what_differs_changes_nothing_and_exits_with_1(
     run: Run, site: dict[str, str], sdk: Minio, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -246,11 +246,11 @@ def test_check_names_every_difference(
     sdk.delete_bucket_policy(bucket_name=site["public"])
     with pytest.raises(SystemExit):
         call_command(COMMAND, "--check")
-    told = capsys.readouterr().out
-    assert len(told.splitlines()) == 2
-    assert f"Bucket '{site['default']}'" in told
-    assert "is missing" in told
-    assert f"Bucket '{site['public']}'" in told
+    output = capsys.readouterr().out
+    assert len(output.splitlines()) == 2
+    assert f"Bucket '{site['default']}'" in output
+    assert "is missing" in output
+    assert f"Bucket '{site['public']}'" in output
     assert policy_of(site["public"]) is None
 
 
@@ -311,8 +311,8 @@ def test_versions_and_object_lock_are_left_as_they_are(
     if locked:
         sdk.set_object_lock_config(bucket_name=bucket, config=retention)
     with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket, MINIO_PUBLIC_BUCKETS=[bucket]))):
-        told = run(COMMAND)
-        assert f"Conditional writes at http://{server.endpoint} were not probed: every bucket has versions." in told
+        output = run(COMMAND)
+        assert f"Conditional writes at http://{server.endpoint} were not probed: every bucket has versions." in output
         assert_nothing_changed(run(COMMAND))
     assert sdk.get_bucket_versioning(bucket_name=bucket).status == ENABLED
     if locked:
@@ -325,17 +325,17 @@ def test_versions_and_object_lock_are_left_as_they_are(
 
 
 @contextmanager
-def trial_answered(server: Server, bucket: str, answer: Response | None, **more: Any) -> Iterator[RewritingProxy]:
-    """A site whose server gives this answer to the uploads of the trial."""
+def probe_gets(server: Server, bucket: str, response: Response | None, **more: Any) -> Iterator[RewritingProxy]:
+    """A site whose server sends this response to the uploads of the probe."""
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: answer if asked.method == "PUT" and "write-probe" in asked.path else None
+        rewriter.rule = lambda request: response if request.method == "PUT" and "write-probe" in request.path else None
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket, **more), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             yield rewriter
 
 
 def asked_in_trial(rewriter: RewritingProxy) -> list[str]:
-    return [asked.method for asked in rewriter.asked if "write-probe" in asked.path]
+    return [request.method for request in rewriter.requests if "write-probe" in request.path]
 
 
 @pytest.mark.needs("conditions")
@@ -343,14 +343,14 @@ def asked_in_trial(rewriter: RewritingProxy) -> list[str]:
     ("setting", "advice"),
     [("auto", "True saves a request with each save"), (True, "True is right"), (False, 'set True or "auto"')],
 )
-def test_a_server_that_honours_conditional_writes_is_told_with_what_to_set(
+def test_a_server_that_honours_conditional_writes_is_reported_with_advice(
     run: Run, server: Server, bucket: str, setting: object, advice: str, sdk: Minio
 ) -> None:
-    with trial_answered(server, bucket, None, MINIO_CONDITIONAL_WRITES=setting, MINIO_LOCATION="here") as rewriter:
-        told = run(COMMAND)
-        assert f"honours conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in told
+    with probe_gets(server, bucket, None, MINIO_CONDITIONAL_WRITES=setting, MINIO_LOCATION="here") as rewriter:
+        output = run(COMMAND)
+        assert f"honours conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in output
         assert Counter(asked_in_trial(rewriter)) == {"PUT": 32, "DELETE": 16}
-        assert all(f"/{bucket}/here/" in asked.path for asked in rewriter.asked if "write-probe" in asked.path)
+        assert all(f"/{bucket}/here/" in request.path for request in rewriter.requests if "write-probe" in request.path)
         assert run(COMMAND, "--check") == ALL_RIGHT
         assert len(asked_in_trial(rewriter)) == 48
     assert list(sdk.list_objects(bucket_name=bucket, recursive=True)) == []
@@ -360,7 +360,7 @@ IGNORED, REJECTED = Response(200, etag='"0"'), s3_error(501, "NotImplemented")
 
 
 @pytest.mark.parametrize(
-    ("answer", "verb", "setting", "advice"),
+    ("response", "verb", "setting", "advice"),
     [
         (IGNORED, "ignores", "auto", '"auto" is right'),
         (IGNORED, "ignores", False, "False is right"),
@@ -368,29 +368,29 @@ IGNORED, REJECTED = Response(200, etag='"0"'), s3_error(501, "NotImplemented")
         (REJECTED, "rejects", False, "False is right"),
     ],
 )
-def test_a_server_that_does_not_honour_them_is_told(
-    run: Run, server: Server, bucket: str, answer: Response, verb: str, setting: object, advice: str
+def test_a_server_that_does_not_honour_them_is_reported(
+    run: Run, server: Server, bucket: str, response: Response, verb: str, setting: object, advice: str
 ) -> None:
-    with trial_answered(server, bucket, answer, MINIO_CONDITIONAL_WRITES=setting):
+    with probe_gets(server, bucket, response, MINIO_CONDITIONAL_WRITES=setting):
         assert f"{verb} conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in run(
             COMMAND
         )
 
 
 @pytest.mark.parametrize(
-    ("answer", "harm"), [(IGNORED, "a save replaces an existing object"), (REJECTED, "every save fails")]
+    ("response", "harm"), [(IGNORED, "a save replaces an existing object"), (REJECTED, "every save fails")]
 )
 def test_trust_in_a_server_that_does_not_honour_them_fails_the_command(
-    run: Run, server: Server, bucket: str, answer: Response, harm: str
+    run: Run, server: Server, bucket: str, response: Response, harm: str
 ) -> None:
     with (
-        trial_answered(server, bucket, answer, MINIO_CONDITIONAL_WRITES=True),
+        probe_gets(server, bucket, response, MINIO_CONDITIONAL_WRITES=True),
         pytest.raises(CommandError, match=f'is True: set "auto": with True {harm}'),
     ):
         run(COMMAND)
 
 
-def test_what_the_server_itself_does_is_told_and_counts(run: Run, server: Server, bucket: str) -> None:
+def test_what_the_server_itself_does_is_reported_and_counts(run: Run, server: Server, bucket: str) -> None:
     honoured = "conditions" in server.capabilities
     with storages_set(default=entry(options_of(server, MINIO_DEFAULT_BUCKET=bucket))):
         assert f" {'honours' if honoured else 'ignores'} conditional writes" in run(COMMAND)
@@ -402,16 +402,16 @@ def test_what_the_server_itself_does_is_told_and_counts(run: Run, server: Server
             run(COMMAND)
 
 
-def test_an_account_that_may_not_store_is_told_and_nothing_fails(run: Run, server: Server, bucket: str) -> None:
+def test_an_account_that_may_not_store_is_reported_without_a_failure(run: Run, server: Server, bucket: str) -> None:
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if "write-probe" in asked.path else None
+        rewriter.rule = lambda request: s3_error(403, "AccessDenied") if "write-probe" in request.path else None
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             assert "could not be probed: the access key is not allowed to do this" in run(COMMAND)
 
 
 def test_nothing_is_tried_where_every_save_replaces(run: Run, server: Server, bucket: str) -> None:
-    with trial_answered(server, bucket, None, replace_existing=True) as rewriter:
+    with probe_gets(server, bucket, None, replace_existing=True) as rewriter:
         assert run(COMMAND) == ALL_RIGHT
         assert asked_in_trial(rewriter) == []
 
@@ -419,11 +419,11 @@ def test_nothing_is_tried_where_every_save_replaces(run: Run, server: Server, bu
 # Servers without policies
 
 
-def without_policies(asked: Received) -> Response | None:
-    return s3_error(501, "NotImplemented") if asked.query.startswith("policy") else None
+def without_policies(request: Received) -> Response | None:
+    return s3_error(501, "NotImplemented") if request.query.startswith("policy") else None
 
 
-def test_what_a_server_without_policies_means_for_public_buckets_is_told(
+def test_a_server_without_policies_is_reported_with_its_effect_on_public_buckets(
     run: Run, server: Server, bucket_name: Callable[[], str], sdk: Minio
 ) -> None:
     private, public = bucket_name(), bucket_name()
@@ -432,9 +432,9 @@ def test_what_a_server_without_policies_means_for_public_buckets_is_told(
         rewriter.rule = without_policies
         with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
             for arguments in ([], [], ["--check"]):
-                with pytest.raises(CommandError) as told:
+                with pytest.raises(CommandError) as caught:
                     run(COMMAND, *arguments)
-                (line,) = str(told.value).splitlines()
+                (line,) = str(caught.value).splitlines()
                 assert f"Bucket '{public}' at http://{rewriter.endpoint}: The server has no bucket policies" in line
                 assert "Declare it private" in line
                 assert "MINIO_PUBLIC_BASE_URL" in line
@@ -494,7 +494,7 @@ def test_a_server_that_is_down_is_named_within_seconds(run: Run) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_server_that_never_answers_is_named_within_seconds(run: Run, silent_endpoint: str) -> None:
+def test_a_server_that_never_responds_is_named_within_seconds(run: Run, silent_endpoint: str) -> None:
     started = time.monotonic()
     buckets = [f"bucket-{number}" for number in range(30)]
     with (
@@ -519,7 +519,7 @@ def test_one_server_down_does_not_stop_the_others(run: Run, site: dict[str, str]
 
 
 @pytest.mark.needs("policies")
-def test_the_failure_of_one_bucket_is_told_and_the_others_are_done(
+def test_the_failure_of_one_bucket_is_reported_and_the_others_are_initialized(
     run: Run, server: Server, buckets: dict[str, str], sdk: Minio, policy_of: PolicyOf
 ) -> None:
     nonsense = {"Version": "2012-10-17", "Statement": [statement(buckets["hooked"], Effect="Perhaps")]}
@@ -529,21 +529,21 @@ def test_the_failure_of_one_bucket_is_told_and_the_others_are_done(
         MINIO_PUBLIC_BUCKETS=[buckets["public"]],
         MINIO_POLICY_HOOKS=[(buckets["hooked"], nonsense)],
     )
-    with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
+    with storages_set(default=entry(options)), pytest.raises(CommandError) as caught:
         run(COMMAND)
-    assert f"Bucket '{buckets['hooked']}' at http://{server.endpoint}: " in str(told.value)
-    assert buckets["public"] not in str(told.value)
+    assert f"Bucket '{buckets['hooked']}' at http://{server.endpoint}: " in str(caught.value)
+    assert buckets["public"] not in str(caught.value)
     assert sdk.bucket_exists(bucket_name=buckets["default"])
     assert grants(policy_of(buckets["public"])) in everyone_may_get_what_is_saved(buckets["public"])
 
 
 @pytest.mark.needs("signatures")
-def test_wrong_keys_are_told(run: Run, server: Server, buckets: dict[str, str]) -> None:
+def test_wrong_keys_are_reported(run: Run, server: Server, buckets: dict[str, str]) -> None:
     options = options_of(server, MINIO_DEFAULT_BUCKET=buckets["default"], MINIO_SECRET_KEY="wrong-wrong-wrong")
-    with storages_set(default=entry(options)), pytest.raises(CommandError) as told:
+    with storages_set(default=entry(options)), pytest.raises(CommandError) as caught:
         run(COMMAND)
-    assert f"Bucket '{buckets['default']}' at http://{server.endpoint}: " in str(told.value)
-    assert "wrong-wrong" not in str(told.value)
+    assert f"Bucket '{buckets['default']}' at http://{server.endpoint}: " in str(caught.value)
+    assert "wrong-wrong" not in str(caught.value)
 
 
 def test_settings_without_a_minio_storage_fail_the_command(run: Run) -> None:

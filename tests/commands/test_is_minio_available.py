@@ -21,10 +21,10 @@ COMMAND = "is_minio_available"
 
 def test_a_server_that_is_up_is_available(run: Run, server: Server) -> None:
     with storages_set(default=entry(options_of(server)), staticfiles=entry(options_of(server), STATIC_BACKEND)):
-        told = run(COMMAND)
+        output = run(COMMAND)
     for alias in ("default", "staticfiles"):
-        assert f"'{alias}': GET http://{server.endpoint}/" in told
-    assert told.count(": an S3 server") == 2
+        assert f"'{alias}': GET http://{server.endpoint}/" in output
+    assert output.count(": an S3 server") == 2
 
 
 def test_silenced_prints_nothing(run: Run, server: Server) -> None:
@@ -33,7 +33,7 @@ def test_silenced_prints_nothing(run: Run, server: Server) -> None:
 
 
 @pytest.mark.needs("minio-health")
-def test_minio_is_asked_at_its_liveness_address(server: Server) -> None:
+def test_minio_is_checked_at_its_liveness_url(server: Server) -> None:
     status = MinioBackend(**options_of(server)).is_minio_available()
     assert status
     assert status.status == 200
@@ -64,15 +64,15 @@ def test_every_storage_is_asked_before_the_command_fails(run: Run, server: Serve
             media=entry(options_of(server)),
             staticfiles=entry(made_up(MINIO_ENDPOINT=lost), STATIC_BACKEND),
         ),
-        pytest.raises(CommandError) as told,
+        pytest.raises(CommandError) as caught,
     ):
         run(COMMAND)
-    assert gone in str(told.value)
-    assert lost in str(told.value)
-    assert "'media'" not in str(told.value)
+    assert gone in str(caught.value)
+    assert lost in str(caught.value)
+    assert "'media'" not in str(caught.value)
 
 
-def test_a_port_that_never_answers_is_not_available_within_seconds(silent_endpoint: str) -> None:
+def test_a_port_that_never_responds_is_not_available_within_seconds(silent_endpoint: str) -> None:
     started = time.monotonic()
     status = MinioBackend(**made_up(MINIO_ENDPOINT=silent_endpoint)).is_minio_available()
     assert time.monotonic() - started < 10
@@ -83,7 +83,7 @@ def test_a_port_that_never_answers_is_not_available_within_seconds(silent_endpoi
 
 @pytest.mark.parametrize("code", [200, 404, 403, 302, 500])
 def test_a_plain_web_server_is_not_available(web_server: WebServer, code: int) -> None:
-    """A shop's page for every address included: that is what single-page applications answer."""
+    """A shop's page for every URL included: that is the response of single-page applications."""
     endpoint = web_server(code)
     status = MinioBackend(**made_up(MINIO_ENDPOINT=endpoint)).is_minio_available()
     assert not status, status.details
@@ -91,7 +91,7 @@ def test_a_plain_web_server_is_not_available(web_server: WebServer, code: int) -
 
 
 @pytest.mark.parametrize("endpoint", ["no-such-host.invalid", "no-such-host.invalid:9000", "[::1]:1"])
-def test_an_address_that_leads_nowhere_is_no_exception(endpoint: str) -> None:
+def test_an_endpoint_without_a_server_raises_nothing(endpoint: str) -> None:
     status = MinioBackend(**made_up(MINIO_ENDPOINT=endpoint)).is_minio_available()
     assert not status
     assert endpoint in status.details
@@ -112,7 +112,7 @@ def test_settings_without_a_minio_storage_fail_the_command(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", [[COMMAND], [COMMAND, "--deep"], ["initialize_buckets"]])
-def test_an_endpoint_that_the_sdk_does_not_take_is_told_with_its_alias(run: Run, command: list[str]) -> None:
+def test_an_endpoint_that_the_sdk_rejects_is_reported_with_its_alias(run: Run, command: list[str]) -> None:
     endpoint = "files.amazonaws.com"  # no request is made to it
     with (
         storages_set(default=entry(made_up(MINIO_ENDPOINT=endpoint))),

@@ -76,8 +76,8 @@ def test_the_traceback_is_there_for_those_who_ask(project: Path) -> None:
 def test_other_programs_get_the_exception(project: Path) -> None:
     script = "import django\nfrom django_minio_backend.errors import ConfigurationError\ntry: django.setup()\n"
     (project / "worker.py").write_text(f"{script}except ConfigurationError as error: print(*error.problems, sep='\\n')")
-    status, told, errors = run(project, "worker.py")
-    assert (status, sorted(told.splitlines()), errors) == (0, LINES, "")
+    status, output, errors = run(project, "worker.py")
+    assert (status, sorted(output.splitlines()), errors) == (0, LINES, "")
     (project / "worker.py").write_text("import django\ndjango.setup()")
     status, _, errors = run(project, "worker.py")
     assert status == 1

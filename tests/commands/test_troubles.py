@@ -47,25 +47,25 @@ WITHIN = 10.0  # seconds
 class Ended:
     """How a command ended: what it printed, its error, its exit code."""
 
-    told: str
+    output: str
     error: str
     code: int
 
 
 def tried(command: tuple[str, ...]) -> Ended:
     """Run a command as manage.py does, within seconds."""
-    told, errors = io.StringIO(), io.StringIO()
+    output, errors = io.StringIO(), io.StringIO()
     begun, code, error = time.monotonic(), 0, ""
     try:
-        call_command(*command, stdout=told, stderr=errors)
+        call_command(*command, stdout=output, stderr=errors)
     except CommandError as failure:
         error, code = str(failure), failure.returncode
     except SystemExit as ended:
         code = int(ended.code or 0)
     assert time.monotonic() - begun < WITHIN
     for hidden in (WRONG_SECRET, "X-Amz-Signature"):
-        assert hidden not in told.getvalue() + errors.getvalue() + error
-    return Ended(told.getvalue(), error, code)
+        assert hidden not in output.getvalue() + errors.getvalue() + error
+    return Ended(output.getvalue(), error, code)
 
 
 @pytest.fixture
@@ -112,14 +112,14 @@ def test_the_buckets_of_right_settings_are_checked_made_and_checked_again(
     with site(server, names):
         before = tried(CHECK)
         assert before.code == 1
-        assert all(f"Bucket '{name}'" in before.told for name in names.values())
+        assert all(f"Bucket '{name}'" in before.output for name in names.values())
         made = tried(INITIALIZE)
         assert (made.code, made.error) == (0, "")
-        assert all(f"Bucket '{name}'" in made.told for name in names.values())
+        assert all(f"Bucket '{name}'" in made.output for name in names.values())
         assert tried(CHECK) == Ended("All buckets match the settings.\n", "", 0)
 
 
-def test_everything_that_was_looked_at_is_told_where_all_is_right(server: Server, made: dict[str, str]) -> None:
+def test_every_check_is_reported_where_all_is_right(server: Server, made: dict[str, str]) -> None:
     with site(server, made):
         ended = tried(DEEP)
     assert (ended.code, ended.error) == (0, "")
@@ -129,9 +129,9 @@ def test_everything_that_was_looked_at_is_told_where_all_is_right(server: Server
         f"'default': region: '{server.region}' is accepted",
         "'default': credentials: accepted",
     ):
-        assert line in ended.told
+        assert line in ended.output
     for name in made.values():
-        assert f"bucket '{name}': the account may list, read and write" in ended.told
+        assert f"bucket '{name}': the account may list, read and write" in ended.output
 
 
 def test_looking_leaves_nothing_behind(server: Server, made: dict[str, str], sdk: Minio) -> None:
@@ -157,29 +157,29 @@ def test_silenced_prints_nothing(server: Server, made: dict[str, str]) -> None:
 @pytest.mark.needs("signatures")
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "problem"),
     [
         ({"MINIO_SECRET_KEY": WRONG_SECRET}, "MINIO_SECRET_KEY does not match the access key"),
         ({"MINIO_ACCESS_KEY": "GK0123456789abcdef01234567"}, "correct MINIO_ACCESS_KEY"),
     ],
     ids=["secret", "access key"],
 )
-def test_wrong_keys_are_told(
-    server: Server, made: dict[str, str], command: tuple[str, ...], wrong: dict[str, str], told: str
+def test_wrong_keys_are_reported(
+    server: Server, made: dict[str, str], command: tuple[str, ...], wrong: dict[str, str], problem: str
 ) -> None:
     with site(server, made, **wrong):
         ended = tried(command)
     assert ended.code == 1
-    assert told in ended.error
+    assert problem in ended.error
     if command == DEEP:
-        assert "'default': server: " in ended.told
-        assert "'default': clock: right" in ended.told
+        assert "'default': server: " in ended.output
+        assert "'default': clock: right" in ended.output
         assert "'default': credentials: " in ended.error
         assert "bucket '" not in ended.error
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_wrong_region_is_told_where_the_server_minds(
+def test_a_wrong_region_is_reported_if_the_server_rejects_it(
     server: Server, made: dict[str, str], command: tuple[str, ...]
 ) -> None:
     with site(server, made, MINIO_REGION="eu-west-7"):
@@ -205,11 +205,11 @@ def test_a_date_without_a_zone_is_that_of_utc(
     with site(server, made):
         ended = tried(DEEP)
     assert ended.code == 0
-    assert "'default': clock: " in ended.told
+    assert "'default': clock: " in ended.output
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
-def test_a_clock_that_is_an_hour_off_is_told(
+def test_a_clock_that_is_an_hour_off_is_reported(
     server: Server, made: dict[str, str], hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = signing_time.utcnow
@@ -224,14 +224,14 @@ def test_a_clock_that_is_an_hour_off_is_told(
     if "clocks" in server.capabilities:
         assert "the clocks of this machine and of the server are too far apart" in check.error
     else:  # the server goes on, and so do we
-        assert "bucket '" in deep.told
+        assert "bucket '" in deep.output
         assert check.code == 0
 
 
 # Buckets
 
 
-def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str, str], sdk: Minio) -> None:
+def test_a_missing_bucket_is_reported_with_what_to_do(server: Server, made: dict[str, str], sdk: Minio) -> None:
     sdk.remove_bucket(bucket_name=made["private"])
     with site(server, made):
         deep, check = tried(DEEP), tried(CHECK)
@@ -239,14 +239,14 @@ def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str
     _, line, page = deep.error.splitlines()
     assert page == "docs: how-to/troubleshoot#nosuchbucket"
     assert f"'default': bucket '{made['private']}': the bucket does not exist; run manage.py initialize_buckets" in line
-    assert f"bucket '{made['default']}': the account may list, read and write" in deep.told
-    assert f"Bucket '{made['private']}'" in check.told
-    assert made["default"] not in check.told
+    assert f"bucket '{made['default']}': the account may list, read and write" in deep.output
+    assert f"Bucket '{made['private']}'" in check.output
+    assert made["default"] not in check.output
     assert not sdk.bucket_exists(bucket_name=made["private"])
 
 
 @pytest.mark.parametrize(
-    ("forbidden", "told"),
+    ("forbidden", "problem"),
     [
         (
             {"GET", "POST", "PUT"},
@@ -260,25 +260,25 @@ def test_a_missing_bucket_is_told_with_what_to_do(server: Server, made: dict[str
     ],
     ids=["everything", "writing", "giving up"],
 )
-def test_a_bucket_that_the_account_may_not_use_is_told_with_what_to_allow(
-    server: Server, made: dict[str, str], forbidden: set[str], told: str
+def test_a_bucket_that_the_account_may_not_use_is_reported_with_the_permissions_needed(
+    server: Server, made: dict[str, str], forbidden: set[str], problem: str
 ) -> None:
     """By a proxy, as accounts are made differently on each server."""
 
-    def refuse(asked: Received) -> Response | None:
-        mine = asked.path.startswith(f"/{made['private']}")
-        return s3_error(403, "AccessDenied") if mine and asked.method in forbidden else None
+    def refuse(request: Received) -> Response | None:
+        mine = request.path.startswith(f"/{made['private']}")
+        return s3_error(403, "AccessDenied") if mine and request.method in forbidden else None
 
     with rewriting_proxy(server) as rewriter:
         rewriter.rule = refuse
         with site(server, made, MINIO_ENDPOINT=rewriter.endpoint):
             deep = tried(DEEP)
     assert deep.code == 1
-    assert deep.error.splitlines()[1:] == [f"'default': bucket '{made['private']}': {told}"]
-    assert f"bucket '{made['default']}': the account may list, read and write" in deep.told
+    assert deep.error.splitlines()[1:] == [f"'default': bucket '{made['private']}': {problem}"]
+    assert f"bucket '{made['default']}': the account may list, read and write" in deep.output
 
 
-def test_what_an_account_of_the_server_may_do_is_told(server: Server, made: dict[str, str]) -> None:
+def test_the_permissions_of_an_account_are_reported(server: Server, made: dict[str, str]) -> None:
     if server.kind != "minio":
         pytest.skip(f"{server.kind} has no users to make by MinIO's administration")
     user, password = secrets.token_hex(8), secrets.token_hex(16)
@@ -294,17 +294,17 @@ def test_what_an_account_of_the_server_may_do_is_told(server: Server, made: dict
         admin.user_remove(user)
     name = made["private"]
     assert f"bucket '{name}': the account may not list, read or write" in nothing.error
-    assert "credentials: accepted" in nothing.told
+    assert "credentials: accepted" in nothing.output
     assert "allow its user s3:CreateBucket, s3:GetBucketPolicy" in check.error
     assert f"bucket '{name}': the account may read but not list or write; allow it s3:ListBucket" in reading.error
 
 
 def test_the_http_client_of_the_settings_is_used(server: Server, made: dict[str, str]) -> None:
     class Counting(urllib3.PoolManager):
-        asked = 0
+        retrievals = 0
 
         def urlopen(self, method: str, url: str, redirect: bool = True, **more: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]  # noqa: FBT001, FBT002 - urllib3's signature
-            self.asked += 1
+            self.retrievals += 1
             assert more["retries"] is False
             return super().urlopen(method, url, redirect, **more)
 
@@ -312,7 +312,7 @@ def test_the_http_client_of_the_settings_is_used(server: Server, made: dict[str,
     with site(server, made, MINIO_HTTP_CLIENT=pool):
         assert tried(DEEP).code == 0
     # health check and account by each alias, four questions by each bucket
-    assert pool.asked >= len(made) * 4
+    assert pool.retrievals >= len(made) * 4
     pool.clear()
 
 
@@ -320,7 +320,7 @@ def test_the_http_client_of_the_settings_is_used(server: Server, made: dict[str,
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_server_that_is_down_is_told(server: Server, names: dict[str, str], command: tuple[str, ...]) -> None:
+def test_a_server_that_is_down_is_reported(server: Server, names: dict[str, str], command: tuple[str, ...]) -> None:
     endpoint = f"127.0.0.1:{free_port()}"
     with site(server, names, MINIO_ENDPOINT=endpoint):
         ended = tried(command)
@@ -330,7 +330,7 @@ def test_a_server_that_is_down_is_told(server: Server, names: dict[str, str], co
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_server_that_accepts_and_never_answers_is_told(
+def test_a_server_that_accepts_connections_and_never_responds_is_reported(
     server: Server, names: dict[str, str], command: tuple[str, ...], silent_endpoint: str
 ) -> None:
     with site(server, names, MINIO_ENDPOINT=silent_endpoint):
@@ -356,11 +356,11 @@ def test_twelve_silent_servers_take_no_longer_than_one(command: tuple[str, ...],
     assert ended.error.count(f"GET http://{silent_endpoint}") == 12
 
 
-def test_a_server_that_falls_silent_after_its_health_check_is_told_in_time(
+def test_a_server_that_falls_silent_after_its_health_check_is_reported_in_time(
     server: Server, made: dict[str, str]
 ) -> None:
-    def silence(asked: Received) -> Response | None:
-        if "Authorization" in asked.headers:
+    def silence(request: Received) -> Response | None:
+        if "Authorization" in request.headers:
             time.sleep(WITHIN)
         return None
 
@@ -369,11 +369,11 @@ def test_a_server_that_falls_silent_after_its_health_check_is_told_in_time(
         with site(server, made, MINIO_ENDPOINT=rewriter.endpoint):
             ended = tried(DEEP)
     assert ended.code == 1
-    assert "'default': server: " in ended.told
+    assert "'default': server: " in ended.output
     assert "'default': credentials: could not be checked: " in ended.error
 
 
-def test_a_signed_answer_that_does_not_end_is_told_as_that(
+def test_a_response_to_a_signed_request_that_does_not_end_is_reported_as_such(
     server: Server, made: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diagnosis, "DEADLINE", 1.0)
@@ -384,7 +384,7 @@ def test_a_signed_answer_that_does_not_end_is_told_as_that(
     assert "'default': credentials: could not be checked: no complete response within 1 seconds" in ended.error
 
 
-def test_credentials_that_take_forever_are_told_in_time(server: Server, made: dict[str, str]) -> None:
+def test_credentials_that_take_forever_are_reported_in_time(server: Server, made: dict[str, str]) -> None:
     def hang() -> None:
         over.wait(60)
 

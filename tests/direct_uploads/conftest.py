@@ -8,7 +8,6 @@ import pytest
 from django.core.files.storage import default_storage
 from django.test import Client
 
-from tests.plugin import SERVER
 from tests.support.settings import entry, storages_set
 
 if TYPE_CHECKING:
@@ -106,10 +105,3 @@ def browser(site: MinioBackend, http: urllib3.PoolManager, db: None) -> Browser:
     browser = Browser(http)
     browser.open_form()
     return browser
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A server that checks no signatures shows nothing about direct uploads."""
-    if item.config.stash[SERVER].kind == "moto":
-        pytest.skip("moto checks no signatures")

@@ -124,7 +124,7 @@ class TestOthers:
         with pytest.raises(NoDirectUploadError, match="No request"):
             issue_grant(site, max_size=1)
 
-    def test_a_receipt_is_taken_from_nobody_outside_of_a_request(self, browser: Browser) -> None:
+    def test_no_receipt_is_accepted_outside_of_a_request(self, browser: Browser) -> None:
         receipt = browser.upload(b"content")
         with pytest.raises(Rejected, match="requester"):
             accept_receipt(receipt, max_size=100)

@@ -95,6 +95,7 @@ def test_it_behaves_as_djangos_uploaded_files_do(storage: MinioBackend) -> None:
         file.open("wb")
 
 
+@pytest.mark.needs("copy-conditions")
 def test_a_staged_object_that_was_replaced_is_not_read(storage: MinioBackend) -> None:
     file = staged(storage, b"checked")
     storage.client.put_object(

@@ -108,6 +108,7 @@ class TestCleaning:
         assert keys_in(storage) == {".direct-uploads2/x"}
         assert [key for key, _ in unfinished_uploads(storage.client, storage.bucket)] == [".direct-uploads2/y"]
 
+    @pytest.mark.needs("upload-times")
     def test_what_is_younger_stays(self, storage: MinioBackend) -> None:
         put(storage, ".direct-uploads/x")
         storage.s3.create_upload(storage.bucket, ".direct-uploads/y", {})

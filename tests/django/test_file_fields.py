@@ -206,7 +206,7 @@ def test_a_name_outside_of_the_storage_is_refused(name: str, sdk: Minio) -> None
     assert keys(sdk, site.PRIVATE_BUCKET) == []
 
 
-def test_a_missing_file_is_told_as_such() -> None:
+def test_a_missing_file_is_reported_as_such() -> None:
     made = document("private")
     made.private.storage.delete(made.private.name)
     file = Document.objects.get(pk=made.pk).private

@@ -71,7 +71,7 @@ def test_two_hundred_reads_over_a_bad_line_are_all_right(
 
 
 @pytest.mark.parametrize("after", [0, 1, 100, 500, 700])
-def test_an_answer_that_breaks_at_its_very_start_is_asked_for_again(
+def test_a_response_that_breaks_at_its_very_start_is_requested_again(
     faulty: MinioBackend, proxy: Proxy, name: str, after: int
 ) -> None:
     with faulty.open(name) as file:
@@ -116,7 +116,7 @@ QUESTIONS: list[Callable[[MinioBackend], object]] = [
 
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("seed", range(2))
-def test_no_answer_that_breaks_off_anywhere_is_taken_for_a_whole_one(
+def test_no_truncated_response_counts_as_complete(
     storage: MinioBackend,
     faulty: MinioBackend,
     proxy: Proxy,

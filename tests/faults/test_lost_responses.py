@@ -39,7 +39,7 @@ def contents_of(storage: MinioBackend) -> dict[str, bytes]:
 @pytest.mark.parametrize("condition", ["auto", True])
 @pytest.mark.parametrize("make", [ContentFile, Pipe])
 @pytest.mark.needs("conditional-writes")
-def test_a_save_whose_answer_is_lost_makes_one_object(
+def test_a_save_whose_response_is_lost_makes_one_object(
     storage: MinioBackend,
     faulty_options: dict[str, Any],
     proxy: Proxy,
@@ -57,7 +57,7 @@ def test_a_save_whose_answer_is_lost_makes_one_object(
 
 @pytest.mark.parametrize("condition", ["auto", True])
 @pytest.mark.needs("conditional-writes")
-def test_another_object_that_is_in_the_way_is_not_taken_for_ones_own(
+def test_an_existing_object_of_another_writer_is_not_mistaken_for_the_upload(
     storage: MinioBackend, faulty_options: dict[str, Any], proxy: Proxy, condition: object
 ) -> None:
     """The response to the first attempt is lost; the retry finds an existing object."""
@@ -76,14 +76,16 @@ def test_another_object_that_is_in_the_way_is_not_taken_for_ones_own(
 
 
 @pytest.mark.needs("conditional-writes")
-def test_x_whose_answer_is_lost_is_no_failure(storage: MinioBackend, faulty: MinioBackend, proxy: Proxy) -> None:
+def test_mode_x_succeeds_although_the_response_is_lost(
+    storage: MinioBackend, faulty: MinioBackend, proxy: Proxy
+) -> None:
     with faulty.open("a.txt", "xb") as file:
         file.write(b"content")
         proxy.drop_answer(rb"PUT /\S+/a\.txt")
     assert contents_of(storage) == {"a.txt": b"content"}
 
 
-def test_a_replacement_whose_answer_is_lost_is_sent_again(
+def test_a_replacement_whose_response_is_lost_is_sent_again(
     storage: MinioBackend, faulty_options: dict[str, Any], proxy: Proxy
 ) -> None:
     faulty = MinioBackend(**faulty_options, replace_existing=True)
@@ -95,7 +97,7 @@ def test_a_replacement_whose_answer_is_lost_is_sent_again(
 
 
 @pytest.mark.parametrize("request_line", [rb"POST /\S+\?uploads", rb"PUT /\S+partNumber=2", rb"POST /\S+\?uploadId="])
-def test_an_upload_in_parts_that_loses_an_answer_is_an_error_or_a_complete_object(
+def test_an_upload_in_parts_that_loses_a_response_is_an_error_or_a_complete_object(
     storage: MinioBackend, faulty_options: dict[str, Any], proxy: Proxy, request_line: bytes
 ) -> None:
     faulty = MinioBackend(**faulty_options, **IN_PARTS)
@@ -110,7 +112,7 @@ def test_an_upload_in_parts_that_loses_an_answer_is_an_error_or_a_complete_objec
 
 
 @pytest.mark.parametrize("request_line", [rb"PUT /\S+partNumber=2", rb"POST /\S+\?uploadId="])
-def test_an_upload_in_parts_that_loses_an_answer_leaves_nothing_unfinished(
+def test_an_upload_in_parts_that_loses_a_response_leaves_nothing_unfinished(
     faulty_options: dict[str, Any], proxy: Proxy, sdk: Minio, bucket: str, request_line: bytes
 ) -> None:
     faulty = MinioBackend(**faulty_options, **IN_PARTS)
@@ -120,7 +122,7 @@ def test_an_upload_in_parts_that_loses_an_answer_leaves_nothing_unfinished(
     assert unfinished_uploads(sdk, bucket, "a.bin") == []
 
 
-def test_a_delete_whose_answer_is_lost_is_done(storage: MinioBackend, faulty: MinioBackend, proxy: Proxy) -> None:
+def test_a_delete_whose_response_is_lost_is_done(storage: MinioBackend, faulty: MinioBackend, proxy: Proxy) -> None:
     storage.save("a.txt", ContentFile(b"content"))
     proxy.drop_answer(rb"DELETE /\S+/a\.txt")
     faulty.delete("a.txt")

@@ -47,7 +47,7 @@ def dripping() -> Iterator[str]:
     listening.close()
 
 
-def test_an_answer_that_drips_is_no_available_server(minio_options: dict[str, Any], dripping: str) -> None:
+def test_a_server_whose_response_drips_is_not_available(minio_options: dict[str, Any], dripping: str) -> None:
     storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": dripping})
     begun = time.monotonic()
     status = storage.is_minio_available()
@@ -56,7 +56,7 @@ def test_an_answer_that_drips_is_no_available_server(minio_options: dict[str, An
     assert time.monotonic() - begun < 10
 
 
-def test_a_function_that_fails_to_make_credentials_is_told_by_the_status(minio_options: dict[str, Any]) -> None:
+def test_the_status_reports_a_function_that_fails_to_make_credentials(minio_options: dict[str, Any]) -> None:
     def fail() -> None:
         raise RuntimeError("no keys today")
 

@@ -48,7 +48,7 @@ def xml(*entries: str, root: str = "ListBucketResult", namespace: str = NAMESPAC
 
 
 def parse_all(client: S3Client) -> list[object]:
-    return [(page.served_at, page.objects) for page in listing.list_pages(client, "bucket")]
+    return [(page.response.served_at, page.objects) for page in listing.list_pages(client, "bucket")]
 
 
 @pytest.mark.parametrize("namespace", [NAMESPACE, ""])
@@ -113,7 +113,7 @@ def test_a_listing_without_a_date_is_an_error(responding: Responding, date: str)
 @pytest.mark.parametrize("date", [DATE, DATE.replace("GMT", "-0000")])
 def test_a_time_without_a_zone_is_universal_time(responding: Responding, date: str) -> None:
     (page,) = listing.list_pages(responding(xml(LAST, ENTRY.replace("12:00:00Z", "12:00:00")), date=date), "bucket")
-    assert page.objects[0].modified == page.served_at
+    assert page.objects[0].modified == page.response.served_at
 
 
 def test_pages_of_unfinished_uploads_continue_at_the_markers(responding: Responding) -> None:
@@ -122,7 +122,7 @@ def test_pages_of_unfinished_uploads_continue_at_the_markers(responding: Respond
     root = "ListMultipartUploadsResult"
     client = responding(xml(more, upload.format("a", 1), root=root), xml(LAST, upload.format("a", 2), root=root))
     pages = listing.list_unfinished_uploads(client, "bucket")
-    assert [upload.upload_id for page in pages for upload in page.uploads] == ["1", "2"]
+    assert [upload.upload_id for _, uploads in pages for upload in uploads] == ["1", "2"]
 
 
 @pytest.mark.parametrize("marker", ["", "<NextKeyMarker>a</NextKeyMarker>"])
@@ -170,16 +170,16 @@ def test_aborting_an_upload_that_has_ended_is_no_error(server: Server, minio_opt
     with rewriting_proxy(server) as rewriter:
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})
-        (page,) = listing.list_unfinished_uploads(storage.s3, storage.bucket)
+        ((_, uploads),) = listing.list_unfinished_uploads(storage.s3, storage.bucket)
         rewriter.rule = lambda asked: s3_error(404, "NoSuchUpload") if asked.method == "DELETE" else None
-        storage.s3.abort_upload(storage.bucket, "a.bin", page.uploads[0].upload_id)
+        storage.s3.abort_upload(storage.bucket, "a.bin", uploads[0].upload_id)
 
 
 def test_an_upload_that_cannot_be_aborted_is_an_error(server: Server, minio_options: dict[str, Any]) -> None:
     with rewriting_proxy(server) as rewriter:
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint})
         storage.s3.create_upload(storage.bucket, "a.bin", {})
-        (page,) = listing.list_unfinished_uploads(storage.s3, storage.bucket)
+        ((_, uploads),) = listing.list_unfinished_uploads(storage.s3, storage.bucket)
         rewriter.rule = lambda asked: s3_error(403, "AccessDenied") if asked.method == "DELETE" else None
         with pytest.raises(S3Error, match="AccessDenied"):
-            storage.s3.abort_upload(storage.bucket, "a.bin", page.uploads[0].upload_id)
+            storage.s3.abort_upload(storage.bucket, "a.bin", uploads[0].upload_id)

@@ -57,7 +57,7 @@ def is_conditional(asked: Received) -> bool:
 
 def puts(rewriter: RewritingProxy) -> list[bool]:
     """For each PUT of an object whether it was conditional."""
-    return [is_conditional(asked) for asked in rewriter.asked if asked.method == "PUT"]
+    return [is_conditional(asked) for asked in rewriter.requests if asked.method == "PUT"]
 
 
 @pytest.mark.parametrize("conflicts", [1, 2])
@@ -171,7 +171,7 @@ def test_an_upload_that_is_gone_is_an_error(storage_of: Callable[..., MinioBacke
     assert not storage.exists("large.bin")
 
 
-def test_a_part_whose_answer_lacks_its_etag_is_sent_again(
+def test_a_part_whose_response_lacks_its_etag_is_sent_again(
     storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of(**IN_PARTS)
@@ -205,7 +205,7 @@ def test_a_page_of_some_web_server_is_no_missing_object(
         storage.open("name.txt")
 
 
-def test_a_server_that_ignores_ranges_is_told(
+def test_a_server_that_ignores_ranges_is_reported(
     storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of()
@@ -220,7 +220,7 @@ def test_a_server_that_ignores_ranges_is_told(
 
 
 @pytest.mark.parametrize("status", [501, 405])
-def test_a_server_without_policies_is_told_apart(
+def test_a_server_without_policies_has_an_error_of_its_own(
     storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy, status: int
 ) -> None:
     storage = storage_of()
@@ -244,7 +244,7 @@ def test_a_passing_400_does_not_switch_conditional_writes_off(
     assert puts(rewriter) == [True, True]
 
 
-def test_a_server_that_calls_every_name_taken_is_an_error(
+def test_a_server_that_reports_every_name_as_existing_is_an_error(
     storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     storage = storage_of(MINIO_CONDITIONAL_WRITES=True)
@@ -277,7 +277,7 @@ def test_a_failing_abort_does_not_hide_what_failed(
     assert "unfinished multipart upload" in caplog.text
 
 
-def test_a_conflict_after_a_lost_answer_is_known_as_ones_own_success(
+def test_a_conflict_after_a_lost_response_counts_as_success(
     storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:
     """The first PUT is stored but its response is 503; the retry gets 409, and the next one the object itself."""

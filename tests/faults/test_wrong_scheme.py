@@ -84,7 +84,7 @@ def no_object(_: Received) -> list[bytes]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_https_on_a_port_for_http_is_told(plain_server: PlainServer, storage_at: StorageAt, operation: str) -> None:
+def test_https_on_a_port_for_http_is_reported(plain_server: PlainServer, storage_at: StorageAt, operation: str) -> None:
     with pytest.raises(NotHttpsError) as caught:
         OPERATIONS[operation](storage_at(plain_server.endpoint, MINIO_USE_HTTPS=True))
     assert f"https://{plain_server.endpoint} does not speak https. Set MINIO_USE_HTTPS to False" in str(caught.value)
@@ -104,7 +104,7 @@ def test_commands_tell_of_https_on_a_port_for_http(
 
 @pytest.mark.parametrize("words", WORDS)
 @pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != "exists"])  # HEAD's response has no body
-def test_http_on_a_port_for_https_is_told(
+def test_http_on_a_port_for_https_is_reported(
     hostile_server: Start, storage_at: StorageAt, operation: str, words: str
 ) -> None:
     running = hostile_server(lambda _: [response(400, WORDS[words], {"Content-Type": "text/plain"})])
@@ -146,7 +146,7 @@ def test_errors_name_no_class_of_this_package(storage_at: StorageAt, operation: 
     assert "_SecureConnection" not in str(caught.value)
 
 
-def test_a_certificate_is_still_told_as_that(hostile_server: Start, storage_at: StorageAt) -> None:
+def test_an_untrusted_certificate_is_still_reported_as_such(hostile_server: Start, storage_at: StorageAt) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     running = hostile_server(no_object, tls=context)

@@ -149,7 +149,7 @@ class SentHere(urllib3.PoolManager):
         return super().connection_from_host(self.address[0], int(self.address[1]))
 
 
-def test_buckets_are_addressed_by_host_names_where_that_is_asked_for(
+def test_virtual_host_style_names_the_bucket_in_the_host(
     minio_options: dict[str, Any], server: Server, bucket: str
 ) -> None:
     if server.kind != "minio":

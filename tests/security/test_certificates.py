@@ -113,7 +113,7 @@ class TestCertificatesThatAreNotTrusted:
         assert reason in str(caught.value)
         assert advice in str(caught.value)
 
-    def test_a_pool_of_ones_own_tells_it_too(self, hostile_server: Start, storage_at: StorageAt) -> None:
+    def test_a_pool_of_the_project_reports_it_too(self, hostile_server: Start, storage_at: StorageAt) -> None:
         running = hostile_server(alive, tls=tls(trustme.CA().issue_cert("127.0.0.1")))
         for retries in (False, 1):
             pool = urllib3.PoolManager(retries=retries, cert_reqs="CERT_REQUIRED")

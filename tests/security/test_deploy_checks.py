@@ -55,7 +55,7 @@ VERIFIED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize(("given", "reason"), UNVERIFIED.values(), ids=UNVERIFIED)
-def test_a_pool_that_verifies_nobody_is_told(given: dict[str, Any], reason: str) -> None:
+def test_a_pool_that_does_not_verify_the_server_is_reported(given: dict[str, Any], reason: str) -> None:
     for pool in (urllib3.PoolManager(**given), urllib3.ProxyManager("http://proxy.test:3128", **given)):
         (message,) = deployed(MINIO_HTTP_CLIENT=pool, **TLS)
         assert message.startswith("minio.W009: STORAGES['default']: the connections of MINIO_HTTP_CLIENT")
@@ -107,7 +107,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize(("access_key", "secret_key"), KEYS.values(), ids=KEYS)
-def test_keys_of_documentation_are_told(access_key: str, secret_key: str) -> None:
+def test_well_known_keys_are_reported(access_key: str, secret_key: str) -> None:
     (message,) = deployed(MINIO_ACCESS_KEY=access_key, MINIO_SECRET_KEY=secret_key, **TLS)
     assert message.startswith("minio.W003")
     assert deployed(MINIO_ACCESS_KEY="mine", MINIO_SECRET_KEY=secret_key, **TLS) == [message]

@@ -183,7 +183,7 @@ def test_the_token_by_which_a_listing_goes_on_is_no_secret() -> None:
         assert len(running.received) == 2
 
 
-def test_a_wrong_signature_is_told_where_the_server_repeats_the_token_in_what_nobody_sees() -> None:
+def test_a_wrong_signature_is_reported_although_a_hidden_part_of_the_response_repeats_the_token() -> None:
     """AWS does so, in the CanonicalRequest of its response."""
 
     def reply(asked: Received) -> list[bytes]:

@@ -142,7 +142,7 @@ def liar(server: Server) -> Iterator[RewritingProxy]:
 
 def set_rule(liar: RewritingProxy, rule: Callable[[Received], Response | None]) -> None:
     """Set a rule that holds for so many requests; all further ones are refused."""
-    liar.rule = lambda asked: rule(asked) if len(liar.asked) < MANY_REQUESTS else s3_error(400, "EnoughIsEnough")
+    liar.rule = lambda asked: rule(asked) if len(liar.requests) < MANY_REQUESTS else s3_error(400, "EnoughIsEnough")
 
 
 def query_of(asked: Received) -> Query:
@@ -162,7 +162,7 @@ def lie_with(liar: RewritingProxy, lie: Lie) -> None:
 
 
 def deletions(liar: RewritingProxy) -> list[Received]:
-    return [asked for asked in liar.asked if asked.method == "DELETE" or "delete" in asked.query]
+    return [asked for asked in liar.requests if asked.method == "DELETE" or "delete" in asked.query]
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ class TestListingsEnd:
         lie_with(liar, lie())
         with pytest.raises(ProtocolError, match=r"do not ascend|had no new key"):
             lied_to.listdir("")
-        assert len(liar.asked) <= listing.MAX_PAGES_WITHOUT_PROGRESS
+        assert len(liar.requests) <= listing.MAX_PAGES_WITHOUT_PROGRESS
 
     @pytest.mark.parametrize("lie", ENDLESS)
     def test_collectstatic(
@@ -222,7 +222,7 @@ class TestListingsEnd:
             pytest.raises(CommandError, match=r"cannot be listed.*(do not ascend|had no new key)"),
         ):
             call_command("collectstatic", "--noinput", "--clear", stdout=io.StringIO())
-        assert {asked.method for asked in liar.asked} == {"GET"}
+        assert {asked.method for asked in liar.requests} == {"GET"}
 
     @pytest.mark.parametrize("lie", ENDLESS)
     @pytest.mark.parametrize("arguments", WAYS, ids=IDS)
@@ -375,14 +375,14 @@ class TestSaving:
             storage.save("photo.png", ContentFile(b"content"))
         output = str(failed.value)
         assert all(part in output for part in (storage.bucket, "media/photo.png", f"http://{liar.endpoint}"))
-        assert len(liar.asked) <= 300
+        assert len(liar.requests) <= 300
         assert list(sdk.list_objects(bucket_name=storage.bucket, recursive=True)) == []
 
     def test_get_available_name_alone(self, liar: RewritingProxy, lied_to: MinioBackend) -> None:
         self.lie_about_names(liar, "HEAD")
         with pytest.raises(NoAvailableNameError, match=r"100 names were already in use"):
             lied_to.get_available_name("photo.png")
-        assert len(liar.asked) == 100
+        assert len(liar.requests) == 100
 
     def test_a_subclass_that_gives_one_alternative_only(self, storage: MinioBackend) -> None:
         storage.save("photo.png", ContentFile(b"first"))

@@ -123,7 +123,7 @@ def run() -> str:
 
 
 @pytest.mark.needs("acls")
-def test_a_grant_to_everyone_is_found_named_and_taken_back(
+def test_a_grant_to_everyone_is_found_reported_and_revoked(
     server: Server, bucket: str, sdk: Minio, http: urllib3.PoolManager
 ) -> None:
     address = f"http://{server.endpoint}/{bucket}"
@@ -160,9 +160,9 @@ def test_so_is_one_as_aws_spells_it(server: Server, bucket: str, name: str) -> N
             output, code = checked()
             assert code == 1
             assert f"({name.rpartition('/')[2]}: READ)" in output
-            assert [asked.method for asked in rewriter.asked if asked.query.startswith("acl")] == ["GET"]
+            assert [asked.method for asked in rewriter.requests if asked.query.startswith("acl")] == ["GET"]
             run()
-    (put,) = [asked for asked in rewriter.asked if asked.method == "PUT" and asked.query.startswith("acl")]
+    (put,) = [asked for asked in rewriter.requests if asked.method == "PUT" and asked.query.startswith("acl")]
     assert put.headers["x-amz-acl"] == "private"
 
 
@@ -181,7 +181,7 @@ def test_a_grant_beside_those_of_others_is_named_and_left_to_people(server: Serv
             for arguments in ([], ["--check"]):
                 with pytest.raises(CommandError, match=rf"Bucket '{bucket}' .* lets everyone in \(AllUsers: READ\)"):
                     call_command(COMMAND, *arguments, stdout=io.StringIO())
-    assert not [asked for asked in rewriter.asked if asked.method == "PUT" and asked.query.startswith("acl")]
+    assert not [asked for asked in rewriter.requests if asked.method == "PUT" and asked.query.startswith("acl")]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket:
     ],
     ids=["forbidden", "cut", "another-response"],
 )
-def test_an_acl_that_cannot_be_read_is_told_and_fails_nothing(
+def test_an_unreadable_acl_is_reported_without_a_failure(
     server: Server, bucket_name: Callable[[], str], answer: Response, reason: str
 ) -> None:
     one, other = bucket_name(), bucket_name()
@@ -235,10 +235,12 @@ def test_each_private_bucket_costs_one_more_request(server: Server, bucket_name:
         options = options_of(server, MINIO_DEFAULT_BUCKET=private, MINIO_PUBLIC_BUCKETS=[public])
         with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
             run()
-            assert not [asked for asked in rewriter.asked if asked.query.startswith("acl")]  # both have just been made
-            rewriter.asked.clear()
+            assert not [
+                asked for asked in rewriter.requests if asked.query.startswith("acl")
+            ]  # both have just been made
+            rewriter.requests.clear()
             checked()
-    asked = [(asked.method, asked.path.strip("/")) for asked in rewriter.asked if asked.query.startswith("acl")]
+    asked = [(asked.method, asked.path.strip("/")) for asked in rewriter.requests if asked.query.startswith("acl")]
     assert asked == [("GET", private)]
 
 

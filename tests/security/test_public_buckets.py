@@ -70,7 +70,7 @@ def test_nobody_learns_what_else_there_is(public: MinioBackend, http: urllib3.Po
         assert http.request("HEAD", f"{bucket_url(public)}{query}").status >= 400, query
 
 
-def test_a_key_that_is_not_there_tells_nothing(public: MinioBackend, http: urllib3.PoolManager) -> None:
+def test_a_missing_key_reveals_nothing(public: MinioBackend, http: urllib3.PoolManager) -> None:
     for path in ("missing.txt", "folder", "folder/", "known", "known.txt/", "%2e%2e/", "*", "known.txt%00"):
         response = http.request("GET", f"{bucket_url(public)}/{path}", redirect=False)
         assert response.status >= 400 or response.data == b"", path  # SeaweedFS finds an empty folder

@@ -73,7 +73,7 @@ def test_no_redirect_is_followed(
     with pytest.raises(RedirectError) as caught:
         OPERATIONS[operation](storage_at(redirect.endpoint, MINIO_SESSION_TOKEN="secret-token"))
     assert len(redirect.received) == 1, "a redirect is final"
-    assert elsewhere.asked == []
+    assert elsewhere.requests == []
     assert storage.listdir("") == ([], [])
     assert f"http://{redirect.endpoint}" in str(caught.value)
     assert f"http://{elsewhere.endpoint}" in str(caught.value)
@@ -100,7 +100,7 @@ def test_no_redirect_is_followed_by_a_pool_of_ones_own(
     for operation in OPERATIONS.values():
         with pytest.raises(RedirectError):
             operation(storage)
-    assert elsewhere.asked == []
+    assert elsewhere.requests == []
     pool.clear()
 
 
@@ -115,7 +115,7 @@ def test_a_customers_key_is_not_sent_on(
         with pytest.raises(RedirectError, match=r"https://s3\.test.*redirected to http://"):
             operation(storage)
     assert any("x-amz-server-side-encryption-customer-key" in asked.headers for asked in redirect.received)
-    assert elsewhere.asked == []
+    assert elsewhere.requests == []
     http.clear()
 
 
@@ -149,7 +149,7 @@ def test_what_buys_temporary_credentials_is_not_sent_on(
     with pytest.raises((RedirectError, ValueError)) as caught:
         storage.save("name.txt", ContentFile(b"content"))
     assert len(redirect.received) == 1
-    assert elsewhere.asked == []
+    assert elsewhere.requests == []
     assert "secret" not in str(caught.value)
 
 
@@ -165,7 +165,7 @@ def test_what_buys_temporary_credentials_is_not_sent_on(
     ],
     ids=["https", "https by default", "a path", "another host", "not an address", "none"],
 )
-def test_a_redirect_is_told_with_its_likely_cause(
+def test_a_redirect_is_reported_with_its_likely_cause(
     hostile_server: Start, storage_at: Callable[..., MinioBackend], location: str, cause: str
 ) -> None:
     def reply(asked: Received) -> Iterable[bytes]:
@@ -177,7 +177,7 @@ def test_a_redirect_is_told_with_its_likely_cause(
     assert cause in str(caught.value)
 
 
-def test_the_region_that_a_redirect_names_is_told(
+def test_the_region_that_a_redirect_names_is_reported(
     hostile_server: Start, storage_at: Callable[..., MinioBackend]
 ) -> None:
     body = (
@@ -194,7 +194,7 @@ def test_the_region_that_a_redirect_names_is_told(
         storage_at(by_header.endpoint).size("name.txt")
 
 
-def test_nothing_secret_of_a_redirect_is_told(hostile_server: Start, storage_at: Callable[..., MinioBackend]) -> None:
+def test_no_secret_of_a_redirect_is_reported(hostile_server: Start, storage_at: Callable[..., MinioBackend]) -> None:
     redirect = hostile_server(
         redirecting(302, "http://user:secret@elsewhere.test/secret?X-Amz-Signature=secret\x1b[31m")
     )
@@ -206,7 +206,7 @@ def test_nothing_secret_of_a_redirect_is_told(hostile_server: Start, storage_at:
     assert str(caught.value).isprintable()
 
 
-def test_an_answer_to_a_condition_is_no_redirect(storage: MinioBackend, bucket: str) -> None:
+def test_not_modified_is_no_redirect(storage: MinioBackend, bucket: str) -> None:
     """304 Not Modified, which begins with a 3 as well."""
     storage.save("name.txt", ContentFile(b"content"))
     etag = storage.stat("name.txt").etag

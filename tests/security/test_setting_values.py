@@ -60,12 +60,12 @@ def test_a_public_base_url_is_a_plain_one(value: str, kind: str) -> None:
         ("https://bücher.test/straße", "https://bücher.test/straße"),
     ],
 )
-def test_a_plain_one_is_taken(value: str, taken: str) -> None:
+def test_a_plain_value_is_accepted(value: str, taken: str) -> None:
     assert read(MINIO_PUBLIC_BASE_URL=value).public_base_url == taken
 
 
 @pytest.mark.parametrize("value", ["https://cdn.test?sig=s3cr3t", "//cdn.test#s3cr3t", "https://a:s3cr3t@cdn.test"])
-def test_an_endpoint_given_as_a_url_is_told_without_its_secrets(value: str) -> None:
+def test_an_endpoint_given_as_a_url_is_reported_without_its_secrets(value: str) -> None:
     with pytest.raises(ConfigurationError, match=r"cdn\.test") as caught:
         read(MINIO_ENDPOINT=value)
     assert "s3cr3t" not in str(caught.value)

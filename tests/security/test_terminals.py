@@ -59,8 +59,8 @@ def listing(*keys: str) -> Response:
     return Response(200, f"<ListBucketResult>{output}{contents}</ListBucketResult>".encode(), date=NOW)
 
 
-def of_listings(answer: Response, otherwise: Response | None = None) -> Callable[[Received], Response | None]:
-    return lambda asked: answer if asked.method == "GET" and "list-type" in asked.query else otherwise
+def of_listings(response: Response, otherwise: Response | None = None) -> Callable[[Received], Response | None]:
+    return lambda request: response if request.method == "GET" and "list-type" in request.query else otherwise
 
 
 @pytest.fixture
@@ -155,14 +155,13 @@ class TestCleaning:
         assert SHOWN in output
         assert not harmful(output + caplog.text)
 
-    def test_reasons_in_an_answer_about_many(
+    def test_reasons_in_the_response_to_a_bulk_deletion(
         self, clean: Clean, hostile: RewritingProxy, caplog: pytest.LogCaptureFixture
     ) -> None:
         message = "&#13;&#10;FORGED \u009b2J\u202e\u2028!"
         error = f"<Error><Key>plain.txt</Key><Code>AccessDenied</Code><Message>{message}</Message></Error>"
-        hostile.rule = of_listings(
-            listing("plain.txt"), Response(200, f"<DeleteResult>{error}</DeleteResult>".encode())
-        )
+        objects, deleted = listing("plain.txt"), Response(200, f"<DeleteResult>{error}</DeleteResult>".encode())
+        hostile.rule = lambda request: deleted if request.method == "POST" else of_listings(objects)(request)
         with caplog.at_level(logging.DEBUG, "django_minio_backend"):
             output = clean()
         assert r"AccessDenied \r\nFORGED \x9b2J\u202e\u2028!" in output
@@ -180,10 +179,10 @@ class TestCleaning:
         upload = f"<Upload><Key>{key}</Key><UploadId>1</UploadId><Initiated>{LONG_AGO}</Initiated></Upload>"
         body = f"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{upload}</ListMultipartUploadsResult>"
 
-        def rule(asked: Received) -> Response | None:
-            if "uploads=" in asked.query:
+        def rule(request: Received) -> Response | None:
+            if "uploads=" in request.query:
                 return Response(200, body.encode(), date=NOW)
-            return of_listings(listing(), REFUSED)(asked)
+            return of_listings(listing(), REFUSED)(request)
 
         hostile.rule = rule
         with caplog.at_level(logging.DEBUG, "django_minio_backend"):
@@ -232,7 +231,7 @@ class TestCollectstatic:
         assert not harmful(output)
 
     def test_uploads_that_fail(self, collect: Callable[..., str], hostile: RewritingProxy) -> None:
-        hostile.rule = lambda asked: REFUSED if asked.method == "PUT" else None
+        hostile.rule = lambda request: REFUSED if request.method == "PUT" else None
         output = collect()
         assert f"'{SHOWN}' could not be uploaded" in output
         assert f"No {SHOWN}" in output
@@ -253,7 +252,7 @@ class TestOtherCommands:
 
     @pytest.fixture(autouse=True)
     def refusing(self, hostile: RewritingProxy, hostile_options: dict[str, Any]) -> Iterator[None]:
-        hostile.rule = lambda asked: None if "health" in asked.path or asked.path == "/" else REFUSED
+        hostile.rule = lambda request: None if "health" in request.path or request.path == "/" else REFUSED
         with storages_set(default=entry(hostile_options)):
             yield
 
@@ -272,7 +271,9 @@ class TestOtherCommands:
         assert not harmful(str(failed.value))
 
     def test_is_minio_available(self, hostile: RewritingProxy) -> None:
-        hostile.rule = lambda asked: REFUSED if "Authorization" in asked.headers else None  # the health check has none
+        hostile.rule = lambda request: (
+            REFUSED if "Authorization" in request.headers else None
+        )  # the health check has none
         output = io.StringIO()
         with pytest.raises(CommandError) as failed:
             call_command("is_minio_available", "--deep", stdout=output)
@@ -287,8 +288,8 @@ class TestLogs:
     def test_an_upload_that_cannot_be_aborted(
         self, hostile: RewritingProxy, hostile_options: dict[str, Any], caplog: pytest.LogCaptureFixture
     ) -> None:
-        hostile.rule = lambda asked: (
-            REFUSED if asked.method == "DELETE" or "partNumber" in asked.query or asked.method == "HEAD" else None
+        hostile.rule = lambda request: (
+            REFUSED if request.method == "DELETE" or "partNumber" in request.query or request.method == "HEAD" else None
         )
         storage = MinioBackend(**hostile_options, MINIO_CONDITIONAL_WRITES=True, MINIO_MULTIPART_UPLOAD=True)
         with pytest.raises(Exception, match="403"):

@@ -86,7 +86,7 @@ def test_a_document_type_is_refused_wherever_xml_is_expected(
             storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": rewriter.endpoint}, **PARTS)
             with pytest.raises(BadResponseError, match="document type"):
                 operation(storage)
-        assert not [asked for asked in rewriter.asked if "evil" in asked.path]
+        assert not [asked for asked in rewriter.requests if "evil" in asked.path]
 
 
 SCRIPT = """
@@ -123,5 +123,5 @@ def test_no_bomb_takes_much_memory(server: Server, status: int) -> None:
         rewriter.rule = lambda asked: Response(status, bodies.get(asked.path.split("/")[1], bodies["billion-laughs"]))
         environment = {"ENDPOINT": rewriter.endpoint, "BOMBS": " ".join(bodies)}
         memory = peak_memory(SCRIPT, DJANGO_SETTINGS_MODULE="tests.settings", **environment)
-        assert {asked.path.split("/")[1] for asked in rewriter.asked} == {"", *bodies}
+        assert {asked.path.split("/")[1] for asked in rewriter.requests} == {"", *bodies}
     assert memory.growth < 96

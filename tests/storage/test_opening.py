@@ -84,7 +84,7 @@ def test_what_is_no_mode_is_refused(storage: MinioBackend, name: str, mode: str)
     assert made == []
 
 
-def test_x_refuses_a_taken_name(storage: MinioBackend, name: str) -> None:
+def test_mode_x_refuses_an_existing_name(storage: MinioBackend, name: str) -> None:
     for mode in ("x", "xb"):
         with pytest.raises(FileExistsError):
             storage.open(name, mode)
@@ -94,7 +94,9 @@ def test_x_refuses_a_taken_name(storage: MinioBackend, name: str) -> None:
 
 @pytest.mark.needs("conditional-writes")
 @pytest.mark.parametrize("condition", ["auto", True])
-def test_x_refuses_a_name_that_was_taken_while_it_was_open(minio_options: dict[str, Any], condition: object) -> None:
+def test_mode_x_refuses_a_name_that_was_created_while_it_was_open(
+    minio_options: dict[str, Any], condition: object
+) -> None:
     storage = MinioBackend(**minio_options, MINIO_CONDITIONAL_WRITES=condition)
     file = storage.open("new.txt", "xb")
     file.write(b"late")
@@ -125,7 +127,7 @@ def test_w_replaces(storage: MinioBackend, name: str) -> None:
         lambda storage, name: storage.open(name, "rb").read(),
     ],
 )
-def test_a_missing_object_is_told_in_pythons_and_the_sdks_words(
+def test_a_missing_object_raises_an_error_of_python_and_of_the_sdk(
     storage: MinioBackend, operation: Callable[[MinioBackend, str], object]
 ) -> None:
     with pytest.raises(FileNotFoundError) as caught:

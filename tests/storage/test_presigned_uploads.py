@@ -255,7 +255,7 @@ def test_tags_of_the_storages_own_are_kept(minio_options: dict[str, Any], http: 
     assert put(http, upload, b"content").status == 200
 
 
-def test_a_host_of_its_own_is_the_address_of_a_form(minio_options: dict[str, Any]) -> None:
+def test_a_form_with_the_bucket_in_the_host_is_sent_to_its_root(minio_options: dict[str, Any]) -> None:
     storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": "minio.test"}, MINIO_VIRTUAL_HOST_STYLE=True)
     assert storage.presigned_upload("a.txt", max_size=1).url == f"http://{storage.bucket}.minio.test/"
 

@@ -36,7 +36,7 @@ def listed(storage: MinioBackend, path: str) -> tuple[list[str], list[str]]:
     return sorted(folders), sorted(files)
 
 
-def test_exists_tells_what_is_there(storage: MinioBackend) -> None:
+def test_exists_finds_files_and_folders(storage: MinioBackend) -> None:
     fill(storage, "folder/there.txt")
     assert storage.exists("folder/there.txt")
     assert not storage.exists("folder/missing.txt")

@@ -82,7 +82,7 @@ def test_saving_looks_for_the_name_and_stores(storage: MinioBackend) -> None:
     assert made[1].headers["If-None-Match"] == "*"
 
 
-def test_saving_under_a_taken_name_looks_once_more(storage: MinioBackend, name: str) -> None:
+def test_saving_under_an_existing_name_sends_one_more_head(storage: MinioBackend, name: str) -> None:
     with requests_made() as made:
         storage.save(name, ContentFile(b"other"))
     assert made == ["HEAD", "HEAD", "PUT"]

@@ -173,7 +173,7 @@ def test_an_exception_after_seeking_stores_nothing(
 
 
 @pytest.mark.needs("conditional-multipart")
-def test_a_name_that_is_taken_meanwhile_is_not_replaced_by_a_changed_file(storage: MinioBackend) -> None:
+def test_an_object_created_meanwhile_is_not_replaced_by_a_changed_file(storage: MinioBackend) -> None:
     file = storage.open("new.bin", "xb")
     header_at_the_end(file)
     with storage.open("new.bin", "wb") as other:

@@ -158,7 +158,7 @@ class Progress:
 
 
 @BOTH_WAYS
-def test_progress_is_told(minio_options: dict[str, Any], data: bytes) -> None:
+def test_progress_is_reported(minio_options: dict[str, Any], data: bytes) -> None:
     progress = Progress()
     storage = MinioBackend(**minio_options, **IN_PARTS, progress=progress)
     storage.save("a.bin", ContentFile(data))

@@ -99,7 +99,7 @@ def test_an_expiry_of_ones_own(storage: MinioBackend, expires: float | timedelta
 
 
 @signed
-def test_a_url_expires_when_it_was_told_to(storage: MinioBackend, http: urllib3.PoolManager) -> None:
+def test_a_url_expires_at_the_requested_time(storage: MinioBackend, http: urllib3.PoolManager) -> None:
     storage.save("a.txt", ContentFile(b"soon gone"))
     url = storage.url("a.txt", expires=2)
     assert_opens(http, url, b"soon gone")
@@ -128,9 +128,7 @@ def test_wrong_arguments_are_refused_for_every_bucket(
             one.url("a.txt", **arguments)
 
 
-def test_the_server_answers_with_the_headers_that_were_asked_for(
-    storage: MinioBackend, http: urllib3.PoolManager
-) -> None:
+def test_the_server_responds_with_the_requested_headers(storage: MinioBackend, http: urllib3.PoolManager) -> None:
     storage.save("a.bin", ContentFile(b"content"))
     asked = {
         "response-cache-control": "private, max-age=60",

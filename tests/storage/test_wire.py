@@ -97,7 +97,7 @@ def test_an_existing_name_is_refused_in_parts_too_and_nothing_stays_unfinished(i
     assert storage.open(other).read() == second
 
 
-def test_every_answer_of_a_long_read_is_pinned_to_the_first_ones_version(storage: MinioBackend) -> None:
+def test_every_response_of_a_long_read_is_of_the_first_ones_version(storage: MinioBackend) -> None:
     content = bytes(3 * 1024**2)
     storage.save("long.bin", ContentFile(content))
     etag = storage.stat("long.bin").etag
@@ -131,7 +131,7 @@ def test_what_goes_with_an_upload_is_sent_as_headers(minio_options: dict[str, An
     assert "x-amz-checksum-sha256" in sent
 
 
-def test_a_missing_object_is_told_in_both_languages(storage: MinioBackend) -> None:
+def test_a_missing_object_raises_errors_of_the_sdk_and_of_python(storage: MinioBackend) -> None:
     for look in (storage.stat, storage.size, storage.get_modified_time, storage.open):
         with pytest.raises(FileNotFoundError) as raised:
             look("missing.txt")

@@ -156,7 +156,9 @@ def test_a_buffer_may_be_changed_after_it_was_written(storage: MinioBackend) -> 
 
 
 @pytest.mark.needs("missing-buckets")
-def test_a_failing_upload_is_told_and_stores_nothing(minio_options: dict[str, Any], sdk: Minio, bucket: str) -> None:
+def test_a_failing_upload_raises_an_error_and_stores_nothing(
+    minio_options: dict[str, Any], sdk: Minio, bucket: str
+) -> None:
     storage = MinioBackend(**{**minio_options, "MINIO_DEFAULT_BUCKET": f"{bucket}-missing"})
     file = storage.open("new.bin", "wb")
     file.write(b"lost")

@@ -71,8 +71,13 @@ def empty_bucket(sdk: Minio, bucket: str) -> None:
         doomed = [DeleteObject(key, version_id=version) for key, version in versions if key.isprintable()]
         errors = list(sdk.remove_objects(bucket_name=bucket, delete_object_list=doomed, bypass_governance_mode=True))
         assert not errors, errors
-    for key, upload_id in unfinished_uploads(sdk, bucket):
-        sdk._abort_multipart_upload(bucket, key, upload_id)
+    try:
+        uploads = unfinished_uploads(sdk, bucket)
+    except ET.ParseError:  # moto escapes no keys in this listing; it removes buckets that have unfinished uploads
+        uploads = []
+    for key, upload_id in uploads:
+        if "\N{REPLACEMENT CHARACTER}" not in key:  # Versity's way to list what XML cannot carry
+            sdk._abort_multipart_upload(bucket, key, upload_id)
 
 
 def _some_versions(sdk: Minio, bucket: str) -> list[tuple[str, str | None]]:

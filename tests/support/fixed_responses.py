@@ -1,4 +1,4 @@
-"""An HTTP or HTTPS server that answers every request alike, whatever it is asked."""
+"""An HTTP or HTTPS server that sends the same response to every request."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def responding(
-    answer: Callable[[Mapping[str, str]], tuple[int, str, bytes] | None], certificates: Certificates | None = None
+    respond: Callable[[Mapping[str, str]], tuple[int, str, bytes] | None], certificates: Certificates | None = None
 ) -> Iterator[str]:
-    """Run the server, and give its ``host:port``. Without an answer it hangs up. Names of headers are in lower case."""
+    """Run the server, and yield its ``host:port``. Without a response it hangs up. Names of headers are in lower case."""
 
-    def reply(asked: Received) -> list[bytes]:
-        given = answer(asked.headers)
-        if given is None:
+    def reply(request: Received) -> list[bytes]:
+        fixed = respond(request.headers)
+        if fixed is None:
             return []
-        status, kind, body = given
+        status, kind, body = fixed
         whole = response(status, body, {"Content-Type": kind})
-        return [whole.removesuffix(body) if asked.method == "HEAD" else whole]
+        return [whole.removesuffix(body) if request.method == "HEAD" else whole]
 
     context = None
     if certificates:

@@ -18,19 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Direction = Literal["up", "down"]
-"""up: from the client to the server; down: the answers."""
+"""up: from the client to the server; down: the responses."""
 
 CHUNK = 65536
 
 
 class Proxy:
-    """Passes bytes on, until told to misbehave.
+    """Passes bytes on, until a test makes it misbehave.
 
     Attributes:
         endpoint: Where it listens, as `host:port`.
         connections: How many connections clients have made.
         transferred: Bytes passed on, by direction.
-        delay: Seconds that every piece of an answer is held back.
+        delay: Seconds that every piece of a response is held back.
+        rate: Bytes per second that each connection passes on in each direction; 0 for no limit.
+        latency: Seconds that a request waits after a connection has been idle.
     """
 
     def __init__(self, target: str) -> None:
@@ -47,6 +49,8 @@ class Proxy:
         self.connections = 0
         self.transferred: dict[Direction, int] = {"up": 0, "down": 0}
         self.delay = 0.0
+        self.rate = 0
+        self.latency = 0.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -91,13 +95,13 @@ class Proxy:
     def cut(self, after: int | Callable[[], int], *, direction: Direction = "down", times: int = 1) -> None:
         """Pass `after` more bytes on in this direction and then hang up; do so with `times` connections, one by one.
 
-        A function instead of a number is asked once for each connection.
+        A function instead of a number is called once for each connection.
         """
         with self._lock:
             self._cuts += [_Cut(after() if callable(after) else after, direction) for _ in range(times)]
 
     def drop_answer(self, request: bytes) -> None:
-        """Pass the next request on whose head matches this regular expression, but swallow its answer and hang up."""
+        """Pass the next request on whose head matches this regular expression, but swallow its response and hang up."""
         with self._lock:
             self._swallow.append(re.compile(request))
 
@@ -133,8 +137,14 @@ class Proxy:
 
     def _pump(self, connection: _Connection, direction: Direction) -> None:
         source, sink = connection.ends(direction)
+        free_at = 0.0  # when the bytes before these have passed
         with suppress(OSError):
             while data := source.recv(CHUNK):
+                if self.rate:
+                    now = time.monotonic()
+                    is_idle = now - free_at > self.latency
+                    free_at = max(free_at, now) + len(data) / self.rate + (self.latency / 2 if is_idle else 0)
+                    time.sleep(max(0, free_at - now))
                 self._open.wait()
                 if direction == "up":
                     connection.swallow = connection.swallow or self._wants_swallowing(data)

@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of a server; where a test says so, it gives answers of its own."""
+"""An HTTP proxy in front of a server; where a test says so, it sends responses of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Received(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What is answered instead of the server's own answer."""
+    """A response instead of the server's own."""
 
     status: int
     body: bytes = b""
@@ -44,22 +44,22 @@ HANG_UP = Response(0)  # the connection is closed without a response
 
 
 def s3_error(status: int, code: str) -> Response:
-    """An error as S3 servers tell it."""
+    """An error as S3 servers send it."""
     return Response(status, f"<Error><Code>{code}</Code><Message>made up by a test</Message></Error>".encode())
 
 
 @dataclass
 class RewritingProxy:
-    """The proxy; `rule` gets each request and returns an answer, or None to pass it on.
+    """The proxy; `rule` gets each request and returns a response, or None to pass it on.
 
-    A rule set as `afterwards` is asked when the server has answered: the request was carried out by then.
+    A rule set as `afterwards` is called after the server has responded: the request was carried out by then.
     `date` is the Date header of all responses that are passed on, for a server whose clock shows another time.
     """
 
     endpoint: str
     rule: Callable[[Received], Response | None] = lambda _: None
     afterwards: Callable[[Received], Response | None] = lambda _: None
-    asked: list[Received] = field(default_factory=list)
+    requests: list[Received] = field(default_factory=list)
     date: str = ""
 
     def changed_headers(self) -> dict[str, str]:
@@ -68,7 +68,7 @@ class RewritingProxy:
 
 class _Quiet(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """Connections that a client drops are nothing to tell."""
+        """Connections that a client drops are not reported."""
 
 
 class _QuietHandler(BaseHTTPRequestHandler):
@@ -87,19 +87,19 @@ def rewriting_proxy(server: Server) -> Iterator[RewritingProxy]:
         def handle_one(self) -> None:
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Received(self.command, url.path, url.query, dict(self.headers.items()), body)
-            rewriter.asked.append(asked)
-            answer = rewriter.rule(asked)
-            if answer is None:
+            request = Received(self.command, url.path, url.query, dict(self.headers.items()), body)
+            rewriter.requests.append(request)
+            replacement = rewriter.rule(request)
+            if replacement is None:
                 passed = self.pass_on(body)
-                answer = rewriter.afterwards(asked)
-                if answer is None:
+                replacement = rewriter.afterwards(request)
+                if replacement is None:
                     self.give(*passed)
                     return
-            if answer is HANG_UP:
+            if replacement is HANG_UP:
                 self.close_connection = True
                 return
-            self.give(answer.status, answer.headers(), answer.body)
+            self.give(replacement.status, replacement.headers(), replacement.body)
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one  # noqa: N815 - named by http.server
 

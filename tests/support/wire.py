@@ -21,7 +21,7 @@ class Request(str):
     headers: Mapping[str, str]
     """The request's headers."""
     status: int | None
-    """The answer's; None if there was no answer."""
+    """Of the response; None if there was none."""
 
     __slots__ = ("headers", "status", "url")
 

@@ -35,11 +35,11 @@ def reported(*dependencies: Dependency) -> str:
     ],
     ids=["nothing", "fixed", "not-fixed", "unknown"],
 )
-def test_a_report_is_told_in_lines(dependencies: list[Dependency], expected: Report) -> None:
+def test_a_report_is_printed_in_lines(dependencies: list[Dependency], expected: Report) -> None:
     assert read_report(reported(*dependencies)) == expected
 
 
-def test_what_is_ignored_is_not_told() -> None:
+def test_what_is_ignored_is_not_reported() -> None:
     assert read_report(reported(WEAK, LOST), {"PYSEC-1": "only on Windows"}).findings == [
         "urllib3 2.0.0: PYSEC-2, fixed in no version yet"
     ]

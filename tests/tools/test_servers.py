@@ -36,7 +36,7 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.05)
 
 
-def test_the_run_has_a_server_that_answers(server: Server) -> None:
+def test_the_run_has_a_server_that_responds(server: Server) -> None:
     assert answers(server.endpoint)
     assert server.capabilities == CAPABILITIES[server.kind]
     assert server.kind in server.describe()
@@ -92,7 +92,7 @@ def test_a_server_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("no_server")
-def test_a_named_server_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_server_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     named = {"ENDPOINT": "s3.example.com", "ACCESS_KEY": "who", "SECRET_KEY": "hush", "SECURE": "1", "REGION": "eu-1"}
     for name, value in named.items():
         monkeypatch.setenv(f"TEST_S3_{name}", value)

@@ -63,7 +63,7 @@ def test_the_proxy_passes_everything_on_and_counts(proxy: Proxy, url: str, http:
 
 
 @pytest.mark.parametrize("after", [0, SIZE // 2])
-def test_the_proxy_cuts_an_answer_once(proxy: Proxy, url: str, http: urllib3.PoolManager, after: int) -> None:
+def test_the_proxy_cuts_a_response_once(proxy: Proxy, url: str, http: urllib3.PoolManager, after: int) -> None:
     proxy.cut(after)
     with pytest.raises(urllib3.exceptions.ProtocolError):
         http.request("GET", url)
@@ -81,7 +81,7 @@ def test_the_proxy_cuts_an_upload(proxy: Proxy, sdk: Minio, bucket: str, http: u
     assert all((found.size or 0) < 200_000 for found in sdk.list_objects(bucket_name=bucket))
 
 
-def test_the_proxy_swallows_an_answer(proxy: Proxy, sdk: Minio, bucket: str, http: urllib3.PoolManager) -> None:
+def test_the_proxy_swallows_a_response(proxy: Proxy, sdk: Minio, bucket: str, http: urllib3.PoolManager) -> None:
     target = signed(sdk, proxy, "PUT", bucket, "silent")
     proxy.drop_answer(rb"PUT /\S+/silent")
     with pytest.raises(urllib3.exceptions.ProtocolError):

@@ -60,7 +60,7 @@ def test_a_private_bucket_without_a_policy_needs_none() -> None:
 
 @pytest.mark.parametrize("principal", EVERYONE)
 @pytest.mark.parametrize("action", [["s3:GetObject"], "s3:*", ["s3:ListBucket"]])
-def test_what_opens_a_private_bucket_to_everyone_is_taken_out(principal: object, action: object) -> None:
+def test_what_opens_a_private_bucket_to_everyone_is_removed(principal: object, action: object) -> None:
     opened = policy(statement(Principal=principal, Action=action))
     assert PRIVATE.policy(opened) is None
 

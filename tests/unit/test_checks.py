@@ -124,7 +124,7 @@ def test_well_known_credentials(keys: dict[str, str]) -> None:
     assert deployed(**TLS, **keys) == ["minio.W003"]
 
 
-def test_what_matters_in_production_is_not_told_elsewhere() -> None:
+def test_deployment_checks_run_only_with_deploy() -> None:
     with storages_set(default=entry(made_up(MINIO_SECRET_KEY="minioadmin"))):
         assert ids() == []
 
@@ -201,7 +201,7 @@ def test_a_url_cache_without_a_shared_backend(backend: str, *, told: bool, enabl
         assert ids() == (["minio.W006"] if told and enabled else [])
 
 
-def test_static_files_have_no_cached_addresses() -> None:
+def test_static_files_have_no_cached_urls() -> None:
     static = entry(made_up(), STATIC_BACKEND)
     with override_settings(MINIO_URL_CACHING_ENABLED=True), storages_set(default=entry(made_up()), staticfiles=static):
         (message,) = messages()

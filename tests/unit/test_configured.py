@@ -75,7 +75,7 @@ def test_incomplete_names_alone_are_reported_by_name() -> None:
     assert "STORAGES['default']: ENDPOINT is not an option; did you mean MINIO_ENDPOINT?" in found
 
 
-def test_problems_of_several_aliases_are_told_together() -> None:
+def test_problems_of_several_aliases_are_reported_together() -> None:
     with storages_set(
         default=entry(made_up(MINIO_ENDPOINT="https://minio.test")),
         media=entry(made_up(MINIO_REGIO="eu", MINIO_USE_HTTPS="no")),
@@ -92,7 +92,7 @@ def test_problems_of_several_aliases_are_told_together() -> None:
     ]
 
 
-def test_the_app_tells_every_problem_when_django_starts() -> None:
+def test_the_app_reports_every_problem_when_django_starts() -> None:
     config = apps.get_app_config("django_minio_backend")
     with (
         storages_set(default=entry({"MINIO_ENDPOINT": "minio.test"}), media=entry({"MINIO_REGION": "eu west"})),
@@ -104,7 +104,7 @@ def test_the_app_tells_every_problem_when_django_starts() -> None:
 
 
 @pytest.mark.parametrize("alias", ["default", "media"])
-def test_an_alias_without_options_is_told(alias: str) -> None:
+def test_an_alias_without_options_is_reported(alias: str) -> None:
     others: dict[str, Any] = {"default": entry(made_up()), "media": entry(made_up(MINIO_DEFAULT_BUCKET="media"))}
     with storages_set({**others, alias: {"BACKEND": "django_minio_backend.models.MinioBackend"}}):
         (problem,) = problems()
@@ -112,7 +112,7 @@ def test_an_alias_without_options_is_told(alias: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, "django_minio_backend.models.MinioBackend", (entry(made_up()),)])
-def test_an_entry_that_is_no_dictionary_is_told_beside_other_problems(wrong: Any) -> None:
+def test_an_entry_that_is_no_dictionary_is_reported_together_with_other_problems(wrong: Any) -> None:
     with override_settings(STORAGES={"default": wrong, "media": entry(made_up(MINIO_REGION="eu west"))}):
         entry_problem, other = problems()
     kind = type(wrong).__name__
@@ -121,7 +121,7 @@ def test_an_entry_that_is_no_dictionary_is_told_beside_other_problems(wrong: Any
 
 
 @pytest.mark.parametrize("wrong", [(made_up(),), ["MINIO_ENDPOINT"], "MINIO_ENDPOINT"])
-def test_options_that_are_no_dictionary_are_told_without_what_they_hold(wrong: Any) -> None:
+def test_options_that_are_no_dictionary_are_reported_without_their_content(wrong: Any) -> None:
     with storages_set(default=entry(wrong), media=entry(made_up(MINIO_DEFAULT_BUCKET="media"))):
         (problem,) = problems()
         with pytest.raises(
@@ -131,7 +131,7 @@ def test_options_that_are_no_dictionary_are_told_without_what_they_hold(wrong: A
     assert problem == f"STORAGES['default']: OPTIONS is a {type(wrong).__name__}, but must be a dictionary."
 
 
-def test_an_option_whose_name_is_no_string_is_told() -> None:
+def test_an_option_whose_name_is_no_string_is_reported() -> None:
     options: dict[Any, Any] = {**made_up(), 5: "five"}
     with storages_set(default=entry(options)):
         (problem,) = problems()
@@ -166,7 +166,7 @@ def test_a_default_bucket_is_private_and_not_to_be_made_public_by_another_alias(
         minio_storages()
 
 
-def test_mixed_buckets_are_told_beside_other_problems() -> None:
+def test_mixed_buckets_are_reported_together_with_other_problems() -> None:
     with storages_set(
         default=entry(made_up(MINIO_PRIVATE_BUCKETS=["photos"])),
         media=entry(made_up(MINIO_PUBLIC_BUCKETS=["photos"], MINIO_DEFAULT_BUCKET="photos")),

@@ -202,13 +202,13 @@ def assert_replays(reader: ContentReader, sizes: PartSizes, whole: bytes, before
 
 
 @pytest.mark.parametrize("kind", sorted(LENGTH_KNOWN))
-def test_the_length_is_known_where_the_content_tells_it(kind: str) -> None:
+def test_the_length_is_known_where_the_content_has_one(kind: str) -> None:
     with reader_of(KINDS[kind](b"twelve bytes")) as reader:
         assert reader.length == 12
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - LENGTH_KNOWN - {"stream that counts short", "gzip"}))
-def test_the_length_is_unknown_where_the_content_tells_none(kind: str) -> None:
+def test_the_length_is_unknown_where_the_content_has_none(kind: str) -> None:
     with reader_of(KINDS[kind](b"twelve bytes")) as reader:
         assert reader.length is None
 

@@ -27,7 +27,7 @@ def test_any_other_status_means_not_available(code: int) -> None:
     assert status.status == code
 
 
-def test_no_answer_means_not_available() -> None:
+def test_no_response_means_not_available() -> None:
     status = MinioServerStatus(None)
     assert not status
     assert (status.status, status.data, status.details) == (None, None, "")

@@ -21,7 +21,7 @@ LAYERS = """
 certificate_errors errors requesters signals
 redaction transport options
 s3
-files object_urls
+files reading object_urls
 direct_uploads health buckets
 identity base save_attempt storage
 staticfiles aliases orphans serving
@@ -152,12 +152,12 @@ from django_minio_backend.errors import CleaningError
 if TYPE_CHECKING:
     from .orphans.scope import Place
 else:
-    from .files.reader import ObjectReader
+    from .reading.reader import ObjectReader
 def function():
     from .s3.registry import client_for
 """
     imports = Imports("storage", source)
-    modules = {"files.keys", "files.upload", "s3.client", "errors", "files.reader", "orphans.scope", "s3.registry"}
+    modules = {"files.keys", "files.upload", "s3.client", "errors", "reading.reader", "orphans.scope", "s3.registry"}
     assert imports.own() == modules
     assert "minio.error" in imports.at_runtime
     assert imports.anywhere - imports.at_runtime == {

@@ -67,7 +67,7 @@ def test_an_object_that_is_listed_twice_counts_once(compared: KeyStore) -> None:
     assert compared.find_orphans() == (1, 2)
 
 
-def test_a_disk_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of few pages stands for the disk: SQLite gives the same error for both."""
     monkeypatch.setattr(key_store, "_TABLES", f"PRAGMA max_page_count = 8;{key_store._TABLES}")
     with (

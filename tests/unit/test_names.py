@@ -87,7 +87,7 @@ def test_the_key_of_a_plain_name_is_that_name_below_the_location(path: str, loca
 
 
 @pytest.mark.parametrize(("name", "location"), [("a" * 1024, ""), ("é" * 512, ""), ("a" * 1018, "media")])
-def test_a_key_of_1024_bytes_is_taken_and_one_more_is_too_long(name: str, location: str) -> None:
+def test_a_key_of_1024_bytes_is_accepted_and_one_more_is_too_long(name: str, location: str) -> None:
     assert len(keys.key_of(name, location).encode()) == 1024
     with pytest.raises(ValueError, match="too long for the key of an object: 1025 of at most 1,024"):
         keys.key_of(f"{name}a", location)

@@ -72,7 +72,7 @@ def test_urls_of_static_files_are_the_base_url_and_the_name(
     assert storage.url("css/") == f"{url}css/"
 
 
-def test_what_tells_servers_apart_is_no_bucket() -> None:
+def test_the_urls_of_servers_name_no_bucket() -> None:
     """The URL of the bucket is that of the static storage alone, and says nothing of endpoints."""
     media = MinioBackend(**made_up(**EXTERNAL))
     static = MinioBackendStatic(**made_up(**EXTERNAL, MINIO_STATIC_FILES_BUCKET="assets"))

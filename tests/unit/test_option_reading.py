@@ -76,7 +76,7 @@ def lower_case(options: dict[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in options.items()}
 
 
-def test_names_are_taken_in_any_case() -> None:
+def test_names_are_accepted_in_any_case() -> None:
     assert value_of(read(minio_region="eu-west-1", Replace_Existing=True), "MINIO_REGION") == "eu-west-1"
     assert value_of(read(minio_region="eu-west-1", Replace_Existing=True), "replace_existing") is True
     assert read_options(lower_case(made_up()), "default") == read()
@@ -123,7 +123,7 @@ def test_a_call_with_an_unknown_keyword_is_a_configuration_error() -> None:
         MinioBackend(**made_up(replace_exsting=True))
 
 
-def test_the_value_of_an_unknown_name_is_not_told() -> None:
+def test_the_value_of_an_unknown_name_is_not_shown() -> None:
     assert "hush" not in problems_of(made_up(MINIO_SECRETKEY="hush"))[0]
 
 
@@ -132,7 +132,7 @@ def test_the_value_of_an_unknown_name_is_not_told() -> None:
 
 @pytest.mark.parametrize("name", REQUIRED)
 @pytest.mark.parametrize("absent", ["left out", "None"])
-def test_a_missing_option_is_told(name: str, absent: str) -> None:
+def test_a_missing_option_is_reported(name: str, absent: str) -> None:
     options = made_up(**{name: None})
     if absent == "left out":
         del options[name]
@@ -157,18 +157,18 @@ def test_none_counts_as_not_given() -> None:
         ({"MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": False}, "MINIO_EXTERNAL_ENDPOINT"),
     ],
 )
-def test_half_an_external_endpoint_is_told(given: dict[str, Any], missing: str) -> None:
+def test_half_an_external_endpoint_is_reported(given: dict[str, Any], missing: str) -> None:
     (problem,) = problems_of(made_up(**given))
     assert "come together; one is missing" in problem
     assert missing in problem
 
 
-def test_a_provider_beside_keys_is_told() -> None:
+def test_a_provider_together_with_keys_is_reported() -> None:
     (problem,) = problems_of(made_up(MINIO_CREDENTIALS=StaticProvider("someone", "hush")))
     assert "MINIO_CREDENTIALS is set together with MINIO_ACCESS_KEY" in problem
 
 
-def test_all_problems_of_a_storage_are_told_at_once() -> None:
+def test_all_problems_of_a_storage_are_reported_at_once() -> None:
     problems = problems_of(
         {
             "MINIO_ENDPOINT": "https://minio.test",
@@ -328,7 +328,7 @@ def test_an_instance_knows_its_alias_by_its_options() -> None:
         } == {alias: alias for alias in found}
 
 
-def test_aliases_with_the_same_options_are_told_apart_by_their_class() -> None:
+def test_aliases_with_the_same_options_are_distinguished_by_their_class() -> None:
     with storages_set(default=entry(made_up()), staticfiles=entry(made_up(), STATIC_BACKEND)):
         default, static = storages["default"], storages["staticfiles"]
         assert isinstance(default, MinioBackend)
@@ -344,7 +344,7 @@ def test_aliases_with_the_same_options_are_told_apart_by_their_class() -> None:
         ("files", "STORAGES['files'] is django.core.files.storage.FileSystemStorage without any MINIO_* option"),
     ],
 )
-def test_an_alias_that_is_none_of_ours_is_told_with_those_that_are(alias: str, problem: str) -> None:
+def test_an_alias_of_no_minio_storage_is_reported_with_the_minio_aliases(alias: str, problem: str) -> None:
     files = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": "/srv/files"}}
     with (
         storages_set(default=entry(made_up()), media=entry(made_up()), files=files, bare={"BACKEND": BACKEND}),
@@ -355,7 +355,7 @@ def test_an_alias_that_is_none_of_ours_is_told_with_those_that_are(alias: str, p
     assert "'default', 'media'" in str(told.value)
 
 
-def test_an_alias_of_no_minio_storage_at_all_is_told() -> None:
+def test_settings_without_any_minio_storage_are_reported() -> None:
     with (
         storages_set(default={"BACKEND": "django.core.files.storage.InMemoryStorage"}),
         pytest.raises(ConfigurationError) as told,
@@ -375,7 +375,7 @@ def test_a_mistake_in_a_call_is_not_said_to_be_in_the_settings(name: str) -> Non
     assert told.value.problems == (f"The call MinioBackend(...): {name} is not an option; did you mean storage_name?",)
 
 
-def test_values_of_a_call_and_of_the_settings_are_told_apart() -> None:
+def test_values_of_a_call_and_of_the_settings_are_distinguished() -> None:
     with storages_set(default=entry(made_up(MINIO_REGION=5))), pytest.raises(ConfigurationError) as told:
         MinioBackend(bucket_name="Documents", storage_name="default", http_client="none")
     assert sorted(line.partition(" must ")[0].partition(" is ")[0] for line in told.value.problems) == [
@@ -429,7 +429,7 @@ def test_validate_settings_checks_against_the_settings_as_they_are_now() -> None
         storage.validate_settings()
 
 
-def test_options_from_an_environment_without_them_are_told_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_from_an_environment_without_them_are_reported_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_SUCH_ENDPOINT", raising=False)
     (problem,) = problems_of(made_up(MINIO_ENDPOINT=os.environ.get("NO_SUCH_ENDPOINT")))
     assert "MINIO_ENDPOINT is missing: host[:port] of the server" in problem

@@ -112,7 +112,9 @@ class Algorithm(enum.Enum):
 
 
 @pytest.mark.parametrize(("name", "value", "wanted"), MISTAKES, ids=ids)
-def test_a_mistake_is_told_with_alias_option_value_and_what_is_wanted(name: str, value: object, wanted: str) -> None:
+def test_a_mistake_is_reported_with_alias_option_value_and_what_is_expected(
+    name: str, value: object, wanted: str
+) -> None:
     with pytest.raises(ConfigurationError) as told:
         read(**{name: value})
     problems = [problem for problem in told.value.problems if problem.startswith("STORAGES['default']: ")]
@@ -123,7 +125,7 @@ def test_a_mistake_is_told_with_alias_option_value_and_what_is_wanted(name: str,
 
 
 @pytest.mark.parametrize(("name", "value", "wanted"), SECRET_MISTAKES, ids=ids)
-def test_a_mistake_with_a_secret_is_told_without_its_value(name: str, value: object, wanted: str) -> None:
+def test_a_mistake_with_a_secret_is_reported_without_its_value(name: str, value: object, wanted: str) -> None:
     with pytest.raises(ConfigurationError) as told:
         read(**{name: value})
     assert wanted in str(told.value)
@@ -134,7 +136,7 @@ def test_a_mistake_with_a_secret_is_told_without_its_value(name: str, value: obj
 
 
 @pytest.mark.parametrize(("name", "value"), MAPPING_MISTAKES, ids=ids)
-def test_a_mistake_with_headers_is_told_without_their_values(name: str, value: object) -> None:
+def test_a_mistake_with_headers_is_reported_without_their_values(name: str, value: object) -> None:
     with pytest.raises(ConfigurationError) as told:
         read(**{name: value})
     (about,) = (problem for problem in told.value.problems if problem.startswith("STORAGES['default']: "))
@@ -144,7 +146,7 @@ def test_a_mistake_with_headers_is_told_without_their_values(name: str, value: o
         assert secret not in about
 
 
-def test_a_password_inside_an_endpoint_is_not_told() -> None:
+def test_a_password_inside_an_endpoint_is_not_shown() -> None:
     with pytest.raises(ConfigurationError, match="MINIO_ENDPOINT") as told:
         read(MINIO_ENDPOINT="https://someone:top-secret@minio.test:9000")
     assert "'minio.test:9000'" in str(told.value)
@@ -163,7 +165,7 @@ def test_a_password_inside_an_endpoint_is_not_told() -> None:
         "someone:top secret@minio.test",
     ],
 )
-def test_no_part_of_a_password_in_an_address_is_told_whatever_is_in_it(name: str, value: str) -> None:
+def test_no_part_of_a_password_in_a_url_is_shown_whatever_is_in_it(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name) as told:
         read(**{name: value})
     assert "minio.test" in str(told.value)
@@ -181,7 +183,7 @@ def test_no_part_of_a_password_in_an_address_is_told_whatever_is_in_it(name: str
         ("https://user:k/ey@minio.test/x", "minio.test"),
     ],
 )
-def test_a_url_as_an_endpoint_is_told_what_to_write_instead(url: str, written: str) -> None:
+def test_the_error_for_a_url_as_an_endpoint_says_what_to_write_instead(url: str, written: str) -> None:
     with pytest.raises(WrongValueError, match=f"write '{written}' and set MINIO_USE_HTTPS"):
         endpoints.endpoint(url)
 
@@ -230,7 +232,7 @@ def test_a_url_as_an_endpoint_is_told_what_to_write_instead(url: str, written: s
     ],
     ids=ids,
 )
-def test_a_right_value_is_taken(name: str, value: object, taken: object) -> None:
+def test_a_right_value_is_accepted(name: str, value: object, taken: object) -> None:
     assert value_of(read(**{name: value}), name) == taken
 
 
@@ -238,13 +240,13 @@ def test_user_metadata_is_another_name_of_metadata() -> None:
     assert read(user_metadata={"a": "b"}).metadata == {"a": "b"}
 
 
-def test_a_pool_is_taken_under_both_of_its_names() -> None:
+def test_a_pool_is_accepted_under_both_of_its_names() -> None:
     pool = urllib3.PoolManager()
     assert read(MINIO_HTTP_CLIENT=pool).http_client is pool
     assert read(http_client=pool).http_client is pool
 
 
-def test_a_provider_is_taken_instead_of_the_two_keys() -> None:
+def test_a_provider_is_accepted_instead_of_the_two_keys() -> None:
     provider = StaticProvider("someone", "hush")
     options = read(MINIO_ACCESS_KEY=None, MINIO_SECRET_KEY=None, MINIO_CREDENTIALS=provider)
     assert options.credentials is provider

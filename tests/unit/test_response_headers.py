@@ -108,7 +108,7 @@ def test_a_file_name_in_any_script_is_encoded(how: str) -> None:
     assert found == {DISPOSITION: content_disposition("Grüße 世界.pdf")}
 
 
-def test_escaped_quotes_are_taken_for_quotes() -> None:
+def test_escaped_quotes_count_as_quotes() -> None:
     found = checked({DISPOSITION: r'inline; filename="ü \"a\".txt"'})
     assert found == {DISPOSITION: content_disposition('ü "a".txt', inline=True)}
 

@@ -282,7 +282,7 @@ def test_static_classes_take_class_attributes_and_always_replace() -> None:
     assert Hashed(storage_name="default").manifest_storage is storages["media"]
 
 
-def test_a_wrong_value_is_told_with_the_class() -> None:
+def test_a_wrong_value_is_reported_with_the_class() -> None:
     class Wrong(MinioBackend):
         MINIO_REGION = "eu west"
         bucket_name = "No"
@@ -294,7 +294,7 @@ def test_a_wrong_value_is_told_with_the_class() -> None:
     assert bucket.startswith("STORAGES['default']: Wrong.bucket_name is 'No', but must be")
 
 
-def test_a_misspelt_option_is_told_with_the_class() -> None:
+def test_a_misspelt_option_is_reported_with_the_class() -> None:
     class Wrong(MinioBackend):
         MINIO_LOCATOIN = "x"
 
@@ -322,7 +322,7 @@ def test_an_option_cannot_be_computed_anew_each_time(name: str, decorator: Calla
 
 
 @pytest.mark.parametrize("name", ["bucket_name", "replace_existing", "headers"])
-def test_a_method_named_like_an_option_is_told(name: str) -> None:
+def test_a_method_named_like_an_option_is_reported(name: str) -> None:
     kind = type("Tenant", (MinioBackend,), {name: lambda self: f"{self}"})
     assert f"Tenant.{name} is a method" in problem_of(kind)
 
@@ -467,7 +467,7 @@ def test_an_option_that_neither_the_library_nor_the_class_takes_is_an_error() ->
     ],
     ids=["argument missing", "argument unknown", "code that fails"],
 )
-def test_an_init_that_fails_is_told_with_alias_and_class(kind: type, options: dict[str, Any], reason: str) -> None:
+def test_an_init_that_fails_is_reported_with_alias_and_class(kind: type, options: dict[str, Any], reason: str) -> None:
     others = {"default": entry(made_up()), "media": entry(made_up(MINIO_REGION="eu west"))}
     with storages_set(**others, own=of(kind, **options)), pytest.raises(ConfigurationError) as told:
         check_settings()
@@ -478,7 +478,7 @@ def test_an_init_that_fails_is_told_with_alias_and_class(kind: type, options: di
     assert SECRET_KEY not in own
 
 
-def test_buckets_that_an_init_calls_both_public_and_private_are_told() -> None:
+def test_buckets_that_an_init_calls_both_public_and_private_are_reported() -> None:
     with (
         storages_set(own=of(Replacing, **made_up(MINIO_PUBLIC_BUCKETS=["both"], MINIO_PRIVATE_BUCKETS=["both"]))),
         pytest.raises(PrivatePublicMixedError, match=r"STORAGES\['own'\]: bucket 'both'"),
@@ -605,7 +605,9 @@ def test_a_server_of_no_alias_is_kept_without_its_secrets() -> None:
     [lambda: Keyed("a", "hush"), lambda: Keyed("a", api_token="hush", storage_name="media")],
     ids=["by position", "by name"],
 )
-def test_a_subclass_that_cannot_be_called_without_a_secret_is_told_when_it_is_written(make: Callable[[], Any]) -> None:
+def test_a_subclass_that_cannot_be_called_without_a_secret_is_reported_when_the_migration_is_written(
+    make: Callable[[], Any],
+) -> None:
     with pytest.raises(TypeError, match=r"without its secrets \(api_token\)\. Give the field a callable") as told:
         make().deconstruct()
     assert "hush" not in str(told.value)

@@ -47,7 +47,7 @@ PROMISED_OPTIONS = {
     *("MINIO_CREDENTIALS", "MINIO_LOCATION", "MINIO_OBJECT_HEADERS", "MINIO_PUBLIC_BASE_URL"),
     *("MINIO_CONDITIONAL_WRITES", "MINIO_VIRTUAL_HOST_STYLE"),
     *("replace_existing", "http_client", "metadata", "user_metadata", "headers", "sse", "progress", "tags"),
-    *("retention", "legal_hold", "num_parallel_uploads", "checksum"),
+    *("retention", "legal_hold", "num_parallel_uploads", "num_parallel_downloads", "checksum"),
 }
 ATTRIBUTES: dict[str, Any] = {
     "bucket": "photos",
@@ -185,7 +185,7 @@ def test_the_lists_of_buckets_are_the_callers_own(storage: MinioBackend) -> None
     assert (storage.PRIVATE_BUCKETS, storage.PUBLIC_BUCKETS) == (["photos"], ["leaflets"])
 
 
-def test_types_are_told_to_type_checkers() -> None:
+def test_types_are_published_to_type_checkers() -> None:
     assert (Path(django_minio_backend.__file__).parent / "py.typed").exists()
 
 

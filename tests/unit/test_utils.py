@@ -44,7 +44,7 @@ def test_a_storage_without_options_has_the_defaults() -> None:
         assert get_storages_setting("MINIO_REGION", "bare", "us-east-1") == "us-east-1"
 
 
-def test_a_storage_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_a_missing_alias_is_reported_with_the_existing_ones() -> None:
     with (
         storages_set(default=entry(made_up())),
         pytest.raises(ConfigurationError, match=r"STORAGES has no alias 'media'.*'staticfiles', 'default'"),

@@ -168,8 +168,8 @@ def late(rewriter: RewritingProxy, transactional_db: None) -> Iterator[Late]:  #
     calls: Late = []
     shared = connections["default"]
 
-    def call(asked: Received) -> None:
-        if is_listing(asked):
+    def call(request: Received) -> None:
+        if is_listing(request):
             connections["default"] = shared
             while calls:
                 calls.pop(0)()
@@ -181,15 +181,15 @@ def late(rewriter: RewritingProxy, transactional_db: None) -> Iterator[Late]:  #
     assert not calls
 
 
-def is_listing(asked: Received) -> bool:
-    return asked.method == "GET" and "list-type" in asked.query
+def is_listing(request: Received) -> bool:
+    return request.method == "GET" and "list-type" in request.query
 
 
-def deleted_keys(asked: Received) -> list[str]:
+def deleted_keys(request: Received) -> list[str]:
     """The keys in a DeleteObjects request; none in another one."""
-    if asked.method != "POST":
+    if request.method != "POST":
         return []
-    return [unescape(key) for key in re.findall("<Key>(.*?)</Key>", asked.body.decode())]
+    return [unescape(key) for key in re.findall("<Key>(.*?)</Key>", request.body.decode())]
 
 
 def deletion_response(deleted: Iterable[str], *, locked: Iterable[str] = ()) -> Response:
@@ -220,13 +220,13 @@ def lock(rewriter: RewritingProxy, sdk: Minio) -> Callable[[str], None]:
     """Let the server refuse to delete one key, which no server at hand does for an administrator."""
 
     def locked(key: str) -> None:
-        def rule(asked: Received) -> Response | None:
-            names = deleted_keys(asked)
+        def rule(request: Received) -> Response | None:
+            names = deleted_keys(request)
             if key not in names:
                 return None
             names.remove(key)
             for name in names:
-                sdk.remove_object(bucket_name=asked.path.strip("/"), object_name=name)
+                sdk.remove_object(bucket_name=request.path.strip("/"), object_name=name)
             return deletion_response(names, locked=[key])
 
         rewriter.rule = rule

@@ -178,7 +178,7 @@ def test_names_that_are_deleted_one_by_one_and_fail_do_not_hide_what_is_deleted(
     assert "1 orphaned objects deleted" in output.getvalue()
     assert "/a.txt\n" in output.getvalue()
     assert str(failed.value).count("AccessDenied") == (0 if failure is HANG_UP else 2)
-    tried = {request.path for request in rewriter.asked if request.method == "DELETE"}
+    tried = {request.path for request in rewriter.requests if request.method == "DELETE"}
     assert len(tried) == (1 if failure is HANG_UP else 2)
     assert keys(site.PRIVATE_BUCKET) == ["b\x9b.txt", "c\x9b.txt", KEPT]
 
