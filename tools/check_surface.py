@@ -22,6 +22,13 @@ SURFACE = {
     ),
     "django_minio_backend.signals": ("collect_references",),
     "django_minio_backend.serving": ("ServeFileView", "ServeFileMixin", "serve"),
+    "django_minio_backend.instrumentation": (
+        "ServerTimingMiddleware",
+        "StorageRequest",
+        "StorageRequests",
+        "storage_health",
+        "storage_requests",
+    ),
 }
 COMMANDS = ("initialize_buckets", "is_minio_available", "clean_orphaned_minio_files")
 

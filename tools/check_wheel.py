@@ -19,6 +19,7 @@ NEEDED_FILES = {
     f"{PACKAGE}/py.typed",
     f"{PACKAGE}/static/{PACKAGE}/direct_upload.css",
     f"{PACKAGE}/static/{PACKAGE}/direct_upload.js",
+    f"{PACKAGE}/templates/{PACKAGE}/storage_panel.html",
     f"{PACKAGE}/locale/de/LC_MESSAGES/django.mo",
     f"{PACKAGE}/management/__init__.py",
     f"{PACKAGE}/management/commands/__init__.py",

@@ -104,6 +104,7 @@ EXAMPLES: Mapping[str, str] = {
     "MINIO_OBJECT_HEADERS": '{"Cache-Control": "private, max-age=3600"}',
     "MINIO_TRUST_CONTENT_TYPE": "True",
     "MINIO_PUBLIC_BASE_URL": '{"my-public-files": "https://cdn.example.com/files"}',
+    "MINIO_SLOW_REQUEST_SECONDS": "2.5",
     "MINIO_HTTP_CLIENT": 'urllib3.PoolManager(timeout=20, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())',
     "MINIO_URL_CACHING_ENABLED": "True",
     "MINIO_URL_CACHE_TIMEOUT": "3600",
@@ -253,8 +254,10 @@ def logged() -> Iterator[Logged]:
     """Read the calls of loggers from the package's source."""
     call = re.compile(r"logger\.(debug|info|warning|error|exception)\(\s*((?:\"[^\"]*\"\s*)+)")
     for path in sorted(ROOT.rglob("*.py")):
-        name = ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts))
-        for level, literal in call.findall(path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        own_name = re.search(r"get_logger\(\"([^\"]+)\"\)", text)
+        name = own_name[1] if own_name else ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts))
+        for level, literal in call.findall(text):
             message = "".join(re.findall(r'"([^"]*)"', literal))
             yield Logged(name, level.upper(), re.sub(r"%[sd]", "…", message))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import ConditionNotSupportedError, ObjectExistsError
+from ..transport.request_log import ContextThreads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def probe(client: S3Client, buckets: Iterable[str], prefix: str) -> ConditionalW
     if bucket is None:
         return None
     keys = [f"{prefix}conditional-write-probe-{secrets.token_hex(16)}" for _ in range(NAMES)]
-    with ThreadPoolExecutor(NAMES, thread_name_prefix="conditional-write-probe") as pool:
+    with ContextThreads(NAMES, thread_name_prefix="conditional-write-probe") as pool:
         results = set(pool.map(partial(_store_twice, client, bucket), keys))
     if ConditionalWrites.REJECTED in results:
         return ConditionalWrites.REJECTED

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from ..transport.request_log import ContextThreads
 from .plan import WORKERS, BucketSpec
 
 if TYPE_CHECKING:
@@ -42,5 +42,5 @@ def create_missing(client: S3Client, buckets: Iterable[str], workers: int | None
         if not client.sdk.bucket_exists(bucket):
             client.make_bucket(bucket)
 
-    with ThreadPoolExecutor(max_workers=workers or WORKERS) as pool:
+    with ContextThreads(max_workers=workers or WORKERS) as pool:
         list(pool.map(create, buckets))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +11,7 @@ from ..health.preflight import preflight_problem
 from ..health.status import server_status
 from ..redaction.escaping import escape_control_characters
 from ..s3.errors import FAILURES
+from ..transport.request_log import ContextThreads
 from . import conditional_writes, cors_rules
 from .plan import BucketPlan, BucketSpec, apply_all
 
@@ -85,7 +85,7 @@ def initialize(
     def work(group: tuple[list[StorageWithBuckets], list[BucketSpec]]) -> _ServerReport:
         return _initialize_server(*group, dry_run=dry_run, probe=probe and not dry_run)
 
-    with ThreadPoolExecutor(max_workers=SERVERS) as pool:
+    with ContextThreads(max_workers=SERVERS) as pool:
         reports = list(pool.map(work, specs_by_client(usable, others)))
     for server in reports:
         for line in (*server.changes, *server.remarks):
@@ -203,7 +203,7 @@ def _apply_cors_rules(
                 cors_rules.allow(client, bucket, origins)
             elif missing:  # MinIO allows every origin by default, and only a change shows that it has no rules
                 url = f"{client.bucket_url(bucket)}/x"
-                missing = [origin for origin in missing if preflight_problem(client.http, url, origin)]
+                missing = [origin for origin in missing if preflight_problem(client.guarded_http, url, origin)]
         except cors_rules.CorsNotSupportedError:
             report.remarks.append(
                 f"The server at {options.base_url()} has no CORS rules of buckets. On MinIO, set the server's "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import PoliciesNotSupportedError
 from ..s3.errors import FAILURES
+from ..transport.request_log import ContextThreads
 from . import exposure
 from .policy import (
     Policy,
@@ -198,7 +198,7 @@ def apply_all(
             return error
 
     specs = list(specs)
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+    with ContextThreads(max_workers=WORKERS) as pool:
         return dict(zip((spec.name for spec in specs), pool.map(attempt, specs), strict=True))
 
 

@@ -8,7 +8,6 @@ import os
 import threading
 import uuid
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -17,11 +16,13 @@ from ..errors import ConditionNotSupportedError, ObjectExistsError
 from ..redaction.escaping import get_logger
 from ..s3.credentials import customer_key
 from ..s3.errors import FAILURES, is_timeout, may_have_worked
+from ..transport.request_log import ContextThreads
 from .content import plan_parts
 from .upload_headers import upload_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
     from minio.sse import SseCustomerKey
 
@@ -215,7 +216,7 @@ class _Parts:
         self._secret_headers = dict(target.ssec.headers()) if target.ssec else {}
         algorithm = {"x-amz-checksum-algorithm": target.checksum} if target.checksum else {}
         self._upload_id = client.create_upload(target.bucket, target.key, {**headers, **algorithm})
-        self._pool = ThreadPoolExecutor(max_workers=target.parallel, thread_name_prefix="upload-part")
+        self._pool = ContextThreads(max_workers=target.parallel, thread_name_prefix="upload-part")
         self._process = os.getpid()
         self._free_threads = threading.Semaphore(target.parallel)  # bounds memory: a part waits for a free thread
         self._sent: list[Future[dict[str, str]]] = []

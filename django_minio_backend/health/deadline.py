@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future
+from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 def run_in_daemon(functions: Iterable[Callable[[], T]], *, workers: int) -> list[Future[T]]:
     """Run functions in up to ``workers`` daemon threads, and return their futures in the order of the functions.
+
+    The threads have copies of the current context, so that a block records their requests.
 
     A process can end while a daemon thread hangs, which the threads of an executor prevent.
     """
@@ -33,7 +36,7 @@ def run_in_daemon(functions: Iterable[Callable[[], T]], *, workers: int) -> list
                 future.set_exception(error)
 
     for _ in range(min(workers, len(futures))):
-        Thread(target=run, name="deadline", daemon=True).start()
+        Thread(target=copy_context().run, args=(run,), name="deadline", daemon=True).start()
     return futures
 
 

@@ -148,7 +148,7 @@ def _preflights(client: S3Client, options: StorageOptions, buckets: Sequence[str
     if not options.cors_origins or bucket not in buckets:  # such as the bucket of static files
         return []
     url = f"{bucket_url(options, bucket)}/{options.uploads_prefix}health-check"
-    preflights = [partial(preflight_problem, client.http, url, origin) for origin in options.cors_origins]
+    preflights = [partial(preflight_problem, client.guarded_http, url, origin) for origin in options.cors_origins]
     findings = []
     for origin, future in zip(options.cors_origins, run_in_daemon(preflights, workers=WORKERS), strict=True):
         subject = f"uploads from {origin} to bucket '{bucket}'"

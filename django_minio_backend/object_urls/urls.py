@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..files import keys
 from ..redaction.escaping import get_logger
 from ..transport.limits import MAX_EXPIRY
+from ..transport.request_log import ContextThreads
 from . import response_headers as response_headers_of_s3
 from .cache import DELETED, Cooldown, UrlCache
 from .quoting import quoted_path
@@ -251,7 +251,7 @@ class ObjectUrls:
         if len(unknown) < 2:  # noqa: PLR2004 - one needs no threads
             heads = [self._head(key) for key in unknown]
         else:
-            with ThreadPoolExecutor(HEADS_AT_ONCE, thread_name_prefix="etag") as pool:
+            with ContextThreads(HEADS_AT_ONCE, thread_name_prefix="etag") as pool:
                 heads = list(pool.map(self._head, unknown))
         etags |= {key: cache.add_etag(key, etag) for key, etag in zip(unknown, heads, strict=True) if etag}
         return {key: etag for key, etag in etags.items() if etag != DELETED}

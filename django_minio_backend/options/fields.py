@@ -176,6 +176,9 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
         values.public_base_url,
         "URL of public buckets, such as a CDN's; names are appended to it; or a mapping bucket -> URL",
     )
+    slow_request_seconds: float | None = _row(
+        "MINIO_SLOW_REQUEST_SECONDS", values.duration, "time from which a request is logged as slow", unit="seconds"
+    )
     http_client: PoolManager | None = _row(
         "MINIO_HTTP_CLIENT", values.http_client, "a urllib3.PoolManager instead of the default one", secret=True
     )

@@ -153,6 +153,15 @@ def seconds(value: object) -> int:
     return _seconds(int(value.total_seconds()) if isinstance(value, timedelta) else value)
 
 
+def duration(value: object) -> float:
+    """A number of seconds (or a timedelta) above 0."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < sys.float_info.max:
+        raise WrongValueError("a number of seconds above 0, or a timedelta")
+    return float(value)
+
+
 def origins(value: object) -> tuple[str, ...]:
     """Origins of web pages, as browsers send them: scheme, host, and port where it is not the scheme's own."""
     expected = "a list of origins such as ['https://www.example.com']"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import Error as AnyDatabaseError
@@ -12,6 +11,7 @@ from ..redaction.escaping import get_logger
 from ..s3 import deletion as s3_deletion
 from ..s3.errors import FAILURES, ObjectNotFound, status_of
 from ..transport.limits import KEYS_PER_DELETION
+from ..transport.request_log import ContextThreads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ def _not_replaced(comparison: Comparison, keys: Sequence[str]) -> list[str]:
             return False
         return listed_at is not None and modified is not None and modified < listed_at
 
-    with ThreadPoolExecutor(PARALLEL_HEADS) as pool:
+    with ContextThreads(PARALLEL_HEADS) as pool:
         return [key for key, old in zip(keys, pool.map(is_old, keys), strict=True) if old]
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..options.fields import MEBIBYTE
+from ..transport.request_log import ContextThreads
 from .ranges import CHEAP_TO_SKIP, PIECE, Interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from .ranges import Body, Version
 
@@ -94,7 +95,7 @@ class _Blocks:
 
     def __init__(self, version: Version, parallel: int) -> None:
         self._version = version
-        self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="read-ahead")
+        self._threads = ContextThreads(parallel, thread_name_prefix="read-ahead")
         self._bodies: set[Body] = set()
         self._lock = threading.Lock()
         self._has_ended = False

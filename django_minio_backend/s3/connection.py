@@ -50,6 +50,11 @@ class S3Connection:
         self.renew_after_fork()
         return self._http
 
+    @property
+    def guarded_http(self) -> PoolManager:
+        """The same pool as the SDK uses it: guarded, and with a log of its requests."""
+        return self.sdk._http  # noqa: SLF001 - no public way
+
     def renew_after_fork(self) -> None:
         """Give a forked child its own connections, also after a fork that Python does not know of, as uWSGI's.
 

@@ -17,12 +17,13 @@ from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from ..errors import BadResponseError, ConfigurationError
+from ..redaction.echoed_secrets import Secrets
 from ..redaction.frame_locals import LocalsForgotten
 from ..redaction.secret_values import carries_customer_key
 from ..transport.certificates import failure_of, trusted_authorities
 from ..transport.connections import strict_pool
-from ..transport.echoed_secrets import Secrets
 from ..transport.pool import BoundedRetry, GuardedPool, guard_provider
+from ..transport.request_log import RequestLog, note_retries
 from .client import S3Client
 from .connection import renew_all_connections
 from .credentials import provider_for
@@ -110,7 +111,9 @@ class _Retry(BoundedRetry):
             raise error
         past_errors = [attempt.error for attempt in self.history]
         if isinstance(error, ReadTimeoutError) and any(isinstance(past, ReadTimeoutError) for past in past_errors):
-            raise MaxRetryError(error.pool, error.url, error) from error
+            failure = MaxRetryError(error.pool, (error.url or "").partition("?")[0], error)
+            note_retries(failure, self)
+            raise failure from error
         return cast("_Retry", super().increment(*args, **kwargs))
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
@@ -149,7 +152,8 @@ def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
     endpoint, secure = options.endpoint, options.use_https
     if external and options.external_endpoint is not None:
         endpoint, secure = options.external_endpoint, bool(options.external_use_https)
-    server = endpoint, secure, options.region, options.virtual_host_style, options.http_client
+    style = options.region, options.virtual_host_style
+    server = endpoint, secure, *style, options.http_client, options.slow_request_seconds
     account = options.access_key, options.secret_key, options.session_token, options.credentials
     with _registry.lock:
         client = _registry.clients.get((server, account))
@@ -162,7 +166,7 @@ def client_for(options: StorageOptions, *, external: bool = False) -> S3Client:
 
 def without_retries(client: S3Client, options: StorageOptions, *, seconds: float) -> S3Client:
     """Return a client for health checks: with the same connections and credentials, a timeout, and no retries."""
-    http = GuardedPool(client.http, timeout=Timeout(connect=seconds, read=seconds), retries=False)
+    http = GuardedPool(client.http, _log(options), timeout=Timeout(connect=seconds, read=seconds), retries=False)
     provider = client.sdk._provider  # noqa: SLF001 - no public way
     return S3Client(_sdk(options.endpoint, options, http, provider, secure=options.use_https), http)
 
@@ -193,13 +197,18 @@ setting_changed.connect(_registry.forget)
 def _connect(endpoint: str, options: StorageOptions, *, secure: bool) -> S3Client:
     http = options.http_client or default_pool(secure=secure)
     provider = provider_for(options)
-    guard_provider(provider)
+    guard_provider(provider, options.slow_request_seconds)
     try:
-        return S3Client(_sdk(endpoint, options, GuardedPool(http), provider, secure=secure), http)
+        return S3Client(_sdk(endpoint, options, GuardedPool(http, _log(options)), provider, secure=secure), http)
     except ValueError as error:  # of hosts that end with amazonaws.com the SDK takes only some
         raise ConfigurationError(
             f"{options.label}: the SDK does not take the endpoint '{endpoint}': {error}."
         ) from error
+
+
+def _log(options: StorageOptions) -> RequestLog:
+    hosts = options.endpoint, options.external_endpoint or options.endpoint
+    return RequestLog(hosts, slow_seconds=options.slow_request_seconds)
 
 
 def _sdk(endpoint: str, options: StorageOptions, http: PoolManager, provider: Provider | None, *, secure: bool) -> _Sdk:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from ..files.upload import UploadTarget, upload
 from ..health.explanations import explain_in_sentence
 from ..options.fields import MEBIBYTE
 from ..s3.errors import FAILURES
+from ..transport.request_log import ContextThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,7 @@ class UploadQueue:
         self._options = options
         self._bucket = bucket
         self._progress = progress
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: ContextThreads | None = None
         self._in_progress: dict[Future[str], UploadJob] = {}
         self._held: dict[str, UploadJob] = {}
         self._bytes = self._held_bytes = self._done = 0
@@ -59,7 +60,7 @@ class UploadQueue:
         while self._in_progress and self._bytes + len(job.body) > MAX_QUEUED_BYTES:
             self._wait_for_one()
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads(), thread_name_prefix="collectstatic")
+            self._pool = ContextThreads(self._threads(), thread_name_prefix="collectstatic")
         self._in_progress[self._pool.submit(self._upload, job)] = job
         self._bytes += len(job.body)
 

@@ -14,10 +14,11 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as SilenceError
 
 from ..errors import BadResponseError
+from ..redaction.echoed_secrets import Secrets
 from ..redaction.request_description import request_line
 from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
 from .certificates import certificate_error
-from .echoed_secrets import Secrets
+from .request_log import RequestLog, note_retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,17 +36,18 @@ _STREAMED = frozenset({200, 204, 206})  # what the SDK takes for success; the bo
 class BoundedRetry(urllib3.Retry):
     """Retries that first read the response to its end within limits, or close it; urllib3 reads without a limit."""
 
-    def increment(self, *args: Any, **request: Any) -> BoundedRetry:
-        """Count an attempt.
+    def increment(self, method: str | None = None, url: str | None = None, *args: Any, **request: Any) -> BoundedRetry:
+        """Count an attempt; errors show the URL without its query, which may hold a token.
 
         Raises:
             urllib3.exceptions.HTTPError: there are no attempts left.
         """
         response = request.get("response")
         try:
-            retries = super().increment(*args, **request)
-        except MaxRetryError:
-            if response is not None and self.raise_on_status:
+            retries = super().increment(method, url and url.partition("?")[0], *args, **request)
+        except HTTPError as error:
+            note_retries(error, self)
+            if response is not None and self.raise_on_status and isinstance(error, MaxRetryError):
                 drain(response)
             raise
         if response is not None:
@@ -65,12 +67,14 @@ class GuardedPool(urllib3.PoolManager):
 
     Args:
         pool: the wrapped pool, also an attribute.
+        log: sees every request, also an attribute.
         always: arguments of ``urlopen`` that take precedence over those of a request.
     """
 
-    def __init__(self, pool: PoolManager, **always: Any) -> None:
+    def __init__(self, pool: PoolManager, log: RequestLog, **always: Any) -> None:
         super().__init__(headers=pool.headers)
         self.pool = pool
+        self.log = log
         self.connection_pool_kw = pool.connection_pool_kw
         self._always = always
 
@@ -93,6 +97,9 @@ class GuardedPool(urllib3.PoolManager):
                 request.
             CertificateError: the server's certificate is not trusted.
         """
+        return self.log.watch(lambda: self._guarded(method, url, request), method, url, request)
+
+    def _guarded(self, method: str, url: str, request: dict[str, Any]) -> BaseHTTPResponse:
         secrets = Secrets(url, request.get("headers"))
         if not secrets:
             return self._send(method, url, request)
@@ -173,13 +180,14 @@ def pools_of(provider: object) -> list[urllib3.PoolManager]:
     return [own, *chained] if isinstance(own, urllib3.PoolManager) else chained
 
 
-def guard_provider(provider: object) -> None:
+def guard_provider(provider: object, slow_seconds: float | None) -> None:
     """Guard the connection pools of a provider of credentials and of the providers that it chains."""
     pool = getattr(provider, "_http_client", None)
     if isinstance(pool, urllib3.PoolManager) and not isinstance(pool, GuardedPool):
-        provider._http_client = GuardedPool(pool)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+        log = RequestLog(slow_seconds=slow_seconds, purpose="credentials")
+        provider._http_client = GuardedPool(pool, log)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
     for chained in getattr(provider, "_providers", None) or ():
-        guard_provider(chained)
+        guard_provider(chained, slow_seconds)
 
 
 def ask(pool: PoolManager, url: str, *, seconds: float, until: float) -> BaseHTTPResponse:
@@ -197,6 +205,11 @@ def ask(pool: PoolManager, url: str, *, seconds: float, until: float) -> BaseHTT
         TimeoutError: the body is not complete in time.
         urllib3.exceptions.HTTPError: there is no response.
     """
+    log = RequestLog(purpose="health")
+    return log.watch(lambda: _ask(pool, url, seconds, until), "GET", url, {})
+
+
+def _ask(pool: PoolManager, url: str, seconds: float, until: float) -> BaseHTTPResponse:
     timeout = urllib3.Timeout(connect=seconds, read=seconds)
     try:
         response = pool.urlopen("GET", url, redirect=False, preload_content=False, retries=False, timeout=timeout)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def responding(
     respond: Callable[[Mapping[str, str]], tuple[int, str, bytes] | None], certificates: Certificates | None = None
 ) -> Iterator[str]:
-    """Run the server, and yield its ``host:port``. Without a response it hangs up. Names of headers are in lower case."""
+    """Run the server, and yield its ``host:port``; it hangs up without a response. Header names are in lower case."""
 
     def reply(request: Received) -> list[bytes]:
         fixed = respond(request.headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import timedelta
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -70,6 +71,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     *(("MINIO_URL_EXPIRY_HOURS", value, AN_EXPIRY) for value in ("24", True, [1], timedelta(0), timedelta(days=-1))),
     ("MINIO_URL_EXPIRY_HOURS", WEEK + timedelta(seconds=1), AN_EXPIRY),
     *(("MINIO_URL_CACHE_TIMEOUT", value, SECONDS) for value in (0, -5, "60", 1.5, True, timedelta(0))),
+    *(("MINIO_SLOW_REQUEST_SECONDS", value, SECONDS) for value in (0, -0.5, "1", True, timedelta(0), inf, nan)),
     ("MINIO_URL_CACHE_PREFIX", 5, A_TEXT),
     *(("MINIO_MULTIPART_THRESHOLD", value, SIZE) for value in (0, -1, "10MB", 1.5, True, 5 * GIBIBYTE + 1)),
     *(("MINIO_MULTIPART_PART_SIZE", value, PART_SIZE) for value in (0, 5 * MEBIBYTE - 1, 5 * GIBIBYTE + 1, "5M", True)),
@@ -213,6 +215,9 @@ def test_the_error_for_a_url_as_an_endpoint_says_what_to_write_instead(url: str,
         ("MINIO_URL_EXPIRY_HOURS", 168, WEEK),
         ("MINIO_URL_CACHE_TIMEOUT", 60, 60),
         ("MINIO_URL_CACHE_TIMEOUT", timedelta(minutes=1), 60),
+        ("MINIO_SLOW_REQUEST_SECONDS", 2, 2.0),
+        ("MINIO_SLOW_REQUEST_SECONDS", 0.25, 0.25),
+        ("MINIO_SLOW_REQUEST_SECONDS", timedelta(milliseconds=500), 0.5),
         ("MINIO_MULTIPART_THRESHOLD", 1, 1),
         ("MINIO_MULTIPART_PART_SIZE", 5 * MEBIBYTE, 5 * MEBIBYTE),
         ("MINIO_MULTIPART_PART_SIZE", 5 * GIBIBYTE, 5 * GIBIBYTE),

@@ -45,7 +45,7 @@ PROMISED_OPTIONS = {
     *("MINIO_MULTIPART_THRESHOLD", "MINIO_MULTIPART_PART_SIZE", "MINIO_URL_CACHING_ENABLED"),
     *("MINIO_URL_CACHE_TIMEOUT", "MINIO_URL_CACHE_PREFIX", "MINIO_HTTP_CLIENT", "MINIO_SESSION_TOKEN"),
     *("MINIO_CREDENTIALS", "MINIO_LOCATION", "MINIO_OBJECT_HEADERS", "MINIO_PUBLIC_BASE_URL"),
-    *("MINIO_CONDITIONAL_WRITES", "MINIO_VIRTUAL_HOST_STYLE"),
+    *("MINIO_CONDITIONAL_WRITES", "MINIO_VIRTUAL_HOST_STYLE", "MINIO_SLOW_REQUEST_SECONDS"),
     *("replace_existing", "http_client", "metadata", "user_metadata", "headers", "sse", "progress", "tags"),
     *("retention", "legal_hold", "num_parallel_uploads", "num_parallel_downloads", "checksum"),
 }

@@ -139,7 +139,7 @@ def test_deletions_and_failures_are_logged(
 ) -> None:
     put(site.PRIVATE_BUCKET, "a.txt", "b\x9b.txt", "locked.txt")
     lock("locked.txt")
-    with caplog.at_level(logging.DEBUG, "django_minio_backend"), pytest.raises(CommandError):
+    with caplog.at_level(logging.DEBUG, "django_minio_backend.orphans"), pytest.raises(CommandError):
         run(COMMAND, "--verbosity", "0", "--bucket", site.PRIVATE_BUCKET, *NOW)
     bucket = f"http://{rewriter.endpoint}/{site.PRIVATE_BUCKET}"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [

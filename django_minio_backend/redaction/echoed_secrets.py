@@ -6,9 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlsplit
 
-from urllib3.exceptions import MaxRetryError
-
-from ..redaction.secret_values import SecretText, is_secret_header
+from .secret_values import SecretText, is_secret_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +38,8 @@ class Secrets:
 
     def are_in_error(self, error: BaseException) -> bool:
         """Whether the message of an error, or of one of its causes, contains a secret."""
+        from urllib3.exceptions import MaxRetryError  # here, as its import is slow
+
         return bool(self._marks) and any(
             self._are_in(str(cause)) for cause in _chain(error) if not isinstance(cause, MaxRetryError)
         )
