@@ -10,7 +10,7 @@ from django.http import Http404
 from django.views.generic import View
 from django.views.generic.detail import SingleObjectMixin
 
-from .serve import ACCEL_LOCATION, EXPIRES, serve
+from .modes import ACCEL_LOCATION, EXPIRES, serve
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-    from .serve import Mode
+    from .modes import Mode
 
     SingleObject = SingleObjectMixin[Any]
 else:

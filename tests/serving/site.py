@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-    from django_minio_backend.serving.serve import Mode
+    from django_minio_backend.serving.modes import Mode
 
 
 class OpenView(ServeFileView):

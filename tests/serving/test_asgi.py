@@ -57,11 +57,13 @@ def test_sync_and_async_views_stream_without_a_thread_of_their_own(
     assert http.request("GET", f"{asgi}/{view}/b.txt").status == 404
 
 
-def test_a_file_on_disk_is_streamed(asgi: str, http: urllib3.PoolManager, tmp_path: Any) -> None:
+def test_a_file_on_disk_is_streamed(http: urllib3.PoolManager, settings: Any, tmp_path: Any) -> None:
+    settings.ROOT_URLCONF = "tests.serving.site"
+    settings.MIDDLEWARE = []
     (tmp_path / "a.txt").write_bytes(CONTENT)
     disk = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path)}}
-    with storages_set(default=disk):
-        assert http.request("GET", f"{asgi}/name/a.txt").data == CONTENT
+    with storages_set(default=disk), uvicorn_running() as endpoint:
+        assert http.request("GET", f"http://{endpoint}/name/a.txt").data == CONTENT
 
 
 def slow_client(asgi: str, name: str) -> socket.socket:
@@ -100,6 +102,7 @@ def test_a_client_that_goes_away_ends_the_request_to_the_server(asgi: str, proxy
     assert proxy.transferred["down"] - before < LARGE // 2
 
 
+@pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning")  # Django 4.2's
 def test_a_failing_server_cuts_the_connection_of_the_client(asgi: str, proxy: Proxy) -> None:
     default_storage.save("large.bin", ContentFile(bytes(LARGE)))
     with urllib3.PoolManager(retries=False, timeout=WITHIN) as pool:

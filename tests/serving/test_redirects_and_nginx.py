@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from django_minio_backend.serving.serve import Mode
+    from django_minio_backend.serving.modes import Mode
     from tools.servers import Server
 
 CONTENT = b"0123456789" * 1000

@@ -1,4 +1,4 @@
-"""serve(): one file as the response to a request that is allowed to have it."""
+"""serve(): one file as the response to a request, in one of three modes. The permission has been checked before."""
 
 from __future__ import annotations
 
