@@ -200,14 +200,15 @@ def test_the_ranges_of_an_empty_file_are_ignored_unless_they_are_several(
 @pytest.mark.django_db
 def test_a_time_in_if_range_counts_for_a_file_that_has_not_changed_for_a_while(
     tmp_path: Path,
+    settings: Any,
     browser: Client,
 ) -> None:
     from tests.app.models import Document
     from tests.support.settings import storages_set
 
     _write(tmp_path / "a.txt", CONTENT)
-    disk = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path)}}
-    with storages_set(default=disk):
+    settings.MEDIA_ROOT = str(tmp_path)
+    with storages_set(default={"BACKEND": "django.core.files.storage.FileSystemStorage"}):
         document = Document.objects.create(plain="a.txt")
         date = http_date((tmp_path / "a.txt").stat().st_mtime)
         response = browser.get(f"/open/{document.pk}/", headers={"Range": "bytes=0-9", "If-Range": date})

@@ -335,11 +335,13 @@ OTHERS = {
 @pytest.mark.django_db
 def test_files_of_other_storages_are_streamed_in_every_mode(
     browser: Client,
+    settings: Any,
     tmp_path: object,
     backend: str,
     mode: str,
 ) -> None:
-    with storages_set(default={"BACKEND": backend, "OPTIONS": {"location": str(tmp_path)}}):
+    settings.MEDIA_ROOT = str(tmp_path)
+    with storages_set(default={"BACKEND": backend}):
         document = Document(title="Bericht.txt")
         document.plain.save("a.txt", ContentFile(LARGE))
         url = f"/open/{document.pk}/?mode={mode}"
