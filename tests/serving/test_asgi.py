@@ -96,12 +96,13 @@ def test_many_slow_clients_do_not_block_others(asgi: str, http: urllib3.PoolMana
 @pytest.mark.skipif(django.VERSION < (5, 0), reason="Django 4.2 does not notice that a client goes away")
 def test_a_client_that_goes_away_ends_the_request_to_the_server(asgi: str, proxy: Proxy) -> None:
     default_storage.save("large.bin", ContentFile(bytes(LARGE)))
-    before = proxy.transferred["down"]
+    before, idle = proxy.transferred["down"], proxy.live_connections
     with slow_client(asgi, "large.bin"):
         pass
     deadline = time.monotonic() + WITHIN
-    while proxy.live_connections and time.monotonic() < deadline:
+    while proxy.live_connections >= max(idle, 1) and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert proxy.live_connections < max(idle, 1)
     assert proxy.transferred["down"] - before < LARGE // 2
 
 
