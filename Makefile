@@ -11,7 +11,7 @@ DOCS_READY := .venv-docs/.installed
 DEMO_READY := .venv-demo/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install npm test test-sdks test-guides lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
+.PHONY: help install npm test test-memory test-sdks test-guides lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
@@ -36,8 +36,14 @@ npm:  ## Install what the tests and checks of JavaScript need, where there is No
 	@if command -v npm >/dev/null; then npm install --prefix tests/npm --no-package-lock --no-audit --no-fund --ignore-scripts; \
 		else echo "Node.js is not installed: the checks of JavaScript are left out"; fi
 
-test: $(READY)  ## Run the tests; ARGS="tests/unit -x" replaces the arguments
+test: $(READY)  ## Run the tests, and those of storages in memory; ARGS="tests/unit -x" runs some
+ifeq ($(origin ARGS),file)
+	@$(MAKE) --no-print-directory test-memory
+endif
 	$(BIN)/python -m pytest $(ARGS)
+
+test-memory: $(READY)  ## Run the tests of storages on the package's own server in memory
+	TEST_S3_KIND=memory REQUIRE_MINIO=0 $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage tests/testing
 
 SDKS := 7.2.8 7.2.10 7.2.13 7.2.16 7.2.18 7.2.20
 

@@ -7,16 +7,17 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import urllib3
 
 from tests.plugin import SERVER
 from tests.support.buckets import allow_reading, plain_client, remove_bucket
 from tests.support.proxy import Proxy
 from tests.support.server_options import options_of
+from tools.memory_server import pool_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import urllib3
     from minio import Minio
 
     from django_minio_backend.models import MinioBackend
@@ -120,13 +121,15 @@ def site_buckets(server: Server, sdk: Minio) -> Iterator[None]:
 
 
 @pytest.fixture
-def http() -> Iterator[urllib3.PoolManager]:
+def http(server: Server) -> Iterator[urllib3.PoolManager]:
     """A browser, as it were: no credentials."""
-    with urllib3.PoolManager(retries=False, timeout=30) as pool:
+    with pool_for(server, retries=False, timeout=30) as pool:
         yield pool
 
 
 @pytest.fixture
 def proxy(server: Server) -> Iterator[Proxy]:
+    if "sockets" not in server.capabilities:
+        pytest.skip(f"{server.kind} has no sockets")
     with Proxy(server.endpoint) as proxy:
         yield proxy

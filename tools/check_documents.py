@@ -12,9 +12,10 @@ Every block of Python, of a shell and of an interactive session has a comment on
   guide in docs/coming-from/ with the old library and with this one; `make test-guides` runs them;
 - `<!-- not run: REASON -->` is not run; a test compiles the Python among it.
 
-README.md and the quick start are projects of their own. Every other page goes on from the finished quick start, with
-empty buckets. Commands and sessions are run in the order of the text, against the best S3 server there is; the first
-that fails ends it. The package is taken from the environment that this runs in.
+README.md and the quick start are projects of their own, and are followed in the order of the text: a later block of
+`settings.py` is appended, a later block of any other file replaces it. Every other page goes on from the finished quick
+start, with empty buckets: its files are written first. Commands and sessions are run in the order of the text, against
+the best S3 server there is; the first that fails ends it. The package is taken from the environment that this runs in.
 """
 
 from __future__ import annotations
@@ -264,8 +265,14 @@ def only_new_buckets(server: Server, names: set[str]) -> Iterator[None]:
 
 def check_page(path: Path, page: Sequence[Block], project: Project) -> None:
     """Write a page's files into a project and run the rest."""
+    if path in {README, QUICK_START}:
+        for block in page:
+            project.write([block])
+            project.extended.clear()
+            project.execute(block, path)
+        return
     project.write(page)
-    if any(block.mark == "models.py" for block in page) and path not in {README, QUICK_START}:
+    if any(block.mark == "models.py" for block in page):
         project.run(["python", "manage.py", "makemigrations", "--no-input", "--verbosity", "0"])
         project.run(["python", "manage.py", "migrate", "--no-input", "--verbosity", "0"])
     for block in page:

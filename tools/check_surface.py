@@ -29,6 +29,13 @@ SURFACE = {
         "storage_health",
         "storage_requests",
     ),
+    "django_minio_backend.testing": (
+        "MemoryBucket",
+        "MemoryMinio",
+        "MemoryMinioMixin",
+        "assert_storage_requests",
+        "memory_minio",
+    ),
 }
 COMMANDS = ("initialize_buckets", "is_minio_available", "clean_orphaned_minio_files")
 

@@ -23,7 +23,7 @@ from django.core.management.base import BaseCommand
 import django_minio_backend
 from django_minio_backend.options.endpoints import WrongValueError
 from django_minio_backend.options.fields import FIELDS, MEBIBYTE, OTHER_SPELLINGS, REQUIRED, Option, StorageOptions
-from tools.servers import CAPABILITIES
+from tools.servers import ALL_CAPABILITIES, CAPABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -146,8 +146,9 @@ CAPABILITY_TEXTS: Mapping[str, str] = {
     "cors": "Buckets have CORS rules",
     "upload-times": "Unfinished uploads are listed with the time when they began",
     "copy-conditions": "A copy within the server honours a condition on its source",
+    "sockets": "Requests pass through connection pools and proxies, and come from any process",
 }
-COMPARED = ("minio", "versity", "seaweedfs", "garage", "moto")
+COMPARED = ("minio", "versity", "seaweedfs", "garage", "moto", "memory")
 
 
 class Logged(NamedTuple):
@@ -268,13 +269,27 @@ def servers() -> str:
         f"| {text} | {' | '.join('yes' if name in CAPABILITIES[kind] else 'no' for kind in COMPARED)} |\n"
         for name, text in CAPABILITY_TEXTS.items()
     ]
-    titles = {"minio": "MinIO", "versity": "Versity", "seaweedfs": "SeaweedFS", "garage": "Garage", "moto": "moto"}
+    titles = {
+        "minio": "MinIO",
+        "versity": "Versity",
+        "seaweedfs": "SeaweedFS",
+        "garage": "Garage",
+        "moto": "moto",
+        "memory": "in memory",
+    }
     head = " | ".join(titles[kind] for kind in COMPARED)
     return f"| | {head} |\n|{' --- |' * (len(COMPARED) + 1)}\n{''.join(rows)}"
 
 
+def memory_limits() -> str:
+    """What some server can do and the one in memory cannot, one line each."""
+    lacking = ALL_CAPABILITIES - CAPABILITIES["memory"]
+    return "".join(f"- {text}\n" for name, text in CAPABILITY_TEXTS.items() if name in lacking)
+
+
 GENERATORS: Mapping[str, Callable[[], str]] = {
-    generator.__name__: generator for generator in (options, commands, checks, loggers, servers)
+    generator.__name__.replace("_", "-"): generator
+    for generator in (options, commands, checks, loggers, servers, memory_limits)
 }
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "minio_binary",
     "minio_required",
     "run_garage",
+    "run_memory",
     "run_minio",
     "run_moto",
     "run_seaweedfs",
@@ -66,22 +67,24 @@ MINIO_KMS = f"tests:{b64encode(bytes(range(32))).decode()}"
 # request asks for it (SSE-S3, SSE-KMS). strict-forms: fields of an upload form that its policy does not name
 # are refused. line-breaks: a key may have them. acls: a bucket's ACL can let everyone in.
 # cors: a bucket has CORS rules. upload-times: a listed unfinished upload has the time when it began. copy-conditions:
-# a copy honours a condition on its source.
+# a copy honours a condition on its source. sockets: requests pass through proxies and pools of connections.
 # "external" is what any real server does; TEST_S3_KIND says more.
 CAPABILITIES: Mapping[str, frozenset[str]] = {
     kind: frozenset(words.split())
     for kind, words in {
         "minio": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
         "versioning object-lock missing-buckets conditions clocks large-crowds encryption line-breaks strict-forms "
-        "upload-times copy-conditions",
+        "upload-times copy-conditions sockets",
         "versity": "signatures stored-policies policies conditional-writes conditional-multipart tags versioning "
         "missing-buckets conditions regions clocks large-crowds line-breaks strict-forms acls cors upload-times "
-        "copy-conditions",
+        "copy-conditions sockets",
         "seaweedfs": "signatures stored-policies policies conditional-writes tags versioning conditions clocks "
-        "line-breaks cors upload-times copy-conditions",
-        "garage": "signatures missing-buckets regions line-breaks cors upload-times copy-conditions",
-        "moto": "stored-policies tags versioning missing-buckets conditions",
-        "external": "signatures missing-buckets",
+        "line-breaks cors upload-times copy-conditions sockets",
+        "garage": "signatures missing-buckets regions line-breaks cors upload-times copy-conditions sockets",
+        "moto": "stored-policies tags versioning missing-buckets conditions sockets",
+        "memory": "signatures stored-policies policies conditional-writes conditional-multipart minio-health tags "
+        "missing-buckets conditions clocks line-breaks strict-forms upload-times copy-conditions",
+        "external": "signatures missing-buckets sockets",
     }.items()
 }
 ALL_CAPABILITIES = frozenset().union(*CAPABILITIES.values())
@@ -92,7 +95,7 @@ class Server:
     """An S3 server that is ready for requests.
 
     Attributes:
-        kind: "minio", "versity", "seaweedfs", "garage", "moto" or "external".
+        kind: "minio", "versity", "seaweedfs", "garage", "moto", "memory" or "external".
         endpoint: `host:port`.
         capabilities: What tests may rely on, see `CAPABILITIES`.
         pid: The process, if this program started it.
@@ -201,6 +204,17 @@ def run_moto() -> Iterator[Server]:
         host, port = server.endpoint.split(":")
         with _started(server, place, [sys.executable, "-m", "moto.server", "-H", host, "-p", port]) as ready:
             yield ready
+
+
+@contextmanager
+def run_memory() -> Iterator[Server]:
+    """Run the package's own server in memory, in this process, for the length of the block."""
+    keys = secrets.token_hex(8), secrets.token_hex(16)
+    from tools import memory_server  # which imports urllib3, and Django's start does without that
+
+    server = Server("memory", memory_server.ENDPOINT, *keys, capabilities=CAPABILITIES["memory"])
+    with memory_server.serve(server):
+        yield server
 
 
 @contextmanager
@@ -313,6 +327,7 @@ STARTERS: Mapping[str, Callable[[], AbstractContextManager[Server]]] = {
     "seaweedfs": run_seaweedfs,
     "garage": run_garage,
     "moto": run_moto,
+    "memory": run_memory,
 }
 
 
@@ -331,6 +346,12 @@ def best_server() -> Iterator[Server]:
     kind = named.kind if named else kind_to_start()
     if minio_required() and kind != "minio":
         raise ServerError(f"REQUIRE_MINIO=1, but the environment asks for {kind}; get MinIO with: {MINIO_INSTALL}")
+    if named and kind == "memory":  # each process of pytest-xdist has its own
+        from tools import memory_server
+
+        with memory_server.serve(named):
+            yield named
+        return
     if named:
         yield named
         return
@@ -351,7 +372,8 @@ def main() -> None:
         "seaweedfs": seaweedfs_binary,
         "garage": garage_binary,
     }
-    program = _found(kind, programs[kind]()) if kind in programs else f"{sys.executable} -m moto.server"
+    others = {"moto": f"{sys.executable} -m moto.server", "memory": "this process"}
+    program = others.get(kind) or _found(kind, programs[kind]())
     print(Server(kind, "a free port", "", "", capabilities=CAPABILITIES[kind]).describe())
     print(f"started with: {program}")
 

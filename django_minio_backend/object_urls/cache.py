@@ -24,19 +24,23 @@ DELETED = ""
 MAX_ETAG = 256  # characters; S3's have 32 or a few more
 COOLDOWN = 10.0  # seconds without requests to something that has just failed
 
+namespace = ""
+"""Of what is remembered here: ``django_minio_backend.testing`` gives each server in memory one of its own."""
+
 
 class Cooldown:
     """True for some seconds after a failure, without requests: a page has many URLs, and each of them would wait."""
 
     def __init__(self) -> None:
         self._end = 0.0
+        self._namespace = ""
 
     def begin(self) -> None:
         """Start now."""
-        self._end = time.monotonic() + COOLDOWN
+        self._end, self._namespace = time.monotonic() + COOLDOWN, namespace
 
     def __bool__(self) -> bool:
-        return time.monotonic() < self._end
+        return time.monotonic() < self._end and self._namespace == namespace
 
 
 class UrlCache:
@@ -99,10 +103,10 @@ class UrlCache:
             self._call("set_many", entries, timeout=timeout)
 
     def _etag_key(self, key: str) -> str:
-        return f"{self._prefix}{_digest('etag', self._objects, key)}"
+        return f"{self._prefix}{_digest(f'etag{namespace}', self._objects, key)}"
 
     def _url_key(self, key: str, etag: str, variant: str) -> str:
-        return f"{self._prefix}{_digest('url', self._urls, variant, key, etag)}"
+        return f"{self._prefix}{_digest(f'url{namespace}', self._urls, variant, key, etag)}"
 
     def _get_many(self, cache_keys: Mapping[str, str]) -> dict[str, str]:
         """Entries by object key; anything but a string is not ours."""

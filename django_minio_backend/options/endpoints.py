@@ -33,6 +33,11 @@ def endpoint(value: object) -> str:
             f"host[:port] without scheme and path: write '{re.split('[/?#]', bare)[0]}' and set "
             "MINIO_USE_HTTPS (for an external endpoint MINIO_EXTERNAL_ENDPOINT_USE_HTTPS)"
         )
+    if value.lower() == "memory":
+        raise WrongValueError(
+            "the host[:port] of a server. Without one, tests use memory_minio() of django_minio_backend.testing, and "
+            "development an alias with django.core.files.storage.FileSystemStorage as BACKEND"
+        )
     host, colon, port = value.rpartition(":")
     if not colon or value.endswith("]"):  # the colon of an IPv6 address
         host, colon, port = value, "", ""

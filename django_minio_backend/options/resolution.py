@@ -183,8 +183,9 @@ def _options_of_alias(alias: str, class_name: str, *, may_be_empty: bool) -> Map
         problem = f"is {_path_of(entry.get('BACKEND'))} without any MINIO_* option"
         if class_name:
             problem = (
-                f"{problem}, but {class_name}(...) takes its server from there. Give the bucket an alias of its own "
-                'in STORAGES and use storages["alias"], which tests can replace'
+                f"{problem}, so it is no MinIO storage, but {class_name}(...) takes its server from there. Let the "
+                f"function of the field return storages['{alias}'] instead, which is whatever BACKEND that alias has; "
+                "a bucket of its own needs an alias of its own in STORAGES"
             )
     raise ConfigurationError(f"STORAGES['{alias}'] {problem}. {_known_aliases(aliases)}")
 

@@ -23,9 +23,14 @@ _connections: weakref.WeakSet[S3Connection] = weakref.WeakSet()
 _parents_pools: list[object] = []  # kept open: both processes share their sockets
 
 
+def all_connections() -> list[S3Connection]:
+    """The connections of this process, to all servers."""
+    return list(_connections)
+
+
 def renew_all_connections() -> None:
     """Give every client of a forked child fresh connections; nothing happens in other processes."""
-    for connection in list(_connections):
+    for connection in all_connections():
         connection.renew_after_fork()
 
 
@@ -66,6 +71,17 @@ class S3Connection:
             _parents_pools.append(http.pools)
             http.pools = RecentlyUsedContainer(http.pools._maxsize)  # noqa: SLF001 - no public way
         self._process = os.getpid()  # last, so that no other thread uses the pools before they are renewed
+
+    @property
+    def last_credentials(self) -> Credentials | None:
+        """The credentials of the last request; none are requested."""
+        return getattr(self._sdk._provider, "current", None)  # noqa: SLF001 - no public way
+
+    @property
+    def virtual_host(self) -> str:
+        """The endpoint that requests name behind the bucket (virtual-host style); empty in path style."""
+        base = self._sdk._base_url  # noqa: SLF001 - no public way
+        return str(base.host).lower() if base.virtual_style_flag else ""
 
     def credentials(self) -> Credentials:
         """Return the current credentials; temporary ones are renewed by a request when they expire."""

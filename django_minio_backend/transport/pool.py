@@ -19,6 +19,7 @@ from ..redaction.request_description import request_line
 from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
 from .certificates import certificate_error
 from .request_log import RequestLog, note_retries
+from .wire import send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +125,7 @@ class GuardedPool(urllib3.PoolManager):
             request["retries"] = _bounded(request.get("retries"), self.pool.connection_pool_kw.get("retries"))
         try:
             while True:
-                response = self.pool.urlopen(method, url, redirect=False, **request)
+                response = send(self.pool, method, url, **request)
                 if is_streamed and response.status in _STREAMED:
                     return response
                 try:
@@ -212,7 +213,7 @@ def ask(pool: PoolManager, url: str, *, seconds: float, until: float) -> BaseHTT
 def _ask(pool: PoolManager, url: str, seconds: float, until: float) -> BaseHTTPResponse:
     timeout = urllib3.Timeout(connect=seconds, read=seconds)
     try:
-        response = pool.urlopen("GET", url, redirect=False, preload_content=False, retries=False, timeout=timeout)
+        response = send(pool, "GET", url, preload_content=False, retries=False, timeout=timeout)
     except (SSLError, MaxRetryError) as error:
         refused = certificate_error(url, error, pool)
         if refused is None:

@@ -32,6 +32,7 @@ COMPARISONS = (
     ("32 MiB saved, slow connections", "save_medium_slow", "sdk_put_medium_slow", 0.4, "wall"),
     ("300 saves of 10 KiB, auto", "save_small_auto", "sdk_put_small", 2.2, "cpu"),
     ("300 saves of 10 KiB, conditional writes", "save_small_conditional", "sdk_put_small", 1.3, "cpu"),
+    ("300 saves and reads in memory, server", "save_and_read_in_memory", "save_and_read", None, "cpu"),
     ("10,000 presigned URLs", "urls", "sdk_urls", 0.2, "cpu"),
     ("10,000 URLs of a public bucket", "public_urls", "sdk_urls", 0.05, "cpu"),
     ("10,000 presigned URLs of downloads", "download_urls", "sdk_download_urls", None, "cpu"),

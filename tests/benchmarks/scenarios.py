@@ -243,6 +243,33 @@ def sdk_put_small() -> Work:
     return work
 
 
+def _save_and_read(of: MinioBackend) -> None:
+    for number in range(SMALL_FILES):
+        saved = of.save(name(), ContentFile(number.to_bytes(4, "big") * (SMALL // 4)))
+        with of.open(saved) as file:
+            assert len(file.read()) == SMALL
+
+
+def save_and_read() -> Work:
+    """Save and read 300 files of 10 KiB, each by a HEAD, a PUT and a GET request."""
+    of = storage()
+    of.save(name(), ContentFile(b"not measured: imports and the first connection"))
+    return lambda: _save_and_read(of)
+
+
+def save_and_read_in_memory() -> Work:
+    """Save and read the same by the same requests to the server in memory."""
+    from django_minio_backend.testing import memory_minio
+
+    of = storage()
+
+    def work() -> None:
+        with memory_minio():
+            _save_and_read(of)
+
+    return work
+
+
 PICTURES = [f"folder/picture {number}.png" for number in range(1_000)]
 PAGES = 10  # of 1,000 pictures each
 
@@ -392,6 +419,8 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         save_small_auto,
         save_small_conditional,
         sdk_put_small,
+        save_and_read,
+        save_and_read_in_memory,
         urls,
         public_urls,
         download_urls,

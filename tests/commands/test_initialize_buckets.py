@@ -325,7 +325,9 @@ def test_versions_and_object_lock_are_left_as_they_are(
 
 
 @contextmanager
-def probe_gets(server: Server, bucket: str, response: Response | None, **more: Any) -> Iterator[RewritingProxy]:
+def site_with_probe_response(
+    server: Server, bucket: str, response: Response | None, **more: Any
+) -> Iterator[RewritingProxy]:
     """A site whose server sends this response to the uploads of the probe."""
     with rewriting_proxy(server) as rewriter:
         rewriter.rule = lambda request: response if request.method == "PUT" and "write-probe" in request.path else None
@@ -334,7 +336,7 @@ def probe_gets(server: Server, bucket: str, response: Response | None, **more: A
             yield rewriter
 
 
-def asked_in_trial(rewriter: RewritingProxy) -> list[str]:
+def probe_methods(rewriter: RewritingProxy) -> list[str]:
     return [request.method for request in rewriter.requests if "write-probe" in request.path]
 
 
@@ -346,13 +348,15 @@ def asked_in_trial(rewriter: RewritingProxy) -> list[str]:
 def test_a_server_that_honours_conditional_writes_is_reported_with_advice(
     run: Run, server: Server, bucket: str, setting: object, advice: str, sdk: Minio
 ) -> None:
-    with probe_gets(server, bucket, None, MINIO_CONDITIONAL_WRITES=setting, MINIO_LOCATION="here") as rewriter:
+    with site_with_probe_response(
+        server, bucket, None, MINIO_CONDITIONAL_WRITES=setting, MINIO_LOCATION="here"
+    ) as rewriter:
         output = run(COMMAND)
         assert f"honours conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in output
-        assert Counter(asked_in_trial(rewriter)) == {"PUT": 32, "DELETE": 16}
+        assert Counter(probe_methods(rewriter)) == {"PUT": 32, "DELETE": 16}
         assert all(f"/{bucket}/here/" in request.path for request in rewriter.requests if "write-probe" in request.path)
         assert run(COMMAND, "--check") == ALL_RIGHT
-        assert len(asked_in_trial(rewriter)) == 48
+        assert len(probe_methods(rewriter)) == 48
     assert list(sdk.list_objects(bucket_name=bucket, recursive=True)) == []
 
 
@@ -362,29 +366,33 @@ IGNORED, REJECTED = Response(200, etag='"0"'), s3_error(501, "NotImplemented")
 @pytest.mark.parametrize(
     ("response", "verb", "setting", "advice"),
     [
-        (IGNORED, "ignores", "auto", '"auto" is right'),
-        (IGNORED, "ignores", False, "False is right"),
-        (REJECTED, "rejects", "auto", '"auto" is right'),
-        (REJECTED, "rejects", False, "False is right"),
+        pytest.param(IGNORED, "ignores", "auto", '"auto" is right', id="ignored, auto"),
+        pytest.param(IGNORED, "ignores", False, "False is right", id="ignored, False"),
+        pytest.param(REJECTED, "rejects", "auto", '"auto" is right', id="rejected, auto"),
+        pytest.param(REJECTED, "rejects", False, "False is right", id="rejected, False"),
     ],
 )
 def test_a_server_that_does_not_honour_them_is_reported(
     run: Run, server: Server, bucket: str, response: Response, verb: str, setting: object, advice: str
 ) -> None:
-    with probe_gets(server, bucket, response, MINIO_CONDITIONAL_WRITES=setting):
+    with site_with_probe_response(server, bucket, response, MINIO_CONDITIONAL_WRITES=setting):
         assert f"{verb} conditional writes. MINIO_CONDITIONAL_WRITES of 'default' is {setting!r}: {advice}" in run(
             COMMAND
         )
 
 
 @pytest.mark.parametrize(
-    ("response", "harm"), [(IGNORED, "a save replaces an existing object"), (REJECTED, "every save fails")]
+    ("response", "harm"),
+    [
+        pytest.param(IGNORED, "a save replaces an existing object", id="ignored"),
+        pytest.param(REJECTED, "every save fails", id="rejected"),
+    ],
 )
 def test_trust_in_a_server_that_does_not_honour_them_fails_the_command(
     run: Run, server: Server, bucket: str, response: Response, harm: str
 ) -> None:
     with (
-        probe_gets(server, bucket, response, MINIO_CONDITIONAL_WRITES=True),
+        site_with_probe_response(server, bucket, response, MINIO_CONDITIONAL_WRITES=True),
         pytest.raises(CommandError, match=f'is True: set "auto": with True {harm}'),
     ):
         run(COMMAND)
@@ -411,9 +419,9 @@ def test_an_account_that_may_not_store_is_reported_without_a_failure(run: Run, s
 
 
 def test_nothing_is_tried_where_every_save_replaces(run: Run, server: Server, bucket: str) -> None:
-    with probe_gets(server, bucket, None, replace_existing=True) as rewriter:
+    with site_with_probe_response(server, bucket, None, replace_existing=True) as rewriter:
         assert run(COMMAND) == ALL_RIGHT
-        assert asked_in_trial(rewriter) == []
+        assert probe_methods(rewriter) == []
 
 
 # Servers without policies

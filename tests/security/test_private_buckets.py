@@ -154,34 +154,34 @@ def test_a_grant_to_everyone_is_found_reported_and_revoked(
 @pytest.mark.parametrize("name", ["global/AllUsers", "global/AuthenticatedUsers"])
 def test_so_is_one_as_aws_spells_it(server: Server, bucket: str, name: str) -> None:
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: intercepted(asked, acl(group(name)))
+        rewriter.rule = lambda request: intercepted(request, acl(group(name)))
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             output, code = checked()
             assert code == 1
             assert f"({name.rpartition('/')[2]}: READ)" in output
-            assert [asked.method for asked in rewriter.requests if asked.query.startswith("acl")] == ["GET"]
+            assert [request.method for request in rewriter.requests if request.query.startswith("acl")] == ["GET"]
             run()
-    (put,) = [asked for asked in rewriter.requests if asked.method == "PUT" and asked.query.startswith("acl")]
+    (put,) = [request for request in rewriter.requests if request.method == "PUT" and request.query.startswith("acl")]
     assert put.headers["x-amz-acl"] == "private"
 
 
-def intercepted(asked: Received, answer: Response) -> Response | None:
-    if not asked.query.startswith("acl"):
+def intercepted(request: Received, answer: Response) -> Response | None:
+    if not request.query.startswith("acl"):
         return None
-    return answer if asked.method == "GET" else Response(200)
+    return answer if request.method == "GET" else Response(200)
 
 
 @pytest.mark.parametrize("other", ["<ID>anna</ID>", group("s3/LogDelivery")], ids=["account", "logs"])
 def test_a_grant_beside_those_of_others_is_named_and_left_to_people(server: Server, bucket: str, other: str) -> None:
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: intercepted(asked, acl(other, group("global/AllUsers")))
+        rewriter.rule = lambda request: intercepted(request, acl(other, group("global/AllUsers")))
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             for arguments in ([], ["--check"]):
                 with pytest.raises(CommandError, match=rf"Bucket '{bucket}' .* lets everyone in \(AllUsers: READ\)"):
                     call_command(COMMAND, *arguments, stdout=io.StringIO())
-    assert not [asked for asked in rewriter.requests if asked.method == "PUT" and asked.query.startswith("acl")]
+    assert not [request for request in rewriter.requests if request.method == "PUT" and request.query.startswith("acl")]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_grant_beside_those_of_others_is_named_and_left_to_people(server: Serv
 )
 def test_of_a_server_without_such_grants_nothing_is_said(server: Server, bucket: str, answer: Response) -> None:
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: intercepted(asked, answer)
+        rewriter.rule = lambda request: intercepted(request, answer)
         options = {**options_of(server, MINIO_DEFAULT_BUCKET=bucket), "MINIO_ENDPOINT": rewriter.endpoint}
         with storages_set(default=entry(options)):
             assert checked() == (ALL_RIGHT, 0)
@@ -216,7 +216,7 @@ def test_an_unreadable_acl_is_reported_without_a_failure(
 ) -> None:
     one, other = bucket_name(), bucket_name()
     with rewriting_proxy(server) as rewriter:
-        rewriter.rule = lambda asked: intercepted(asked, answer)
+        rewriter.rule = lambda request: intercepted(request, answer)
         options = options_of(server, MINIO_DEFAULT_BUCKET=one, MINIO_PRIVATE_BUCKETS=[other])
         with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
             run()
@@ -235,13 +235,14 @@ def test_each_private_bucket_costs_one_more_request(server: Server, bucket_name:
         options = options_of(server, MINIO_DEFAULT_BUCKET=private, MINIO_PUBLIC_BUCKETS=[public])
         with storages_set(default=entry({**options, "MINIO_ENDPOINT": rewriter.endpoint})):
             run()
-            assert not [
-                asked for asked in rewriter.requests if asked.query.startswith("acl")
-            ]  # both have just been made
+            # No ACL is read: both buckets have just been created.
+            assert not [request for request in rewriter.requests if request.query.startswith("acl")]
             rewriter.requests.clear()
             checked()
-    asked = [(asked.method, asked.path.strip("/")) for asked in rewriter.requests if asked.query.startswith("acl")]
-    assert asked == [("GET", private)]
+    acls = [
+        (request.method, request.path.strip("/")) for request in rewriter.requests if request.query.startswith("acl")
+    ]
+    assert acls == [("GET", private)]
 
 
 # Conditions

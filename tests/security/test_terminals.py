@@ -271,9 +271,8 @@ class TestOtherCommands:
         assert not harmful(str(failed.value))
 
     def test_is_minio_available(self, hostile: RewritingProxy) -> None:
-        hostile.rule = lambda request: (
-            REFUSED if "Authorization" in request.headers else None
-        )  # the health check has none
+        # The health check has no Authorization.
+        hostile.rule = lambda request: REFUSED if "Authorization" in request.headers else None
         output = io.StringIO()
         with pytest.raises(CommandError) as failed:
             call_command("is_minio_available", "--deep", stdout=output)

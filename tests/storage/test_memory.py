@@ -18,7 +18,7 @@ file.truncate(SIZE)
 """
 )
 
-pytestmark = pytest.mark.needs("conditional-multipart")  # a stand-in keeps all of it in the memory of this machine
+pytestmark = pytest.mark.needs("conditional-multipart", "sockets")  # a stand-in keeps all of it in memory
 
 
 def test_half_a_gibibyte_is_saved_from_disk_and_read_back_in_chunks_with_little_memory(bucket: str) -> None:

@@ -123,6 +123,7 @@ class Meeting(urllib3.PoolManager):
         return super().urlopen(method, url, *args, **kwargs)
 
 
+@pytest.mark.needs("sockets")  # of a connection pool
 @pytest.mark.parametrize(("options", "parties"), [({}, 3), ({"num_parallel_uploads": 5}, 5)])
 def test_parts_are_sent_at_the_same_time(minio_options: dict[str, Any], options: dict[str, Any], parties: int) -> None:
     with Meeting(parties) as http:
@@ -154,6 +155,7 @@ class Counting(urllib3.PoolManager):
                 self._now -= 1
 
 
+@pytest.mark.needs("sockets")
 def test_one_parallel_upload_sends_one_part_after_the_other(minio_options: dict[str, Any]) -> None:
     data = some_bytes(4 * PART)
     with Counting() as http:

@@ -69,6 +69,7 @@ OPERATIONS = [
 ]
 
 
+@pytest.mark.needs("sockets")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_server_that_cannot_be_reached_is_an_error(
     unreachable: MinioBackend, operation: Callable[[MinioBackend, str], object]

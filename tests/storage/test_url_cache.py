@@ -522,6 +522,7 @@ def url_in_another_process(cache_folder: Path, bucket: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.needs("sockets")
 def test_after_a_replacement_another_process_gives_another_url(
     options: dict[str, Any], tmp_path: Path, http: urllib3.PoolManager
 ) -> None:

@@ -14,6 +14,8 @@ from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 
+from tools.memory_server import pool_for
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
 @contextmanager
 def plain_client(server: Server) -> Iterator[Minio]:
     """A client of the SDK alone: it shares no connection and no code with the library."""
-    pool = urllib3.PoolManager(
-        timeout=urllib3.Timeout(connect=5, read=60), retries=urllib3.Retry(total=2, backoff_factor=0.1), maxsize=16
-    )
+    retries = urllib3.Retry(total=2, backoff_factor=0.1)
+    pool = pool_for(server, timeout=urllib3.Timeout(connect=5, read=60), retries=retries, maxsize=16)
     yield Minio(
         endpoint=server.endpoint,
         access_key=server.access_key,

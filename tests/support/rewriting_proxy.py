@@ -109,7 +109,7 @@ def rewriting_proxy(server: Server) -> Iterator[RewritingProxy]:
             response = connection.getresponse()
             found = response.read()
             connection.close()
-            headers = dict(response.getheaders())
+            headers = {name.title(): value for name, value in response.getheaders()}  # Garage: in lower case
             return response.status, headers | rewriter.changed_headers(), found
 
         def give(self, status: int, headers: Mapping[str, str], body: bytes) -> None:

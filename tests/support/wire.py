@@ -8,6 +8,8 @@ from unittest import mock
 
 from urllib3.connectionpool import HTTPConnectionPool
 
+from django_minio_backend.transport import wire
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -48,5 +50,19 @@ def requests_made() -> Iterator[list[Request]]:
         request.status = response.status
         return response
 
-    with mock.patch.object(HTTPConnectionPool, "_make_request", recorded):
+    to_memory = wire.replacement
+
+    def recorded_in_memory(method: str, url: str, given: Mapping[str, Any]) -> BaseHTTPResponse:
+        request = Request(method)
+        request.url, request.headers, request.status = url, dict(given.get("headers") or {}), None
+        made.append(request)
+        assert to_memory is not None
+        response = to_memory(method, url, given)
+        request.status = response.status
+        return response
+
+    with (
+        mock.patch.object(HTTPConnectionPool, "_make_request", recorded),
+        mock.patch.object(wire, "replacement", recorded_in_memory if to_memory else None),
+    ):
         yield made

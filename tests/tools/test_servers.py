@@ -36,6 +36,7 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.needs("sockets")
 def test_the_run_has_a_server_that_responds(server: Server) -> None:
     assert answers(server.endpoint)
     assert server.capabilities == CAPABILITIES[server.kind]

@@ -26,6 +26,7 @@ direct_uploads health buckets
 identity base save_attempt storage
 staticfiles aliases orphans serving
 checks apps management instrumentation
+s3_requests memory_s3 testing
 models utils __init__
 """
 RANKS = {room: rank for rank, room in enumerate(LAYERS.split())}

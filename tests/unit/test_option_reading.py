@@ -362,9 +362,10 @@ def test_settings_without_any_minio_storage_are_reported() -> None:
     ):
         MinioBackend(bucket_name="documents", storage_name="default")
     assert told.value.problems[0] == (
-        "STORAGES['default'] is django.core.files.storage.InMemoryStorage without any MINIO_* option, but "
-        "MinioBackend(...) takes its server from there. Give the bucket an alias of its own in STORAGES and use "
-        'storages["alias"], which tests can replace. MinIO storages in STORAGES: none.'
+        "STORAGES['default'] is django.core.files.storage.InMemoryStorage without any MINIO_* option, so it is no "
+        "MinIO storage, but MinioBackend(...) takes its server from there. Let the function of the field return "
+        "storages['default'] instead, which is whatever BACKEND that alias has; a bucket of its own needs an alias of "
+        "its own in STORAGES. MinIO storages in STORAGES: none."
     )
 
 

@@ -148,6 +148,13 @@ def test_a_mistake_with_headers_is_reported_without_their_values(name: str, valu
         assert secret not in about
 
 
+@pytest.mark.parametrize("value", ["memory", "Memory"])
+def test_a_server_in_memory_is_no_endpoint_but_for_tests(value: str) -> None:
+    with pytest.raises(WrongValueError, match=r"memory_minio\(\) of django_minio_backend.testing.*FileSystemStorage"):
+        endpoints.endpoint(value)
+    assert endpoints.endpoint(f"{value}:9000") == "memory:9000"  # a host of that name
+
+
 def test_a_password_inside_an_endpoint_is_not_shown() -> None:
     with pytest.raises(ConfigurationError, match="MINIO_ENDPOINT") as told:
         read(MINIO_ENDPOINT="https://someone:top-secret@minio.test:9000")

@@ -69,7 +69,7 @@ def test_the_permission_that_is_needed_is_reported() -> None:
     assert words == "the access key is not allowed to do this; allow its user s3:GetBucketPolicy (AccessDenied)"
 
 
-@pytest.mark.parametrize("error", [TimeoutError("no answer"), ValueError("a strange name"), OSError("gone")])
+@pytest.mark.parametrize("error", [TimeoutError("no response"), ValueError("a strange name"), OSError("gone")])
 def test_any_other_error_speaks_for_itself(error: Exception) -> None:
     assert cause_of(error) is Cause.OTHER
     assert explain(error, read()) == str(error)
@@ -83,7 +83,15 @@ def test_credentials_of_a_provider_are_named_as_that(code: str) -> None:
     assert "_KEY" not in words
 
 
-@pytest.mark.parametrize("body", [b"", b"<Region></Region>", b"<Region>eu<b>west</b></Region>", b"\xff<Region>"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="no body"),
+        pytest.param(b"<Region></Region>", id="empty"),
+        pytest.param(b"<Region>eu<b>west</b></Region>", id="markup"),
+        pytest.param(b"\xff<Region>", id="cut"),
+    ],
+)
 def test_only_a_valid_region_is_suggested(body: bytes) -> None:
     assert "set MINIO_REGION to the server's region" in explain(
         refusal("AuthorizationHeaderMalformed", body=body), read()
