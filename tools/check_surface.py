@@ -21,6 +21,7 @@ SURFACE = {
         "get_storages_setting",
     ),
     "django_minio_backend.signals": ("collect_references",),
+    "django_minio_backend.serving": ("ServeFileView", "ServeFileMixin", "serve"),
     "django_minio_backend.instrumentation": (
         "ServerTimingMiddleware",
         "StorageRequest",

@@ -110,10 +110,10 @@ def content_type(name: str, content: object, *, trusted: bool = False) -> str:
     if not isinstance(stated, str) or not headers.is_value(stated):
         return by_name
     stated = stated.strip()
-    if not _MEDIA_TYPE.fullmatch(stated):
+    if not is_media_type(stated):
         return by_name
-    kind = _active_kind(stated)
-    return stated if trusted or kind is None or kind == _active_kind(by_name) else by_name
+    kind = active_kind(stated)
+    return stated if trusted or kind is None or kind == active_kind(by_name) else by_name
 
 
 def type_of_name(name: str) -> str:
@@ -130,7 +130,12 @@ def type_of_name(name: str) -> str:
     return guessed or "application/octet-stream"
 
 
-def _active_kind(media_type: str) -> str | None:
+def is_media_type(text: str) -> bool:
+    """Whether this is one media type, perhaps with parameters (RFC 9110, 8.3.1)."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
+
+
+def active_kind(media_type: str) -> str | None:
     """How a browser interprets active content; None for any other."""
     essence = media_type.partition(";")[0].strip().lower()
     kind = "javascript" if _JAVASCRIPT.fullmatch(essence) else _ACTIVE_KINDS.get(essence)

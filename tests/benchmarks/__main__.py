@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import cleaning, direct_uploads, scenarios, static_files
+from tests.benchmarks import cleaning, direct_uploads, scenarios, serving, static_files
 from tests.benchmarks.slow_network import slow_endpoint
 from tools.servers import best_server
 
@@ -111,6 +111,8 @@ def main() -> int:
             worst |= static_files.compare(server, arguments.rounds)
         if arguments.only in direct_uploads.TITLE:
             worst |= not direct_uploads.run(server)
+        if arguments.only in serving.TITLE:
+            worst |= not serving.run(server, arguments.rounds)
     if arguments.only in cleaning.TITLE:
         worst |= not cleaning.run(arguments.objects, stored=arguments.stored)
     return worst

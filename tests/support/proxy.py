@@ -63,6 +63,12 @@ class Proxy:
     def endpoint(self) -> str:
         return "{}:{}".format(*self._address)
 
+    @property
+    def live_connections(self) -> int:
+        """How many connections there are now."""
+        with self._lock:
+            return len(self._live)
+
     def start(self) -> None:
         """Listen; after `stop` on the same port again."""
         self._listener = socket.create_server(self._address)

@@ -24,7 +24,7 @@ s3
 files reading object_urls
 direct_uploads health buckets
 identity base save_attempt storage
-staticfiles aliases orphans
+staticfiles aliases orphans serving
 checks apps management instrumentation
 s3_requests memory_s3 testing
 models utils __init__

@@ -1,0 +1,34 @@
+"""Django under uvicorn, in a thread of this process."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+from django.core.handlers.asgi import ASGIHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STOPS_WITHIN = 30  # seconds
+
+
+@contextmanager
+def uvicorn_running() -> Iterator[str]:
+    """Run the site of the current settings, and give its ``host:port``. It has no access to the tests' database."""
+    configuration = uvicorn.Config(ASGIHandler(), lifespan="off", log_level="critical", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(configuration)
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        try:
+            yield "{}:{}".format(*listener.getsockname())
+        finally:
+            server.should_exit = True
+            thread.join(STOPS_WITHIN)
+            assert not thread.is_alive()
+            gc.collect()  # Django closes no request's body after an error in a response: its warning is of this test
