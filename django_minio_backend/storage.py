@@ -70,8 +70,7 @@ class MinioBackend(BaseStorage):
         Replaces an object only if ``replace_existing`` is on, or if a subclass's ``get_available_name`` returns a name
         that the server has refused as existing.
         """
-        if name is None:
-            name = str(content.name)
+        name = str(content.name) if name is None else name
         if not hasattr(content, "chunks"):
             content = File(content, name)  # as subclasses that override _save() expect it
         validate_file_name(name, allow_relative_path=True)
@@ -272,8 +271,7 @@ class MinioBackend(BaseStorage):
     def _reader(self, key: str) -> BufferedReader:
         from .reading.reader import buffered_reader
 
-        parallel = self.options.num_parallel_downloads
-        return buffered_reader(self.s3, self.bucket, key, self.ssec, parallel=parallel)
+        return buffered_reader(self.s3, self.bucket, key, self.ssec, self.options.num_parallel_downloads)
 
     def _writer(self, name: str, kind: str) -> ObjectWriter:
         from .files.content import plan_parts

@@ -32,7 +32,7 @@ FAST = 100 * MEBIBYTE
 
 
 def buffered_reader(
-    client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None, *, parallel: int = 1
+    client: S3Client, bucket: str, key: str, ssec: SseCustomerKey | None, parallel: int
 ) -> io.BufferedReader:
     """Return a buffered reader of an object; ``parallel`` is that of ``ObjectReader``.
 

@@ -68,16 +68,15 @@ def serve(  # noqa: PLR0913 - all but two have defaults and are given by name
         return HttpResponseNotAllowed(METHODS)
     if not file:
         raise Http404
-    name = str(file.name)
-    presentation = Presentation(safe_filename(filename, name.rpartition("/")[2]), as_attachment, inline_active_content)
-    storage = file.storage
+    name, storage = str(file.name), file.storage
+    shown = Presentation(safe_filename(filename, name.rpartition("/")[2]), as_attachment, inline_active_content)
     if isinstance(storage, MinioBackend):
         storage.key(name)  # url() drops leading slashes; here such a name is refused as elsewhere
         if mode != "stream" and storage.ssec is None:
             if mode == "redirect":
-                return _redirect(request, storage, name, presentation, expires)
-            return _accel(request, storage, name, presentation, expires, accel_location)
-    return _stream(request, storage, name, presentation)
+                return _redirect(request, storage, name, shown, expires)
+            return _accel(request, storage, name, shown, expires, accel_location)
+    return _stream(request, storage, name, shown)
 
 
 def _stream(request: HttpRequest, storage: Storage, name: str, presentation: Presentation) -> HttpResponseBase:

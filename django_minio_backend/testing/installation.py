@@ -10,7 +10,7 @@ from django.core.signals import setting_changed
 from ..memory_s3.server import MemoryServer
 from ..memory_s3.store import Store
 from ..object_urls import cache
-from ..transport import wire
+from ..transport import pool
 from .declared import Declarations, virtual_hosts
 from .exchange import respond
 from .view import MemoryMinio
@@ -33,8 +33,8 @@ class Installation:
 
     def begin(self) -> MemoryMinio:
         """Install the server and create the buckets of STORAGES."""
-        self._before = wire.replacement, cache.namespace
-        wire.replacement = partial(respond, self.server)
+        self._before = pool.replacement, cache.namespace
+        pool.replacement = partial(respond, self.server)
         cache.namespace = f"memory-{secrets.token_hex(8)}-"  # other processes may share Django's cache
         _forget_servers()
         setting_changed.connect(self._declarations.forget)
@@ -48,7 +48,7 @@ class Installation:
 
     def end(self) -> None:
         """Let requests go where they went before."""
-        wire.replacement, cache.namespace = self._before
+        pool.replacement, cache.namespace = self._before
         _forget_servers()
         setting_changed.disconnect(self._declarations.forget)
 

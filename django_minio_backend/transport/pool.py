@@ -19,10 +19,9 @@ from ..redaction.request_description import request_line
 from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
 from .certificates import certificate_error
 from .request_log import RequestLog, note_retries
-from .wire import send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from urllib3 import BaseHTTPResponse, PoolManager
     from urllib3._collections import RecentlyUsedContainer
@@ -30,6 +29,11 @@ if TYPE_CHECKING:
     from urllib3.poolmanager import PoolKey
 
     Retries = urllib3.Retry | bool | int | None
+    Wire = Callable[[str, str, Mapping[str, Any]], BaseHTTPResponse]
+    """Takes method, URL and arguments of a ``urlopen`` and returns the response."""
+
+replacement: Wire | None = None
+"""What gets every request of this process instead of the network; ``django_minio_backend.testing`` sets it."""
 
 _STREAMED = frozenset({200, 204, 206})  # what the SDK takes for success; the bodies of all others it reads at once
 
@@ -125,7 +129,7 @@ class GuardedPool(urllib3.PoolManager):
             request["retries"] = _bounded(request.get("retries"), self.pool.connection_pool_kw.get("retries"))
         try:
             while True:
-                response = send(self.pool, method, url, **request)
+                response = _send(self.pool, method, url, **request)
                 if is_streamed and response.status in _STREAMED:
                     return response
                 try:
@@ -151,6 +155,13 @@ class GuardedPool(urllib3.PoolManager):
         retries = response.retries.increment(method, path, error=error, _pool=pool, _stacktrace=error.__traceback__)
         retries.sleep()
         return retries
+
+
+def _send(pool: PoolManager, method: str, url: str, **request: Any) -> BaseHTTPResponse:
+    """Send one request by a pool, or to the server in memory of a test; redirects are not followed."""
+    if replacement is None:
+        return pool.urlopen(method, url, redirect=False, **request)
+    return replacement(method, url, request)
 
 
 def _shown_body(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:
@@ -213,7 +224,7 @@ def ask(pool: PoolManager, url: str, *, seconds: float, until: float) -> BaseHTT
 def _ask(pool: PoolManager, url: str, seconds: float, until: float) -> BaseHTTPResponse:
     timeout = urllib3.Timeout(connect=seconds, read=seconds)
     try:
-        response = send(pool, "GET", url, preload_content=False, retries=False, timeout=timeout)
+        response = _send(pool, "GET", url, preload_content=False, retries=False, timeout=timeout)
     except (SSLError, MaxRetryError) as error:
         refused = certificate_error(url, error, pool)
         if refused is None:

@@ -8,7 +8,7 @@ from unittest import mock
 
 from urllib3.connectionpool import HTTPConnectionPool
 
-from django_minio_backend.transport import wire
+from django_minio_backend.transport import pool as pool_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +50,7 @@ def requests_made() -> Iterator[list[Request]]:
         request.status = response.status
         return response
 
-    to_memory = wire.replacement
+    to_memory = pool_module.replacement
 
     def recorded_in_memory(method: str, url: str, given: Mapping[str, Any]) -> BaseHTTPResponse:
         request = Request(method)
@@ -63,6 +63,6 @@ def requests_made() -> Iterator[list[Request]]:
 
     with (
         mock.patch.object(HTTPConnectionPool, "_make_request", recorded),
-        mock.patch.object(wire, "replacement", recorded_in_memory if to_memory else None),
+        mock.patch.object(pool_module, "replacement", recorded_in_memory if to_memory else None),
     ):
         yield made

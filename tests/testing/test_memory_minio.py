@@ -26,7 +26,7 @@ from minio.error import S3Error
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
 from django_minio_backend.testing import MemoryMinioMixin, memory_minio
-from django_minio_backend.transport import wire
+from django_minio_backend.transport import pool
 from tests import settings
 from tests.app.models import Document
 from tests.support.processes import run_python
@@ -116,20 +116,20 @@ def test_each_block_has_a_server_of_its_own_and_blocks_can_be_nested() -> None:
 
 
 def test_it_is_undone_at_the_end_also_after_an_error() -> None:
-    before = wire.replacement
+    before = pool.replacement
     with pytest.raises(KeyError, match="x"), memory_minio():
         raise KeyError("x")
-    assert wire.replacement is before
+    assert pool.replacement is before
 
 
 def test_settings_with_a_mistake_are_reported_and_nothing_stays_installed() -> None:
-    before = wire.replacement
+    before = pool.replacement
     with (
         storages_set(default=entry(made_up(MINIO_ENDPOIN="x"))),
         pytest.raises(ConfigurationError, match="MINIO_ENDPOINT"),
     ):
         memory_minio().__enter__()
-    assert wire.replacement is before
+    assert pool.replacement is before
 
 
 @dead
@@ -223,14 +223,14 @@ def cases() -> dict[str, type[unittest.TestCase]]:
 @dead
 @pytest.mark.parametrize("kind", ["decorated", "mixed"])
 def test_each_test_of_a_class_starts_with_what_the_class_has_saved(kind: str) -> None:
-    before, case = wire.replacement, cases()[kind]
+    before, case = pool.replacement, cases()[kind]
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
     assert result.testsRun == 4
     assert not result.failures
     assert [error.splitlines()[-1] for _, error in result.errors] == ["ValueError"]
     assert getattr(case, "seen") == [("setUp", ["of the class.txt"])] * 4  # noqa: B009 - for mypy
-    assert wire.replacement is before
+    assert pool.replacement is before
 
 
 def test_a_decorated_class_keeps_its_names() -> None:
@@ -403,11 +403,11 @@ def test_a_failure_before_is_forgotten() -> None:
     options["MINIO_HTTP_CLIENT"] = urllib3.PoolManager(retries=False, timeout=1)
     with override_settings(STORAGES={"default": entry(options)}):
         storage = default()
-        replaced, wire.replacement = wire.replacement, None
+        replaced, pool.replacement = pool.replacement, None
         try:
             assert "x-etag" not in storage.url("a.txt")  # the server cannot be reached, and is not asked for a while
         finally:
-            wire.replacement = replaced
+            pool.replacement = replaced
         with memory_minio() as minio:
             minio["papers"].put("a.txt", b"a")
             assert "x-etag" in storage.url("a.txt")
