@@ -618,7 +618,7 @@ def test_a_subclass_that_cannot_be_called_without_a_secret_is_reported_when_the_
 
 def test_the_example_of_the_documentation_does_what_it_says() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    classes, setting = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    classes, setting, *_ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, Any] = {"SERVER": made_up(), "__name__": "shop.storages"}
     exec(compile(f"{classes}\n{setting}", str(PAGE), "exec"), names)  # noqa: S102 - our own
     module = ModuleType("shop.storages")
