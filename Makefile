@@ -45,7 +45,7 @@ endif
 test-memory: $(READY)  ## Run the tests of storages on the package's own server in memory
 	TEST_S3_KIND=memory REQUIRE_MINIO=0 $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage tests/testing
 
-SDKS := 7.2.8 7.2.10 7.2.13 7.2.16 7.2.18 7.2.20
+SDKS := 7.2.8 7.2.13 7.2.18 7.2.20
 
 test-sdks: $(READY)  ## Test what goes over the wire with versions of the minio SDK, from the oldest to the newest
 	@for version in $(SDKS); do \
