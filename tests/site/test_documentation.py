@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -124,6 +125,11 @@ def test_the_search_finds_the_page_that_explains(documentation: Path, chrome: Ch
         field.click()
         field.send_keys(words)
         selector = ".md-search-result__item > a"
-        WebDriverWait(chrome, 30).until(lambda browser: browser.find_elements(By.CSS_SELECTOR, selector))
-        links = [link.get_attribute("href") or "" for link in chrome.find_elements(By.CSS_SELECTOR, selector)]
-    assert page in list(dict.fromkeys(urlsplit(link).path.lstrip("/") for link in links))[:5]
+
+        def first_pages(browser: Chrome) -> list[str]:
+            links = [link.get_attribute("href") or "" for link in browser.find_elements(By.CSS_SELECTOR, selector)]
+            return list(dict.fromkeys(urlsplit(link).path.lstrip("/") for link in links))[:5]
+
+        # Results are shown and ranked while the words are typed.
+        wait = WebDriverWait(chrome, 30, ignored_exceptions=[StaleElementReferenceException])
+        wait.until(lambda browser: page in first_pages(browser))
