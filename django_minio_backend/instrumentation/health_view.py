@@ -1,4 +1,4 @@
-"""A view that tells load balancers whether the servers of all MinIO storages are available."""
+"""A view that reports to load balancers whether the servers of all MinIO storages are available."""
 
 from __future__ import annotations
 

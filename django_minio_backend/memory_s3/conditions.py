@@ -30,7 +30,7 @@ def failed() -> RequestError:
 
 
 def is_unmodified(found: StoredObject, headers: Mapping[str, str]) -> bool:
-    """Whether a read is answered with 304 (Not Modified).
+    """Whether the response to a read is 304 (Not Modified).
 
     Raises:
         RequestError: If-Match or If-Unmodified-Since does not hold.

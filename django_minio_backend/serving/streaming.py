@@ -35,7 +35,7 @@ class PartialResponse(StreamingHttpResponse):
     """A response with a part of a file (206), which Django's GZipMiddleware leaves as it is.
 
     Compressing a part would make it a part of something that does not exist. The middleware skips responses that have a
-    Content-Encoding, and there is no other way to tell it.
+    Content-Encoding, and nothing else stops it.
     """
 
     status_code = 206
