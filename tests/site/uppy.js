@@ -9,9 +9,9 @@ function useDirectUploads(uppy, AwsS3, { url, grant, csrfToken, onReceipt }) {
       headers: { "Content-Type": "application/json", "X-CSRFToken": csrfToken },
       body: JSON.stringify({ grant, ...values }),
     });
-    const answer = await response.json();
-    if (!response.ok) throw new Error(answer.message);
-    return answer;
+    const result = await response.json();
+    if (!response.ok) throw new Error(result.message);
+    return result;
   }
 
   async function begin(file) {
