@@ -103,18 +103,18 @@ class Subject:
                 assert process.stdout is not None
                 job = {"site": configuration.site(), "job": "requests", "lacks": list(self.library.lacks)}
                 print(json.dumps(job), file=process.stdin, flush=True)
-                found: dict[str, list[str]] = {}
+                methods: dict[str, list[str]] = {}
                 operation = "-"
                 for line in process.stdout:
-                    found[operation] = [request.method for request in proxy.requests]
+                    methods[operation] = [request.method for request in proxy.requests]
                     proxy.requests.clear()
                     operation = line.strip()
                     if operation.startswith("{"):
                         break
                     print(file=process.stdin, flush=True)
             assert process.returncode == 0, self.library.key
-        del found["-"]
-        return {name: methods for name, methods in found.items() if name not in self.library.lacks}
+        del methods["-"]
+        return {name: sent for name, sent in methods.items() if name not in self.library.lacks}
 
     def run(self, **job: Any) -> Figures:
         """Run a job in a fresh process."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.peers.results import Results
 
 OPERATIONS = {
-    "made": "make the storage",
+    "create": "create the storage",
     "save": "`save` of a new name",
     "save_existing": "`save` of an existing name",
     "write": '`open(name, "wb")`, write, close',
@@ -53,6 +53,8 @@ class Metric:
 
     def text(self, value: float) -> str:
         """A value with its unit."""
+        if round(value, 2) == 0:
+            return f"0 {self.unit}"
         digits = 0 if value >= 100 else 1 if value >= 10 else 2
         return f"{value:,.{digits}f} {self.unit}" if self.unit != "/s" else f"{value:,.{digits}f} a second"
 

@@ -72,7 +72,7 @@ def requests(lacks: list[str], folder: str = "reports") -> Figures:
         return operation not in lacks
 
     django.setup()
-    begin("made")
+    begin("create")
     storage = storages["default"]
     begin("-")
     storage.exists("nothing")  # what a connection costs once
@@ -166,9 +166,9 @@ JOBS: dict[str, Callable[..., Figures]] = {
 
 def main() -> None:
     """Read the input, run the job and print its figures."""
-    given: dict[str, Any] = json.loads(sys.stdin.readline())
-    settings.configure(USE_TZ=True, SECRET_KEY="for benchmarks alone", DATABASES={}, **given.pop("site"))
-    figures = JOBS[given.pop("job")](**given)
+    arguments: dict[str, Any] = json.loads(sys.stdin.readline())
+    settings.configure(USE_TZ=True, SECRET_KEY="for benchmarks alone", DATABASES={}, **arguments.pop("site"))
+    figures = JOBS[arguments.pop("job")](**arguments)
     print(json.dumps(figures))  # noqa: T201 - read by the parent process
 
 

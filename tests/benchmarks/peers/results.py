@@ -1,4 +1,4 @@
-"""The results of a run, as they are kept in results.json: where, when, of what, and each figure of each round."""
+"""The results of a run, as results.json has them: where, when, of what, and each figure of each round."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ class Results:
 
 def load() -> Results:
     """Read the file."""
-    kept = json.loads(FILE.read_text(encoding="utf-8"))
-    libraries = {key: Measured(**measured) for key, measured in kept.pop("libraries").items()}
-    return Results(**kept, libraries=libraries)
+    fields = json.loads(FILE.read_text(encoding="utf-8"))
+    libraries = {key: Measured(**measured) for key, measured in fields.pop("libraries").items()}
+    return Results(**fields, libraries=libraries)
