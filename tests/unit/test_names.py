@@ -185,7 +185,7 @@ def test_plain_names_are_those_that_django_takes_as_they_are(name: str) -> None:
 
 
 class _Empty(Storage):
-    def exists(self, name: str) -> bool:
+    def exists(self, _name: str) -> bool:
         return False
 
 
