@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .ranges import Span
 
 # Bytes of a block: what one client has in memory. On loopback, blocks of 4 MiB are sent 1.2 times as fast as those of
-# 1 MiB, and those of 8 MiB, which fit no processor's cache, as slowly as these.
+# 1 MiB. Blocks of 8 MiB are no faster than those, and a thread that reads ahead of the client saves nothing.
 SMALLEST, LARGEST = 64 * 1024, 4 * 1024**2
 PACE = 0.01  # seconds in which the client takes a block: slow clients need little memory, fast ones little CPU time
 
