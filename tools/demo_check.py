@@ -138,6 +138,7 @@ def check_site(site: Site) -> None:
     check_login(site, browser)
     check_stylesheets(browser.get(f"{site.address}admin/"), browser, "the administration")
     check_private_upload(site, browser)
+    check_permission(site, browser)
     check_thumbnails(site, browser)
     check_cleaning(site)
     check_deletion(site, browser)
@@ -228,6 +229,25 @@ def check_private_upload(site: Site, browser: Browser) -> None:
         expect(wrong.status == HTTPStatus.FORBIDDEN, "the link with a wrong signature is refused with 403", wrong)
     else:
         expect_bytes(wrong, content, f"{site.server.kind} opens the link with a wrong signature, as the banner says")
+
+
+def check_permission(site: Site, browser: Browser) -> None:
+    """The link that does not expire is for the administrator, who may view the picture, and for nobody else."""
+    page = browser.get(site.address)
+    address = urljoin(site.address, linked(page, "With a login: Private check"))
+    stranger = Browser().get(address)
+    expect(
+        stranger.status == HTTPStatus.FORBIDDEN,
+        "the link for users who are logged in refuses others with 403",
+        stranger,
+    )
+    followed = browser.get(address)
+    picture = browser.get(shown(page, "Private check"))
+    expect_bytes(followed, picture.body, "it leads the administrator to the picture")
+    is_short = "X-Amz-Expires=60&" in followed.address
+    expect(is_short, "by a presigned URL that expires after a minute", followed)
+    named = followed.disposition == 'inline; filename="private check.png"'
+    expect(named, f"under its original name: {followed.disposition}", followed)
 
 
 def check_thumbnails(site: Site, browser: Browser) -> None:

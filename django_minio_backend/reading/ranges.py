@@ -184,3 +184,37 @@ class Interruptions:
         if not self._attempts_left or (timed_out and self._timed_out):
             raise error
         self._timed_out = self._timed_out or timed_out
+
+
+class ResumedBody:
+    """The bytes of a response, which other requests for the same version continue after interruptions."""
+
+    def __init__(self, version: Version, body: Body) -> None:
+        self._version = version
+        self._body = body
+        self._end = body.end
+        self._interruptions = Interruptions()
+
+    def read(self, size: int) -> bytes:
+        """Read up to ``size`` bytes; none only at the end.
+
+        Raises:
+            ObjectChangedError, BadResponseError: as ``Version.fetch``.
+            Exception: an interruption that lasts.
+        """
+        while True:
+            try:
+                if self._body.position == self._body.end < self._end:
+                    self._body = self._version.fetch(self._body.position, self._end - self._body.position)
+                data = self._body.read(size)
+            except Exception as error:  # noqa: BLE001 - raised again unless it is an interruption
+                self.close()
+                self._interruptions.add(error)
+            else:
+                self._interruptions = Interruptions()
+                return data
+
+    def close(self) -> None:
+        """Release the connection; close it if its response is not read to the end."""
+        self._body.release(broken=self._body.position < self._body.end)
+        self._body = Body(None, self._body.position, self._body.position)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import BadResponseError, ObjectChangedError
 from ..storage import MinioBackend
-from .bodies import FileBody, ObjectBody
+from .bodies import FileBody
 from .ranges import Span, resolve
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class ObjectSource:
 
     def open(self, wanted: ByteRange | None = None, *, match: str = "", none_match: str = "") -> Opened:
         """Send a GET request with the range and the conditions, so that the server sends nothing in vain."""
+        from ..reading.ranges import Body, ResumedBody, Version
         from ..s3.responses import etag_of
         from ..transport.bodies import discard
 
@@ -108,7 +109,8 @@ class ObjectSource:
         except Exception:
             discard(response)
             raise
-        return Opened(representation, span, ObjectBody(response, span, lambda rest: self._rest(rest, etag)))
+        version = Version(self._client, self._bucket, self._key, self._ssec, etag, size)
+        return Opened(representation, span, ResumedBody(version, Body(response, span.first, span.end)))
 
     def _get(self, headers: Mapping[str, str]) -> BaseHTTPResponse:
         from ..s3.errors import FAILURES, status_of
@@ -143,21 +145,6 @@ class ObjectSource:
             f"The server has sent another range of '{self._key}' in bucket '{self._bucket}' than the requested "
             f"{wanted}. Check the proxies between this machine and the server."
         )
-
-    def _rest(self, rest: Span, etag: str) -> BaseHTTPResponse:
-        """Return the response for the rest of the same version.
-
-        Raises:
-            ObjectChangedError: there is none any more.
-        """
-        try:
-            response = self._get({"Range": f"bytes={rest.first}-{rest.end - 1}", "If-Match": f'"{etag}"'})
-        except (FileNotFoundError, UnsatisfiableRangeError) as error:
-            raise ObjectChangedError(self._bucket, self._key) from error
-        if response.status == HTTP_PARTIAL and response.length_remaining == rest.size:
-            return response
-        response.close()
-        raise ObjectChangedError(self._bucket, self._key)
 
 
 def _described(headers: Mapping[str, Any], size: int, etag: str) -> Representation:

@@ -55,10 +55,34 @@ class Declarations:
 
 
 def virtual_hosts() -> list[str]:
-    """The endpoints that clients in use name behind the bucket."""
+    """The endpoints that clients in use, and URLs of storages, name behind the bucket."""
     from ..s3.connection import all_connections
 
-    return [host for connection in all_connections() if (host := connection.virtual_host)]
+    of_urls = (each.options for each in (*_of_fields(), *_of_aliases()) if each.options.virtual_host_style)
+    return [
+        *(host for connection in all_connections() if (host := connection.virtual_host)),
+        *(options.external_endpoint or options.endpoint for options in of_urls),
+    ]
+
+
+def url_at_server(url: str) -> str:
+    """The server's URL for one at MINIO_PUBLIC_BASE_URL of STORAGES or of a field's storage; any other as it is."""
+    published = {
+        base: at_server for storage in (*_of_fields(), *_of_aliases()) for base, at_server in _published(storage)
+    }
+    for base in sorted(published, key=len, reverse=True):
+        if url.startswith(f"{base}/"):
+            return published[base] + url.removeprefix(base)
+    return url
+
+
+def _published(storage: BaseStorage) -> Iterator[tuple[str, str]]:
+    options = storage.options
+    urls = options.public_base_url or {}
+    if isinstance(urls, str):
+        urls = dict.fromkeys(options.public_buckets or [storage.bucket], urls)
+    for bucket, url in urls.items():
+        yield url, f"{options.base_url()}/{bucket}"
 
 
 def _accounts(storages: Iterable[BaseStorage]) -> Iterator[tuple[str, Secret]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..memory_s3.store import StoredObject, etag_of
 from ..s3_requests.messages import RequestError
+from .declared import url_at_server
 from .exchange import respond
 
 if TYPE_CHECKING:
@@ -124,13 +125,14 @@ class MemoryMinio:
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> BaseHTTPResponse:
         """What a browser gets by a URL; signature, expiry and the bucket's policy are checked.
 
+        A URL at MINIO_PUBLIC_BASE_URL is passed on to the bucket, as a CDN does, for storages of aliases and of fields.
         The response has ``status``, ``headers`` and ``data``.
         """
-        return respond(self.server, "GET", url, {"headers": headers})
+        return respond(self.server, "GET", url_at_server(url), {"headers": headers})
 
     def head(self, url: str, headers: Mapping[str, str] | None = None) -> BaseHTTPResponse:
         """The same by HEAD."""
-        return respond(self.server, "HEAD", url, {"headers": headers})
+        return respond(self.server, "HEAD", url_at_server(url), {"headers": headers})
 
     def put(self, url: str, content: bytes, headers: Mapping[str, str] | None = None) -> BaseHTTPResponse:
         """Upload by a presigned URL."""

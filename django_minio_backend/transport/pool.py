@@ -16,6 +16,7 @@ from urllib3.exceptions import TimeoutError as SilenceError
 from ..errors import BadResponseError
 from ..redaction.echoed_secrets import Secrets
 from ..redaction.request_description import request_line
+from ..redaction.urllib3_log import current_request
 from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
 from .certificates import certificate_error
 from .request_log import RequestLog, note_retries
@@ -159,9 +160,13 @@ class GuardedPool(urllib3.PoolManager):
 
 def _send(pool: PoolManager, method: str, url: str, **request: Any) -> BaseHTTPResponse:
     """Send one request by a pool, or to the server in memory of a test; redirects are not followed."""
-    if replacement is None:
+    if replacement is not None:
+        return replacement(method, url, request)
+    token = current_request.set((url, request.get("headers")))
+    try:
         return pool.urlopen(method, url, redirect=False, **request)
-    return replacement(method, url, request)
+    finally:
+        current_request.reset(token)
 
 
 def _shown_body(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:

@@ -21,6 +21,10 @@ def things_to_try() -> Iterator[Thing]:
         yield Thing(f"Open “With a wrong signature”. {stand_in} shows the picture; a real server responds with 403.")
     else:
         yield Thing("Open “With a wrong signature”: the server responds with 403, too.")
+    yield Thing(
+        "Open “With a login”: this site responds with 403. Log in to the administration and open it again: the site "
+        "leads you to a URL that expires after a minute, while its own link does not."
+    )
     yield Thing("Upload the same picture twice. The second object gets another name, and nothing is overwritten.")
     yield Thing("Download a picture. It is saved under the name that it had on your computer.")
     yield Thing("Add notes to a picture. They are an optional file, and private even if the picture is public.")

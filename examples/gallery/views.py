@@ -14,6 +14,8 @@ from django.views.generic import CreateView, DeleteView
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
+from django_minio_backend.serving import ServeFileView
+
 from .forms import FileForm, PictureForm
 from .models import UPLOADS, Document, PrivateAttachment, PrivatePicture, PublicAttachment, PublicPicture, Upload
 from .tour import things_to_try
@@ -68,6 +70,13 @@ def newest(*queries: QuerySet[Upload]) -> list[Upload]:
     return sorted(uploads, key=lambda upload: upload.uploaded_at, reverse=True)[:SHOWN]
 
 
+def model_of(kind: str) -> type[Upload]:
+    """Return the model that a URL names."""
+    if model := UPLOADS.get(kind):
+        return model
+    raise Http404
+
+
 class AddFile(CreateAttachment):
     """Take a large file. Django's own view: the form's widget does the rest."""
 
@@ -86,6 +95,21 @@ class AddFile(CreateAttachment):
         return super().get_context_data(files=PrivateAttachment.objects.all()[:10], **context)
 
 
+class ServeUpload(ServeFileView):
+    """Lead those who may view an upload's model to its file, and nobody else.
+
+    Their browsers follow a URL that expires after a minute. The link to this view does not expire.
+    """
+
+    filename = "original_name"
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Take the model that the URL names."""
+        super().setup(request, *args, **kwargs)
+        self.model = model_of(kwargs["kind"])
+        self.field = self.model.file_field
+
+
 class DeleteUpload(DeleteOneUpload):
     """Delete a row, after a page that asks. As always with Django, the object stays in its bucket."""
 
@@ -94,9 +118,7 @@ class DeleteUpload(DeleteOneUpload):
 
     def get_queryset(self) -> QuerySet[Upload]:
         """Return the uploads of the model that the URL names."""
-        if model := UPLOADS.get(self.kwargs["kind"]):
-            return model._default_manager.all()  # noqa: SLF001 - Django's documented API for any model
-        raise Http404
+        return model_of(self.kwargs["kind"])._default_manager.all()  # noqa: SLF001 - Django's documented API for any model
 
     def form_valid(self, form: "BaseModelForm[Upload]") -> HttpResponse:
         """Delete the row, and show that its object is still there."""

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import pytest
-from django.core.files.storage import default_storage
 from django.test import Client
 
-from tests.support.settings import entry, storages_set
+from tests.support.settings import default_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,9 +93,8 @@ class Browser:
 @pytest.fixture
 def site(minio_options: dict[str, Any], settings: Any) -> Iterator[MinioBackend]:
     """The test site; its default storage."""
-    settings.ROOT_URLCONF = "tests.direct_uploads.site"
-    with storages_set(default=entry(minio_options)):
-        yield cast("MinioBackend", default_storage)
+    with default_site(settings, "tests.direct_uploads.site", minio_options) as storage:
+        yield storage
 
 
 @pytest.fixture

@@ -14,17 +14,13 @@ from minio.sse import SseCustomerKey, SseS3
 from django_minio_backend.aliases import check_settings
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackend
-from django_minio_backend.s3.registry import default_pool
-from tests.support.certificates import Certificates
+from tests.support.customer_keys import KEY, encrypted_bucket, needs_minio
 from tests.support.fixed_responses import responding
-from tests.support.server_options import options_of
 from tests.support.settings import entry, made_up, storages_set
-from tools.servers import minio_binary, run_minio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-KEY = b"a customer's key, of 32 bytes..."
 LARGE = bytes(range(256)) * (6 * 1024**2 // 256)
 BY_HAND = {
     "X-Amz-Server-Side-Encryption-Customer-Algorithm": "AES256",
@@ -119,21 +115,11 @@ class TestRequests:
 
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    certificates = Certificates(tmp_path_factory.mktemp("certificates"))
-    with pytest.MonkeyPatch.context() as patch, run_minio(certificates=certificates.folder) as server:
-        patch.setenv("SSL_CERT_FILE", str(certificates.authority))
-        options = options_of(
-            server,
-            MINIO_USE_HTTPS=True,
-            MINIO_DEFAULT_BUCKET="papers",
-            MINIO_HTTP_CLIENT=default_pool(secure=True),
-            sse=SseCustomerKey(KEY),
-        )
-        MinioBackend(**options).client.make_bucket("papers")
+    with encrypted_bucket(tmp_path_factory.mktemp("certificates")) as options:
         yield options
 
 
-@pytest.mark.skipif(minio_binary() is None, reason="needs a MinIO to start with a certificate")
+@needs_minio
 class TestObjects:
     """Over https they are stored, read and measured as any others."""
 

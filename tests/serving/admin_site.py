@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.urls import include, path
 
-from django_minio_backend.direct_uploads.admin import DirectUploadMixin
 from django_minio_backend.serving import ServeFileMixin, ServeFileView
+from tests.site.films import admin as films
 from tests.site.films.models import Film, Subtitle
-
-if TYPE_CHECKING:
-    FilmModelAdmin = admin.ModelAdmin[Film]
-    SubtitleTabularInline = admin.TabularInline[Subtitle, Film]
-else:
-    FilmModelAdmin = admin.ModelAdmin
-    SubtitleTabularInline = admin.TabularInline
 
 site = admin.AdminSite()
 read_only = admin.AdminSite("read-only")
 
 
-class SubtitleInline(ServeFileMixin, SubtitleTabularInline):
-    model = Subtitle
-    extra = 1
+class SubtitleInline(ServeFileMixin, films.SubtitleInline):
     serve_view = "subtitle-file"
 
 
-class FilmAdmin(ServeFileMixin, DirectUploadMixin, FilmModelAdmin):
+class FilmAdmin(ServeFileMixin, films.FilmAdmin):
     inlines = (SubtitleInline,)
     list_display = ("title", "file", "poster")
     serve_view = {"file": "film-file"}  # noqa: RUF012 - as users write it

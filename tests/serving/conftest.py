@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.test import Client
 
 from tests.app.models import Document
-from tests.support.settings import entry, storages_set
+from tests.support.settings import default_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def site(minio_options: dict[str, Any], settings: Any) -> Iterator[MinioBackend]:
     """The test site; its default storage."""
-    settings.ROOT_URLCONF = "tests.serving.site"
-    with storages_set(default=entry(minio_options)):
-        yield cast("MinioBackend", default_storage)
+    with default_site(settings, "tests.serving.site", minio_options) as storage:
+        yield storage
 
 
 @pytest.fixture

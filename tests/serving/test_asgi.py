@@ -28,14 +28,14 @@ LARGE = 64 * MIB
 WITHIN = 30  # seconds
 
 
-@pytest.fixture
-def asgi(minio_options: dict[str, Any], proxy: Proxy, settings: Any) -> Iterator[str]:
+@pytest.fixture(params=["h11", "httptools"])
+def asgi(request: pytest.FixtureRequest, minio_options: dict[str, Any], proxy: Proxy, settings: Any) -> Iterator[str]:
     """URL of the site under uvicorn; it reaches the S3 server through the proxy."""
     settings.ROOT_URLCONF = "tests.serving.site"
     settings.MIDDLEWARE = []
     with (
         storages_set(default=entry({**minio_options, "MINIO_ENDPOINT": proxy.endpoint})),
-        uvicorn_running() as endpoint,
+        uvicorn_running(request.param) as endpoint,
     ):
         yield f"http://{endpoint}"
 

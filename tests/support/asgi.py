@@ -6,7 +6,7 @@ import gc
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 from django.core.handlers.asgi import ASGIHandler
@@ -14,13 +14,27 @@ from django.core.handlers.asgi import ASGIHandler
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Implementation = Literal["h11", "httptools"]
+
 STOPS_WITHIN = 30  # seconds
 
 
 @contextmanager
-def uvicorn_running() -> Iterator[str]:
-    """Run the site of the current settings, and give its ``host:port``. It has no access to the tests' database."""
-    configuration = uvicorn.Config(ASGIHandler(), lifespan="off", log_level="critical", timeout_graceful_shutdown=5)
+def uvicorn_running(http: Implementation = "h11") -> Iterator[str]:
+    """Run the site of the current settings, and give its ``host:port``. It has no access to the tests' database.
+
+    Args:
+        http: "h11" with the event loop of Python, as in ``uvicorn``, or "httptools" with uvloop, as in
+            ``uvicorn[standard]``.
+    """
+    configuration = uvicorn.Config(
+        ASGIHandler(),
+        lifespan="off",
+        log_level="critical",
+        timeout_graceful_shutdown=5,
+        http=http,
+        loop="asyncio" if http == "h11" else "uvloop",
+    )
     server = uvicorn.Server(configuration)
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

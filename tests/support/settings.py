@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from django.core.files.storage import default_storage
 from django.test.utils import override_settings
 
 from django_minio_backend.options.fields import FIELDS, StorageOptions
@@ -12,6 +13,8 @@ from tests.support.server_options import options_of as options_of  # noqa: PLC04
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from django_minio_backend.models import MinioBackend
 
 Entry = dict[str, Any]
 BACKEND = "django_minio_backend.models.MinioBackend"
@@ -44,6 +47,20 @@ def storages_set(_entries: dict[str, Entry] | None = None, /, **entries: Entry) 
     entries = {"staticfiles": STATIC, **(_entries or {}), **entries}
     with override_settings(STORAGES={alias: dict(given) for alias, given in entries.items()}):
         yield entries
+
+
+@contextmanager
+def default_site(settings: Any, urlconf: str, options: dict[str, Any]) -> Iterator[MinioBackend]:
+    """A site with one storage, which this returns.
+
+    Args:
+        settings: the fixture of pytest-django, which undoes its own changes after those of the block.
+        urlconf: of the site.
+        options: of the storage.
+    """
+    settings.ROOT_URLCONF = urlconf
+    with storages_set(default=entry(options)):
+        yield cast("MinioBackend", default_storage)
 
 
 def read(**more: Any) -> StorageOptions:

@@ -319,6 +319,40 @@ def test_a_url_is_opened_as_by_a_browser() -> None:
         assert minio.get(expired).status == 403
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"MINIO_EXTERNAL_ENDPOINT": "files.test", "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": True},
+        {
+            "MINIO_EXTERNAL_ENDPOINT": "files.test",
+            "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": True,
+            "MINIO_VIRTUAL_HOST_STYLE": True,
+        },
+        {"MINIO_PUBLIC_BASE_URL": "https://cdn.test"},
+        {"MINIO_PUBLIC_BASE_URL": "https://cdn.test/pictures/of/us"},
+        {"MINIO_PUBLIC_BASE_URL": {"pictures": "https://cdn.test/pictures", "papers": "https://cdn.test"}},
+    ],
+    ids=["external", "external, virtual host", "published", "published in a folder", "published by bucket"],
+)
+def test_urls_that_lead_to_the_server_by_another_host_are_opened(options: dict[str, Any]) -> None:
+    public = [*options.get("MINIO_PUBLIC_BASE_URL", ())] if len(options) == 1 else []
+    public = public if "papers" in public else ["pictures"]
+    aliases = {
+        "default": made_up(MINIO_DEFAULT_BUCKET="private"),
+        "files": made_up(MINIO_DEFAULT_BUCKET="pictures", MINIO_PUBLIC_BUCKETS=public, MINIO_LOCATION="a", **options),
+    }
+    with storages_set(**{alias: entry(each) for alias, each in aliases.items()}), memory_minio() as minio:
+        storage = storages["files"]
+        name = storage.save("ä b.txt", ContentFile(b"content"))
+        url = storage.url(name)
+        assert url.startswith(("https://cdn.test/", "https://files.test/", "https://pictures.files.test/"))
+        assert minio.get(url).data == b"content"
+        assert minio.head(url).status == 200
+        assert minio.get(storage.url("missing.txt")).status == 404
+        private = storages["default"].url("a.txt").partition("?")[0]
+        assert minio.get(private).status == 403
+
+
 @dead
 def test_browsers_can_upload_directly() -> None:
     with memory_minio() as minio:

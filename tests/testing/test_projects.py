@@ -147,10 +147,10 @@ def write(path: Path, text: str) -> None:
     path.write_text(textwrap.dedent(text))
 
 
-def run(project: Path, *arguments: str) -> str:
+def run(project: Path, *arguments: str, passes: bool = True) -> str:
     # The suite's own plugin and its server are not this project's.
     run = run_python(*arguments, folder=project, environment={"DJANGO_SETTINGS_MODULE": "settings"}, timeout=300)
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert (run.returncode == 0) == passes, run.stdout + run.stderr
     return run.stdout + run.stderr
 
 
@@ -168,6 +168,55 @@ def test_pytest_needs_no_server(project: Path, workers: tuple[str, ...]) -> None
     write(project / "shop" / "test_papers.py", PYTEST)
     output = run(project, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", *workers)
     assert "12 passed" in output
+
+
+EXISTING = """
+    import pytest
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import default_storage
+    from django.core.files.uploadedfile import SimpleUploadedFile
+    from django.test import TestCase
+    from shop.models import Paper
+
+    class UploadTests(TestCase):
+        def setUp(self):
+            self.paper = Paper.objects.create(file=ContentFile(b"first", name="first.txt"))
+
+        def test_a_visitor_uploads_a_paper(self):
+            response = self.client.post("/upload/", {"file": SimpleUploadedFile("second.txt", b"second")})
+            self.assertEqual(response.status_code, 200)
+            self.assertEqual(Paper.objects.latest("pk").file.read(), b"second")
+            self.assertEqual(sorted(default_storage.listdir("")[1]), ["first.txt", "second.txt"])
+
+        def test_a_paper_is_replaced(self):
+            self.paper.file.save("first.txt", ContentFile(b"again"))
+            self.assertNotEqual(self.paper.file.name, "first.txt")
+            with self.paper.file.open("rb") as file:
+                self.assertEqual(file.read(), b"again")
+
+        def test_a_paper_is_deleted(self):
+            self.paper.file.delete()
+            self.assertFalse(default_storage.exists("first.txt"))
+
+    @pytest.mark.django_db
+    def test_a_picture_is_in_another_bucket():
+        paper = Paper.objects.create(picture=ContentFile(b"p", name="p.png"))
+        assert (paper.picture.size, paper.picture.read()) == (1, b"p")
+        assert paper.picture.url.endswith("/pictures/p.png")
+        assert not default_storage.exists("p.png")
+"""
+
+
+@pytest.mark.parametrize("fixture", ["", "usefixtures = memory_minio\n"], ids=["without", "with"])
+def test_an_existing_suite_that_knows_nothing_of_it_needs_two_lines_of_configuration(
+    project: Path, fixture: str
+) -> None:
+    (project / "shop" / "tests.py").unlink()
+    write(project / "conftest.py", 'pytest_plugins = ["django_minio_backend.testing.pytest_plugin"]\n')
+    write(project / "pytest.ini", f"[pytest]\n{fixture}")
+    write(project / "shop" / "test_uploads.py", EXISTING)
+    output = run(project, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", passes=bool(fixture))
+    assert ("4 passed" if fixture else "4 failed") in output
 
 
 THUMBNAILS = """

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib import admin
 
@@ -23,7 +23,7 @@ class SubtitleInline(DirectUploadMixin, SubtitleTabularInline):
 
 
 class FilmAdmin(DirectUploadMixin, FilmModelAdmin):
-    inlines = (SubtitleInline,)
+    inlines: ClassVar[tuple[type[SubtitleInline], ...]] = (SubtitleInline,)
 
 
 site.register(Film, FilmAdmin)
