@@ -6,7 +6,10 @@ that lost its last digits, say.
 
 from __future__ import annotations
 
+import http
 import http.client
+import io
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,33 +19,39 @@ from urllib3.poolmanager import key_fn_by_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from io import BufferedReader
 
     from urllib3.poolmanager import PoolKey
 
     _KeyFunction = Callable[[dict[str, Any]], PoolKey]
 
-HEADERS_LIMIT = 1024**2  # bytes, those of all "100 Continue" responses before it included
-TRAILER_LINES = 100  # as many header lines as Python allows
+HEADERS_LIMIT = 1024**2  # bytes
+INTERIM_RESPONSES = 100  # of "100 Continue" before the response
+JOINED_LIMIT = 64 * 1024  # bytes of a body that is sent together with the headers
+LINE_LIMIT = 65536  # bytes of one line, as in Python's HTTP client
+HEADER_LINES = TRAILER_LINES = 100  # likewise
+
+_FIELD = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n]*)\r?\n")  # a plain header: on one line, with a name
+_WITHOUT_BODY = frozenset({http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED})
 
 
-class _LastLine:
-    """A file that remembers the last line that was read from it, and limits the bytes of all lines."""
+class Headers(http.client.HTTPMessage):
+    """Response headers as Python's HTTP client has them, without its parser, which is one of e-mails and slow."""
 
-    def __init__(self, file: BufferedReader) -> None:
-        self._file = file
-        self._left = HEADERS_LIMIT
-        self.line = b""
+    def items(self) -> list[tuple[str, str]]:
+        """Return names and values as they were received; Python's own method handles what no parser leaves here."""
+        return list(self.raw_items())
 
-    def readline(self, limit: int = -1, /) -> bytes:
-        self.line = line = self._file.readline(limit)
-        self._left -= len(line)
-        if self._left < 0:
-            raise http.client.HTTPException("The response headers are too large")
-        return line
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+def parse_headers(lines: list[bytes]) -> http.client.HTTPMessage:
+    """Parse header lines (RFC 9112, 5) as Python's HTTP client does, which parses all but plain ones itself."""
+    headers = Headers()
+    for line in lines:
+        field = _FIELD.fullmatch(line)
+        if field is None:
+            return http.client.parse_headers(io.BytesIO(b"".join([*lines, b"\r\n"])))
+        headers.set_raw(str(field[1], "latin1"), str(field[2], "latin1"))
+    headers.set_payload("")
+    return headers
 
 
 class _StrictResponse(http.client.HTTPResponse):
@@ -51,16 +60,37 @@ class _StrictResponse(http.client.HTTPResponse):
 
         urllib3 handles the error as a broken connection, and retries the request where it may.
         """
-        file = self.fp
-        watched: Any = _LastLine(file)
-        self.fp = watched
-        try:
-            super().begin()
-        finally:
-            if self.fp is watched:
-                self.fp = file
-        if watched.line not in (b"\r\n", b"\n"):
-            raise http.client.RemoteDisconnected("The connection broke within the response headers")
+        for _ in range(INTERIM_RESPONSES):
+            version, status, reason = self._read_status()  # type: ignore[attr-defined]  # not in typeshed, like others
+            lines = self._read_lines()
+            if status != http.HTTPStatus.CONTINUE:
+                break
+        else:
+            raise http.client.HTTPException("The response headers are too large")
+        self.code = self.status = status
+        self.reason = reason.strip()
+        self.version = _version(version)
+        self.headers = self.msg = parse_headers(lines)
+        self.chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
+        self.chunk_left = None
+        self.will_close = self._check_close()  # type: ignore[attr-defined]
+        self.length = None if self.chunked else _length(self.headers.get("content-length", ""))
+        if status in _WITHOUT_BODY or status < http.HTTPStatus.OK or self._method == "HEAD":  # type: ignore[attr-defined]
+            self.length = 0
+        self.will_close = self.will_close or (self.length is None and not self.chunked)
+
+    def _read_lines(self) -> list[bytes]:
+        """Read the header lines, without the empty line that ends them."""
+        lines: list[bytes] = []
+        limit = HEADERS_LIMIT
+        while (line := self.fp.readline(LINE_LIMIT + 1)) not in (b"\r\n", b"\n"):
+            limit -= len(line)
+            if limit < 0 or len(line) > LINE_LIMIT or len(lines) == HEADER_LINES:
+                raise http.client.HTTPException("The response headers are too large")
+            if not line.endswith(b"\n"):
+                raise http.client.RemoteDisconnected("The connection broke within the response headers")
+            lines.append(line)
+        return lines
 
     def _read_and_discard_trailer(self) -> None:
         """Read the lines after the last chunk of a body; Python's own method reads them without a limit."""
@@ -70,16 +100,57 @@ class _StrictResponse(http.client.HTTPResponse):
         raise http.client.HTTPException("The trailer of the response is too large")
 
 
+def _version(text: str) -> int:
+    """Return 10 or 11 for an HTTP version, as Python's HTTP client counts them."""
+    if text in {"HTTP/1.0", "HTTP/0.9"}:
+        return 10
+    if text.startswith("HTTP/1."):
+        return 11
+    raise http.client.UnknownProtocol(text)
+
+
+def _length(text: str) -> int | None:
+    """Return the bytes of a Content-Length header; None if there is none, or no such number."""
+    try:
+        length = int(text)
+    except ValueError:
+        return None
+    return None if length < 0 else length
+
+
+class _JoinedRequest(http.client.HTTPConnection):
+    """Sends the headers and a small body at once, which urllib3 sends one after the other."""
+
+    _is_joined = False
+    _headers: bytes | None = None
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
+        """Send a request, as urllib3's method with the same arguments does."""
+        self._is_joined = isinstance(body, bytes | bytearray) and 0 < len(body) <= JOINED_LIMIT
+        self._headers = None
+        super().request(method, url, body, *args, **options)
+
+    def send(self, data: Any) -> None:
+        """Send bytes; the headers wait for the body if that is small."""
+        if self._is_joined:
+            if self._headers is None:
+                self._headers = data
+                return
+            data = b"".join((self._headers, data))
+            self._is_joined = False
+        super().send(data)
+
+
 # The messages of urllib3's errors begin with the names of these classes, so they are the names that its users know.
 
 
-class HTTPConnection(connection.HTTPConnection):
+class HTTPConnection(_JoinedRequest, connection.HTTPConnection):
     """A connection with strict response headers."""
 
     response_class = _StrictResponse
 
 
-class HTTPSConnection(connection.HTTPSConnection):
+class HTTPSConnection(_JoinedRequest, connection.HTTPSConnection):
     """The same, encrypted."""
 
     response_class = _StrictResponse
