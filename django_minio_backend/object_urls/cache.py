@@ -70,12 +70,13 @@ class UrlCache:
 
     def etags(self, keys: Collection[str]) -> dict[str, str]:
         """Known ETags by key; ``DELETED`` for a deleted object."""
-        etags = self._get_many({key: self._etag_key(key) for key in keys})
+        etag_key = self._etag_keys()
+        etags = self._get_many({key: etag_key(key) for key in keys})
         return {key: etag for key, etag in etags.items() if _is_etag(etag)}
 
     def add_etag(self, key: str, etag: str) -> str:
         """Record the ETag from a HEAD, unless a save has recorded one since; return the one that counts."""
-        cache_key = self._etag_key(key)
+        cache_key = self._etag_keys()(key)
         if self._call("add", cache_key, etag, timeout=self._timeout) is False:
             known = self.etags([key]).get(key)
             if known is not None:
@@ -85,7 +86,7 @@ class UrlCache:
 
     def set_etag(self, key: str, etag: str) -> None:
         """Record the ETag from a save, or ``DELETED``."""
-        self._call("set", self._etag_key(key), etag, timeout=self._timeout)
+        self._call("set", self._etag_keys()(key), etag, timeout=self._timeout)
 
     def urls(self, etags: Mapping[str, str], variant: str) -> dict[str, str]:
         """Cached URLs by key, for the caller to verify.
@@ -94,19 +95,25 @@ class UrlCache:
             etags: by key.
             variant: access key, method, expiry and response headers of the URLs.
         """
-        return self._get_many({key: self._url_key(key, etag, variant) for key, etag in etags.items()})
+        url_key = self._url_keys(variant)
+        return self._get_many({key: url_key(key, etag) for key, etag in etags.items()})
 
     def set_urls(self, urls: Mapping[str, str], etags: Mapping[str, str], variant: str, timeout: int) -> None:
         """Cache URLs for ``timeout`` seconds."""
-        entries = {self._url_key(key, etags[key], variant): url for key, url in urls.items()}
+        url_key = self._url_keys(variant)
+        entries = {url_key(key, etags[key]): url for key, url in urls.items()}
         if timeout > 0:
             self._call("set_many", entries, timeout=timeout)
 
-    def _etag_key(self, key: str) -> str:
-        return f"{self._prefix}{_digest(f'etag{namespace}', self._objects, key)}"
+    def _etag_keys(self) -> Callable[[str], str]:
+        """Return what makes the cache keys of ETags: a function of the object's key."""
+        start, prefix = f"etag{namespace}\0{self._objects}", self._prefix
+        return lambda key: prefix + _digest(start, key)
 
-    def _url_key(self, key: str, etag: str, variant: str) -> str:
-        return f"{self._prefix}{_digest(f'url{namespace}', self._urls, variant, key, etag)}"
+    def _url_keys(self, variant: str) -> Callable[[str, str], str]:
+        """Return what makes the cache keys of URLs: a function of the object's key and ETag."""
+        start, prefix = f"url{namespace}\0{self._urls}\0{variant}", self._prefix
+        return lambda key, etag: prefix + _digest(start, key, etag)
 
     def _get_many(self, cache_keys: Mapping[str, str]) -> dict[str, str]:
         """Entries by object key; anything but a string is not ours."""

@@ -108,7 +108,7 @@ class PresignRequest(NamedTuple):
 
         S3 ignores parameters that start with ``x-``.
         """
-        return self._replace(query={**self.query, "x-etag": etag})
+        return PresignRequest(self.method, self.expires, {**self.query, "x-etag": etag})
 
 
 class ObjectUrls:
@@ -204,24 +204,37 @@ class ObjectUrls:
         credentials = self._signer.credentials()
         variant = request.variant(credentials)
         requests = {key: request.for_etag(etag) for key, etag in etags.items()}
-        cached = cache.urls(etags, variant).items()
-        urls = {key: url for key, url in cached if self._is_own(url, key, requests[key], credentials)}
+        urls = self._own(cache.urls(etags, variant), requests, credentials, request)
         signed = {key: self._sign(key, requests[key], credentials) for key in requests if key not in urls}
         if signed:
             cache.set_urls(signed, etags, variant, self._cache_timeout(credentials, request))
         urls |= signed
         return {key: urls.get(key) or self._sign(key, request, credentials) for key in keys}
 
-    def _is_own(self, url: str, key: str, request: PresignRequest, credentials: Credentials) -> bool:
-        """Whether this storage has signed a URL from the cache, and may still return it.
+    def _own(
+        self,
+        urls: Mapping[str, str],
+        requests: Mapping[str, PresignRequest],
+        credentials: Credentials,
+        request: PresignRequest,
+    ) -> dict[str, str]:
+        """Those of the URLs from the cache that this storage has signed, and may still return.
 
         Others can write to the cache as well. Only signing again for the second in the URL proves that every part of
         it is ours: whoever can write to the cache knows everything except the secret key.
         """
-        second = signed_at(url)
-        if second is None or int(time.time()) > self._reusable_until(second, credentials, request):
-            return False
-        return url == self._sign(key, request, credentials, second)
+        now = int(time.time())
+        reusable: dict[int, bool] = {}  # by second: most URLs of a page were signed at once
+        own: dict[str, str] = {}
+        for key, url in urls.items():
+            second = signed_at(url)
+            if second is None:
+                continue
+            if second not in reusable:
+                reusable[second] = now <= self._reusable_until(second, credentials, request)
+            if reusable[second] and url == self._sign(key, requests[key], credentials, second):
+                own[key] = url
+        return own
 
     def _reusable_until(self, second: int, credentials: Credentials, request: PresignRequest) -> float:
         """The second since 1970 until which a URL signed for ``second`` is reused."""

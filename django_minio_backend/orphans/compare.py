@@ -172,7 +172,9 @@ class _Reader:
     def read_references(self) -> None:
         """Read what rows and other apps refer to below the prefixes."""
         for batch in self._scope.references():
-            self._store.add_references(reference for reference in batch if reference.key.startswith(self._listed))
+            self._store.add_references(
+                batch if "" in self._listed else [item for item in batch if item.key.startswith(self._listed)]
+            )
             self._count(rows=len(batch))
         self._store.index_references()
 
@@ -203,18 +205,25 @@ class _Reader:
         return is_concerned and age is not None and not _is_young(upload.initiated, now, age)
 
     def _add_page(self, page: listing.ListingPage) -> None:
-        options, objects, served_at = self._options, page.objects, page.response.served_at  # each access parses them
-        young = {item.key for item in objects if _is_young(item.modified, served_at, self._min_age(item.key))}
-        excluded = {item.key for item in objects if options.excludes(item.key)}
+        keys, times, served_at = page.keys, page.times(), page.response.served_at
+        young = self._young(keys, times, served_at)
+        options = self._options
+        excluded = set(filter(options.excludes, keys)) if options.exclude else set()
         kept = young | excluded
         if self._cleaned != self._listed:
-            kept |= {item.key for item in objects if not item.key.startswith(self._cleaned)}
-        self._store.add_objects((item.key, item.size, item.key not in kept) for item in objects)
+            kept.update(key for key in keys if not key.startswith(self._cleaned))
+        self._store.add_objects(zip(keys, page.sizes(), [key not in kept for key in keys], strict=True))
         self._comparison.listed_at = min(self._comparison.listed_at or served_at, served_at)
-        self._count(objects=len(objects), young=len(young), excluded=len(excluded - young))
+        self._count(objects=len(keys), young=len(young), excluded=len(excluded - young))
 
-    def _min_age(self, key: str) -> dt.timedelta:
-        return self._options.staging_age if key.startswith(self._staging) else self._options.min_age
+    def _young(self, keys: Sequence[str], times: Sequence[dt.datetime], now: dt.datetime) -> set[str]:
+        """Return the keys of the objects that are too young to be deleted."""
+        options, staging = self._options, self._staging
+        return {
+            key
+            for key, time in zip(keys, times, strict=True)
+            if _is_young(time, now, options.staging_age if key.startswith(staging) else options.min_age)
+        }
 
     def _count(self, **more: int) -> None:
         stats = self._comparison.stats

@@ -78,9 +78,10 @@ class FieldInDatabase:
         try:
             return storage.key(name)
         except (SuspiciousOperation, ValueError) as error:
-            raise CleaningError(
-                f"{self.describe_row(primary_key)}: {error} Correct that row first. Nothing was deleted."
-            ) from error
+            raise self._no_object(primary_key, error) from error
+
+    def _no_object(self, primary_key: object, error: Exception) -> CleaningError:
+        return CleaningError(f"{self.describe_row(primary_key)}: {error} Correct that row first. Nothing was deleted.")
 
     def _rows(self) -> QuerySet[Model]:
         """All rows: a plain QuerySet, since a model's managers may hide some."""
@@ -151,11 +152,14 @@ class ReferringField(FieldInDatabase):
             CleaningError: as ``rows``, or no object can have the name of a row.
             django.db.Error: the rows cannot be read.
         """
-        prefix = self.storage.options.key_prefix
+        prefix, key_of = self.storage.options.key_prefix, self.storage.key  # once, as the storage may be a lazy object
         for rows in self.rows():
             references = []
             for primary_key, name in rows:
-                key = self.key_in(self.storage, primary_key, name)
+                try:
+                    key = key_of(name)
+                except (SuspiciousOperation, ValueError) as error:
+                    raise self._no_object(primary_key, error) from error
                 is_literal = key == prefix + name
                 references.append(Reference(key, source, str(primary_key), None if is_literal else name))
                 if not is_literal and names.clean(name) != name:

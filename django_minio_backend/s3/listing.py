@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib3.exceptions import ProtocolError
 
 from ..transport.limits import KEYS_PER_PAGE
+from ..transport.request_log import ContextThreads
 from .responses import XmlResponse
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
     from xml.etree import ElementTree as ET
+
+    from urllib3 import BaseHTTPResponse
 
     from .client import S3Client
 
@@ -70,10 +73,12 @@ class ListingPage:
 
     def __init__(self, response: XmlResponse, bucket: str, prefix: str, *, delimited: bool) -> None:
         self.response = response
-        self._entries = list(response.all("Contents"))
-        self.keys = [response.key_of(entry) for entry in self._entries]
-        self.folders = [response.key_of(entry, "Prefix") for entry in response.all("CommonPrefixes")]
-        for key in (*self.folders, *self.keys):
+        keys, self._sizes, self._times, self._etags = response.columns(
+            "Contents", "Key", "Size", "LastModified", "ETag"
+        )
+        self.keys = list(map(response.key_of, keys))
+        self.folders = [response.key_of(response.text("Prefix", entry)) for entry in response.all("CommonPrefixes")]
+        for key in (*self.folders, *self.keys) if prefix else ():
             if not key.startswith(prefix):
                 raise ProtocolError(f"The server listed {key!r} for prefix {prefix!r} in bucket '{bucket}'.")
         if delimited:
@@ -84,23 +89,27 @@ class ListingPage:
                     f"The server did not group the keys with prefix {prefix!r} in bucket '{bucket}' by '/'."
                 )
 
+    def sizes(self) -> list[int]:
+        """Return the objects' sizes in bytes, in the order of the keys."""
+        return list(map(self.response.size_of, self._sizes))
+
+    def times(self) -> list[dt.datetime]:
+        """Return the times of the uploads, in the order of the keys."""
+        return list(map(self.response.time_of, self._times))
+
     @property
     def objects(self) -> list[ListedObject]:
         """The objects, parsed at each access."""
-        return [self._object(key, entry) for key, entry in zip(self.keys, self._entries, strict=True)]
+        etags = (etag.strip('"') for etag in self._etags)
+        metadata = [self._metadata(entry) for entry in self.response.all("Contents")] or [{}] * len(self.keys)
+        return list(map(ListedObject, self.keys, self.sizes(), self.times(), etags, metadata))
 
-    def _object(self, key: str, entry: ET.Element) -> ListedObject:
-        response = self.response
-        metadata = entry.find(f"{response.namespace}UserMetadata")
-        return ListedObject(
-            key,
-            response.size_of(entry),
-            response.time_of(entry, "LastModified"),
-            response.text("ETag", entry).strip('"'),
-            {}
-            if metadata is None
-            else {child.tag[len(response.namespace) :].lower(): child.text or "" for child in metadata},
-        )
+    def _metadata(self, entry: ET.Element) -> dict[str, str]:
+        namespace = self.response.namespace
+        metadata = entry.find(f"{namespace}UserMetadata")
+        return {
+            child.tag[len(namespace) :].lower(): child.text or "" for child in (() if metadata is None else metadata)
+        }
 
 
 class AscendingKeys:
@@ -162,16 +171,18 @@ def list_page(client: S3Client, bucket: str, prefix: str, query: Mapping[str, st
     Raises:
         urllib3.exceptions.ProtocolError: the response is not a page of that listing.
     """
-    parameters = {
-        "list-type": "2",
-        "encoding-type": "url",
-        "max-keys": str(KEYS_PER_PAGE),
-        "prefix": prefix,
-        **(query or {}),
-    }
-    response = client.request("GET", bucket, {name: value for name, value in parameters.items() if value})
-    xml = XmlResponse(response, "ListBucketResult", bucket)
-    return ListingPage(xml, bucket, prefix, delimited="delimiter" in parameters)
+    return _page(_request_page(client, bucket, prefix, query or {}), bucket, prefix, query or {})
+
+
+def _request_page(client: S3Client, bucket: str, prefix: str, query: Mapping[str, str]) -> BaseHTTPResponse:
+    wanted = {"list-type": "2", "encoding-type": "url", "max-keys": str(KEYS_PER_PAGE), "prefix": prefix}
+    parameters = {**wanted, **query}
+    return client.request("GET", bucket, {name: value for name, value in parameters.items() if value})
+
+
+def _page(response: BaseHTTPResponse, bucket: str, prefix: str, query: Mapping[str, str]) -> ListingPage:
+    xml = XmlResponse(response, "ListBucketResult", bucket, rows="Contents")
+    return ListingPage(xml, bucket, prefix, delimited="delimiter" in query)
 
 
 def list_pages(
@@ -179,20 +190,26 @@ def list_pages(
 ) -> Iterator[ListingPage]:
     """Iterate over all pages of the objects whose keys start with ``prefix``, 1,000 keys a request.
 
+    While the caller uses a page, a thread requests the next one.
+
     Raises:
         urllib3.exceptions.ProtocolError: a response is not a whole page of that listing, or names no next page.
     """
-    token, order = "", AscendingKeys(bucket)
-    while True:
-        page = list_page(client, bucket, prefix, {**(query or {}), "continuation-token": token})
-        order.check(page.keys, page.folders)
-        is_truncated = page.response.is_truncated
-        yield page
-        if not is_truncated:
-            return
-        last, token = token, page.response.text("NextContinuationToken")
-        if token in ("", last):
-            raise ProtocolError(f"A truncated listing of bucket '{bucket}' has no new NextContinuationToken.")
+    query, token, order = query or {}, "", AscendingKeys(bucket)
+    response = _request_page(client, bucket, prefix, query)
+    with ContextThreads(1, thread_name_prefix="listing") as ahead:
+        while True:
+            page = _page(response, bucket, prefix, query)
+            order.check(page.keys, page.folders)
+            if not page.response.is_truncated:
+                yield page
+                return
+            last, token = token, page.response.text("NextContinuationToken")
+            if token in ("", last):
+                raise ProtocolError(f"A truncated listing of bucket '{bucket}' has no new NextContinuationToken.")
+            next_response = ahead.submit(_request_page, client, bucket, prefix, {**query, "continuation-token": token})
+            yield page
+            response = next_response.result()
 
 
 def list_objects(client: S3Client, bucket: str, prefix: str, *, metadata: bool) -> Iterator[ListedObject]:
@@ -233,7 +250,11 @@ def list_unfinished_uploads(client: S3Client, bucket: str) -> Iterator[tuple[dt.
         response = client.request("GET", bucket, {"uploads": "", **markers})
         xml = XmlResponse(response, "ListMultipartUploadsResult", bucket)
         uploads = [
-            UnfinishedUpload(xml.key_of(entry), xml.text("UploadId", entry), xml.time_of(entry, "Initiated"))
+            UnfinishedUpload(
+                xml.key_of(xml.text("Key", entry)),
+                xml.text("UploadId", entry),
+                xml.time_of(xml.text("Initiated", entry)),
+            )
             for entry in xml.all("Upload")
         ]
         ids = {(upload.key, upload.upload_id) for upload in uploads}
@@ -271,7 +292,7 @@ def list_parts(client: S3Client, bucket: str, key: str, upload_id: str) -> Itera
             if not number.isdecimal() or int(number) <= last:
                 raise ProtocolError(f"A listing of the parts of '{key}' in bucket '{bucket}' does not ascend.")
             last = int(number)
-            yield UploadedPart(last, xml.size_of(entry), xml.text("ETag", entry).strip('"'))
+            yield UploadedPart(last, xml.size_of(xml.text("Size", entry)), xml.text("ETag", entry).strip('"'))
         if not xml.is_truncated:
             return
         if str(last) != xml.text("NextPartNumberMarker"):

@@ -1,7 +1,8 @@
 """``python -m tests.benchmarks.listing_server COUNT``: an S3 server with a bucket of COUNT generated objects.
 
-Storing ten million objects on a real server takes too long. This one prints its port and implements two operations:
-ListObjectsV2, with prefix and delimiter, and DeleteObjects, which reports success and deletes nothing.
+Storing ten million objects on a real server takes too long. This one prints its port and implements three operations:
+ListObjectsV2, with prefix and delimiter; ListMultipartUploads, which lists none; and DeleteObjects, which reports
+success and deletes nothing.
 """
 
 from __future__ import annotations
@@ -35,8 +36,15 @@ class Handler(BaseHTTPRequestHandler):
     count = 0
 
     def do_GET(self) -> None:
-        """Send a page of the listing."""
-        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        """Send a page of the objects, or the empty listing of unfinished uploads."""
+        parameters = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        if "uploads" in parameters:
+            root = "ListMultipartUploadsResult"
+            self._send(HEAD.format(root) + f"<IsTruncated>false</IsTruncated></{root}>")
+            return
+        self._send_page({name: values[0] for name, values in parameters.items()})
+
+    def _send_page(self, query: dict[str, str]) -> None:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         place, end = int(query.get("continuation-token") or self._first(prefix)), self._first(prefix + LAST)
         entries: list[str] = []

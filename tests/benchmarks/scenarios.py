@@ -7,8 +7,10 @@ import json
 import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -298,12 +300,15 @@ def download_urls() -> Work:
     return lambda: [of.url(picture, response_headers=DOWNLOAD) for _ in range(PAGES) for picture in PICTURES]
 
 
-def _with_warm_cache() -> MinioBackend:
+IN_MEMORY = {
+    "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+    "OPTIONS": {"MAX_ENTRIES": 10 * len(PICTURES)},
+}
+
+
+def _with_warm_cache(cache: dict[str, Any] = IN_MEMORY) -> MinioBackend:
     if not settings.configured:
-        backend = "django.core.cache.backends.locmem.LocMemCache"
-        settings.configure(
-            USE_TZ=True, CACHES={"default": {"BACKEND": backend, "OPTIONS": {"MAX_ENTRIES": 10 * len(PICTURES)}}}
-        )
+        settings.configure(USE_TZ=True, CACHES={"default": cache})
         django.setup()
     of = storage(MINIO_URL_CACHING_ENABLED=True, replace_existing=True)
     for picture in PICTURES:
@@ -321,6 +326,23 @@ def cached_urls_together() -> Work:
     """Get the same URLs, 1,000 at a time."""
     of = _with_warm_cache()
     return lambda: [of.urls(PICTURES) for _ in range(PAGES)]
+
+
+def redis_urls_together() -> Work:
+    """Get as many from a warm Redis, 1,000 at a time."""
+    from tests.support.redis import redis
+
+    running = ExitStack()
+    folder = running.enter_context(TemporaryDirectory())
+    url = running.enter_context(redis("redis-server", Path(folder)))
+    of = _with_warm_cache({"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url})
+
+    def work() -> None:
+        with running:
+            for _ in range(PAGES):
+                of.urls(PICTURES)
+
+    return work
 
 
 def sdk_urls() -> Work:
@@ -426,6 +448,7 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         download_urls,
         cached_urls,
         cached_urls_together,
+        redis_urls_together,
         sdk_urls,
         sdk_download_urls,
         make_buckets,

@@ -47,7 +47,8 @@ def test_both_directions_are_those_of_sets(
     with closing(KeyStore()) as compared:
         compared.add_references(Reference(*one) for one in references)
         compared.index_references()
-        compared.add_objects(objects)
+        for first in range(0, len(objects), at_once):  # pages in any order, as servers differ in it
+            compared.add_objects(objects[first : first + at_once])
         count, size = compared.find_orphans()
         found = [orphan for batch in compared.orphans(at_once) for orphan in batch]
         missing = [one for batch in compared.missing(at_once) for one in batch]
