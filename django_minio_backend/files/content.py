@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from ..options.fields import StorageOptions
 
-SINGLE_PUT = 32 * MEBIBYTE  # limit of one request's body, which is in memory as a whole
-PART = 8 * MEBIBYTE  # of a stream of unknown length, the first parts: later ones grow
+# Measured through connections of 20 MiB/s and 20 ms: 24 MiB take 0.5 s in parts instead of 1.3 s in one request, 32 MiB
+# 0.5 s instead of 1.8 s. Over the loopback interface three or more parts take as long as one request, but two parts
+# longer: a multipart upload begins and ends with a request. Some servers (SeaweedFS) are atomic only in one request.
+SINGLE_PUT = 16 * MEBIBYTE  # limit of one request's body, which is in memory as a whole
+PART = 8 * MEBIBYTE  # five, four of them being sent, are below 64 MiB; of a stream of unknown length, later parts grow
 PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import tempfile
 import uuid
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import django
 from django.conf import settings
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 LARGE = 512 * 1024**2
 SLOW = 256 * 1024**2  # bytes that pass through slow connections
 MEDIUM = 32 * 1024**2
+ZIPPED = 128 * 1024**2
 SMALL_FILES = 300
 SMALL = 10 * 1024
 BUCKETS = 200
@@ -181,6 +184,56 @@ def save_unsized() -> Work:
     """Save 512 MiB from a stream that cannot seek and has no size."""
     to, file = storage(), _large_file()
     return lambda: to.save(name(), _Stream(file))
+
+
+def sdk_put_unsized() -> Work:
+    """Put the same stream by the SDK, in parts of the size that its documentation has."""
+    client, file = sdk(), _large_file()
+    return lambda: client.put_object(BUCKET, name(), cast("BinaryIO", _Stream(file)), -1, part_size=10 * 1024**2)
+
+
+def _write_zip(file: Any) -> None:
+    """Write members of 1 MiB into a zip file, which goes back to the header of each after its data."""
+    member = os.urandom(1024**2)
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(ZIPPED // len(member)):
+            archive.writestr(f"{number}.bin", member)
+
+
+def write_zip() -> Work:
+    """Write 128 MiB of zip file to a file of the storage."""
+    to = storage()
+
+    def work() -> None:
+        with to.open(name(), "wb") as file:
+            _write_zip(file)
+
+    return work
+
+
+def sdk_put_zip() -> Work:
+    """Write the same to a temporary file, and put that by the SDK."""
+    client = sdk()
+
+    def work() -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            _write_zip(file)
+            file.flush()
+            client.fput_object(BUCKET, name(), file.name)
+
+    return work
+
+
+def write_in_sequence() -> Work:
+    """Write 128 MiB to a file of the storage in sequence."""
+    to, block = storage(), os.urandom(1024**2)
+
+    def work() -> None:
+        with to.open(name(), "wb") as file:
+            for _ in range(ZIPPED // len(block)):
+                file.write(block)
+
+    return work
 
 
 def read_large() -> Work:
@@ -408,6 +461,10 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         save_large,
         sdk_put_large,
         save_unsized,
+        sdk_put_unsized,
+        write_zip,
+        sdk_put_zip,
+        write_in_sequence,
         read_large,
         sdk_get_large,
         read_slow,
