@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar, Token
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from django.core.files.storage import Storage
-from django.core.files.utils import validate_file_name
 
-from .errors import NoAvailableNameError
+from .errors import NoAvailableNameError, ObjectExistsError
+from .files import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from .base import BaseStorage
     from .direct_uploads.uploaded_object import UploadedObject
@@ -70,7 +69,7 @@ class SaveAttempt:
             SuspiciousFileOperation: the name is invalid.
         """
         self.candidate = self.storage.get_available_name(self.name, max_length=self.max_length)
-        validate_file_name(self.candidate, allow_relative_path=True)
+        keys.validate(self.candidate)
         return self.candidate
 
     def refuse(self, error: Exception) -> None:
@@ -82,6 +81,18 @@ class SaveAttempt:
         self.refused.add(self.candidate)
         if len(self.refused) == MAX_NAMES:
             raise self.no_available_name() from error
+
+    def store(self, store: Callable[[SaveAttempt], str]) -> str:
+        """Call ``store`` with one candidate after the other until the server accepts one; return what it returns."""
+        try:
+            while True:
+                try:
+                    return store(self)
+                except ObjectExistsError as error:
+                    self.refuse(error)
+                    self.find_name()
+        finally:
+            self.close()
 
     def upload(self, target: UploadTarget, content: Any) -> str:
         """Upload the content, from its start for each name, and return the object's ETag.
@@ -151,19 +162,18 @@ def current_attempt(storage: Storage) -> SaveAttempt | None:
     return attempt if attempt is not None and attempt.storage is storage else None
 
 
-@contextmanager
-def attempt_for(storage: BaseStorage, name: str) -> Iterator[SaveAttempt]:
-    """Continue the save that has found this name, or begin one.
+def store(storage: BaseStorage, name: str, store: Callable[[SaveAttempt], str]) -> str:
+    """Call ``store`` until the server accepts a name, and return what it returns.
 
-    Django's mixins call ``_save`` without ``save``, and subclasses change the name in between.
+    Continues the save that has found this name, or begins one: Django's mixins call ``_save`` without ``save``, and
+    subclasses change the name in between.
     """
     attempt = current_attempt(storage)
-    with ExitStack() as stack:
-        if attempt is None or attempt.candidate != name:
-            attempt = stack.enter_context(SaveAttempt(storage, name, attempt.max_length if attempt else None))
-            attempt.find_name()
-        stack.callback(attempt.close)
-        yield attempt
+    if attempt is not None and attempt.candidate == name:
+        return attempt.store(store)
+    with SaveAttempt(storage, name, attempt.max_length if attempt else None) as attempt:
+        attempt.find_name()
+        return attempt.store(store)
 
 
 def is_available(storage: BaseStorage, name: str) -> bool:
@@ -186,12 +196,26 @@ def is_available(storage: BaseStorage, name: str) -> bool:
 class BoundedAvailability(Storage):
     """Runs Django's ``get_available_name`` with a storage's ``is_name_available``, for a limited number of names.
 
-    Django before 5.1 calls ``exists`` instead.
+    Django before 5.1 calls ``exists`` instead. Names that Django would not change are tried without it, as its path
+    objects are slow.
     """
 
     def __init__(self, storage: BaseStorage, name: str) -> None:
         self._storage = storage
+        self._unavailable: str | None = None
         self._attempt = current_attempt(storage) or SaveAttempt(storage, name)
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return the name, or an alternative that Django finds if the storage has an object of this name.
+
+        Raises:
+            NoAvailableNameError: the storage has rejected too many names.
+        """
+        if keys.is_plain(name):
+            if self.is_name_available(name, max_length):
+                return name
+            self._unavailable = name
+        return super().get_available_name(name, max_length)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         """Whether the storage has no object of this name.
@@ -199,6 +223,9 @@ class BoundedAvailability(Storage):
         Raises:
             NoAvailableNameError: the storage has rejected too many names.
         """
+        if name == self._unavailable:
+            self._unavailable = None
+            return False
         if self._storage.is_name_available(name, max_length=max_length):
             return True
         self._attempt.unavailable += 1

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from django.conf import settings
 from django.core.files.base import File
-from django.core.files.utils import validate_file_name
 from django.utils.functional import cached_property
 
 from .base import BaseStorage
 from .errors import ConfigurationError, ObjectExistsError
 from .files import keys
-from .save_attempt import BoundedAvailability, SaveAttempt, attempt_for, is_available
+from .save_attempt import BoundedAvailability, SaveAttempt, is_available, store
 
 # Imports inside functions here load what Django's start does not need: the SDK, uploads, readers, writers, signatures.
 
@@ -73,20 +72,14 @@ class MinioBackend(BaseStorage):
         name = str(content.name) if name is None else name
         if not hasattr(content, "chunks"):
             content = File(content, name)  # as subclasses that override _save() expect it
-        validate_file_name(name, allow_relative_path=True)
+        keys.validate(name)
         with SaveAttempt(self, name, max_length) as attempt:
             saved = self._save(attempt.find_name(), content)
-        validate_file_name(saved, allow_relative_path=True)
+        keys.validate(saved)
         return saved
 
     def _save(self, name: str, content: Any) -> str:
-        with attempt_for(self, name) as attempt:
-            while True:
-                try:
-                    return self._store(attempt, content)
-                except ObjectExistsError as error:
-                    attempt.refuse(error)
-                    attempt.find_name()
+        return store(self, name, lambda attempt: self._store(attempt, content))
 
     def _store(self, attempt: SaveAttempt, content: Any) -> str:
         """Upload content under the candidate; ObjectExistsError if that object exists and is not to be replaced."""

@@ -16,9 +16,10 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.utils import validate_file_name
 
 from ..files import keys
-from ..object_urls.signing import ALGORITHM, Presigner, SigningContext, effective_expiry
+from ..object_urls.signing import Presigner, SigningContext, effective_expiry
 from ..object_urls.urls import bucket_url, seconds_of
 from ..s3.registry import client_for
+from ..signing.key import ALGORITHM
 from ..transport import headers
 from ..transport.limits import MAX_PART_SIZE
 

@@ -6,10 +6,10 @@ import base64
 import hashlib
 import os
 import threading
-import uuid
 import zlib
 from dataclasses import dataclass
 from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ConditionNotSupportedError, ObjectExistsError
@@ -97,7 +97,7 @@ class Upload:
         self._target = target
         if target.progress:
             target.progress.set_meta(object_name=target.key, total_length=length or 0)
-        self._token = uuid.uuid4().hex
+        self._token = token_hex(16)
         self._put_part = put_part
         self._held: Any = None
         self._parts: _Parts | None = None

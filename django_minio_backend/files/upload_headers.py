@@ -77,8 +77,8 @@ def upload_headers(options: StorageOptions, key: str, name: str, content: object
         HeaderError: a header cannot be sent.
     """
     media_type = {"Content-Type": content_type(name, content, trusted=options.trust_content_type)}
-    own = object_headers(options, name), options.headers or {}, headers_of_options(options)
-    return headers.checked_for(key, media_type, *own)
+    own = object_headers(options, name), options.headers, headers_of_options(options)
+    return headers.checked_for(key, media_type, *own) if any(own) else media_type
 
 
 def object_headers(options: StorageOptions, name: str) -> Mapping[str, str]:

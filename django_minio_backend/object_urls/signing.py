@@ -6,16 +6,15 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-UsingHTTPPOST.html
 
 from __future__ import annotations
 
-import hmac
 import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from ..signing.key import ALGORITHM, signing_key
 from .quoting import quoted_parameter, quoted_path
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from minio.credentials.credentials import Credentials
 
-ALGORITHM = "AWS4-HMAC-SHA256"
 PREPARED_SECONDS = 256  # about 2 KiB each
 _DATE = re.compile(r"[?&]X-Amz-Date=([0-9]{8}T[0-9]{6}Z)&")
 _PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RFC 2104
@@ -32,15 +30,6 @@ _PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RF
 
 Pair = tuple[str, str]
 """Name and value of a parameter, percent-encoded."""
-
-
-@lru_cache(maxsize=64)
-def signing_key(secret_key: str, date: str, region: str) -> bytes:
-    """The key that signs for one day and region, derived once for all threads."""
-    key = f"AWS4{secret_key}".encode()
-    for part in (date, region, "s3", "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key
 
 
 def effective_expiry(credentials: Credentials, second: int, expires: int) -> int:

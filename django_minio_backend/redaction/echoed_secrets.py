@@ -27,7 +27,7 @@ class Secrets:
     """
 
     def __init__(self, url: str, headers: Mapping[str, object] | None, *others: str | None) -> None:
-        values = [*_secret_values(headers), *filter(None, others)]
+        values = [*(_secret_values(headers) if headers else ()), *filter(None, others)]
         if "?" in url:
             parameters = _SECRET_PARAMETER.findall(urlsplit(url).query)
             values += [*parameters, *map(unquote_plus, parameters)]
@@ -54,11 +54,11 @@ class Secrets:
         return any(mark[:LONG].lower() in text.lower() for mark in self._marks)  # messages cut long texts short
 
 
-def _secret_values(headers: Mapping[str, object] | None) -> list[str]:
+def _secret_values(headers: Mapping[str, object]) -> list[str]:
     return [
         str(value)
-        for name, value in (headers or {}).items()
-        if value and (is_secret_header(name) or isinstance(value, SecretText)) and not str(value).startswith(_SIGNATURE)
+        for name, value in headers.items()
+        if (is_secret_header(name) or isinstance(value, SecretText)) and value and not str(value).startswith(_SIGNATURE)
     ]
 
 

@@ -114,7 +114,7 @@ def has_secret(value: object) -> bool:
 
 def carries_customer_key(headers: object) -> bool:
     """Whether one of the headers is a customer's key (SSE-C)."""
-    return isinstance(headers, Mapping) and any(str(name).lower() in _CUSTOMER_KEYS for name in headers)
+    return isinstance(headers, Mapping) and not _CUSTOMER_KEYS.isdisjoint(str(name).lower() for name in headers)
 
 
 def shown(value: object) -> str:

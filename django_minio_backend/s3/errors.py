@@ -96,6 +96,12 @@ def is_missing_bucket(error: Exception) -> bool:
     return error.code == "NoSuchBucket" or error.response.headers.get("x-minio-error-code") == "NoSuchBucket"
 
 
+def is_missing_object(response: BaseHTTPResponse) -> bool:
+    """Whether the response to a request about an object, without a body, says that it does not exist."""
+    missing = response.status == HTTPStatus.NOT_FOUND
+    return missing and response.headers.get("x-minio-error-code", "NoSuchKey") == "NoSuchKey"
+
+
 def missing_bucket(error: S3Error, bucket: str, where: str) -> S3Error:
     """Return the same error with a message that says what to do."""
     return error.copy(

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from minio.sse import SseCustomerKey
 
-from django_minio_backend.object_urls.signing import signing_key
+from django_minio_backend.signing.key import signing_key
 from tests.support.reports import reports
 from tests.support.settings import made_up
 

@@ -20,6 +20,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 LAYERS = """
 certificate_errors errors requesters signals
 redaction transport options
+signing
 s3
 files reading object_urls
 direct_uploads health buckets

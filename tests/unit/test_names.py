@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pathlib
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.utils import validate_file_name
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from django_minio_backend.files import keys, upload_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NAMES = st.text(st.sampled_from("ab.é/\\ #?%+&~'\U0001f600"), max_size=20) | st.text(max_size=20)
 PARTS = st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
@@ -164,3 +168,30 @@ def test_an_invalid_content_type_is_ignored(stated: Any) -> None:
     content = ContentFile(b"")
     content.content_type = stated  # type: ignore[attr-defined]
     assert upload_headers.content_type("photo.png", content) == "image/png"
+
+
+_parts = st.lists(st.sampled_from(["", ".", "..", "a", "b.txt", "..a", "a\\b", "\\", "ä", " "]), min_size=1, max_size=5)
+
+
+@given(_parts.map("/".join))
+def test_names_are_validated_as_django_validates_them(name: str) -> None:
+    assert _outcome(keys.validate, name) == _outcome(validate_file_name, name, allow_relative_path=True)
+
+
+@given(_parts.map("/".join))
+def test_plain_names_are_those_that_django_takes_as_they_are(name: str) -> None:
+    if keys.is_plain(name):
+        assert _Empty().get_available_name(name) == name
+
+
+class _Empty(Storage):
+    def exists(self, _name: str) -> bool:
+        return False
+
+
+def _outcome(validate: Callable[..., object], *arguments: str, **options: bool) -> str:
+    try:
+        validate(*arguments, **options)
+    except SuspiciousFileOperation as error:
+        return str(error)
+    return "valid"

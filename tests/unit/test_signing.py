@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from minio import Minio
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import StaticProvider
+from minio.signer import sign_v4_s3
 
 from django_minio_backend.object_urls import signing
 from django_minio_backend.object_urls.response_headers import RESPONSE_HEADERS
-from django_minio_backend.object_urls.signing import Presigner, SigningContext, effective_expiry, signing_key
+from django_minio_backend.object_urls.signing import Presigner, SigningContext, effective_expiry
 from django_minio_backend.object_urls.urls import bucket_url
+from django_minio_backend.signing.key import signing_key
+from django_minio_backend.signing.request import authorization
 from tests.support.settings import read
 
 if TYPE_CHECKING:
@@ -190,3 +193,49 @@ def test_a_secret_is_in_no_repr() -> None:
     presigner.url("GET", "key", Credentials("a", "top-secret"), second=0, expires=60)
     assert "top-secret" not in repr(presigner)
     assert "top-secret" not in repr(signing.SigningContext.of(Credentials("a", "top-secret"), 0, "us-east-1"))
+
+
+SENT_QUERIES = st.sampled_from(
+    [{"uploads": ""}, {"partNumber": "1", "uploadId": "a=b&c"}, {"prefix": "", "list-type": "2"}]
+)
+SENT_HEADERS = st.dictionaries(
+    st.sampled_from(["Content-Type", "x-amz-meta-a", "X-Amz-Meta-B", "If-None-Match", "Authorization", "User-Agent"]),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
+    | st.sampled_from(["a  b", "  a   b ", " "]),
+)
+
+
+@settings(deadline=None)
+@given(
+    method=st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE"]),
+    key=KEYS,
+    region=st.sampled_from(["us-east-1", "eu-west-1", "garage"]),
+    keys=st.tuples(SECRETS, SECRETS),
+    query=QUERIES | SENT_QUERIES,
+    headers=SENT_HEADERS,
+    second=TIMES,
+)
+def test_an_authorization_is_the_sdks(
+    method: str,
+    key: str,
+    region: str,
+    keys: tuple[str, str],
+    query: dict[str, str],
+    headers: dict[str, str],
+    second: int,
+) -> None:
+    client = Minio("minio:9000", *keys, secure=False, region=region)
+    url = client._base_url.build(method=method, region=region, bucket_name="b", object_name=key, query_params={**query})
+    when = dt.datetime.fromtimestamp(second, dt.UTC)
+    moment = {"x-amz-date": when.strftime("%Y%m%dT%H%M%SZ"), "x-amz-content-sha256": "0" * 64, "Host": url.netloc}
+    sent = {**headers, **moment}
+    expected = sign_v4_s3(
+        method=method,
+        url=url,
+        region=region,
+        headers={**sent},
+        credentials=Credentials(*keys),
+        content_sha256="0" * 64,
+        date=when,
+    )
+    assert authorization(method, url, region, sent, Credentials(*keys)) == expected["Authorization"]

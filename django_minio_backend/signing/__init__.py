@@ -1,0 +1,1 @@
+"""Signature V4 of requests."""
