@@ -11,7 +11,7 @@ DOCS_READY := .venv-docs/.installed
 DEMO_READY := .venv-demo/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install npm test test-memory test-sdks test-guides lint audit format demo demo-check docs docs-run docs-serve bench constraints clean
+.PHONY: help install npm test test-memory test-sdks test-guides lint audit format demo demo-check docs docs-run docs-serve bench bench-peers constraints clean
 
 help:  ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | while IFS=: read -r name what; do printf '%-12s%s\n' "$$name" "$$what"; done
@@ -104,6 +104,9 @@ docs-run: $(READY)  ## Run what README.md and docs/ show; PAGES="docs/start/serv
 
 bench: $(READY)  ## Measure speed and memory; BENCH="--rounds 7 --only saves" measures some of it, more often
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+bench-peers: $(READY)  ## Compare with other libraries, and write table and chart; BENCH="--only ours django-storages" prints
+	$(BIN)/python -m tests.benchmarks.peers $(BENCH)
 
 # Tools that touch what is published: no newer than two weeks, in which most malicious releases are found and withdrawn.
 RELEASE_TOOLS := build hatchling twine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_is_clean = re.compile(r"(?!\.)[^/\\\0]+(?:/(?!\.)[^/\\\0]+)*").fullmatch
+"""Whether every part of a name is itself and begins with no dot, which normpath() finds out in four times as long."""
+
+
 def clean(name: object) -> str:
     """Normalise a name as FileSystemStorage would: forward slashes, no ``.`` and no empty parts.
 
@@ -21,6 +26,8 @@ def clean(name: object) -> str:
         SuspiciousFileOperation: for an absolute name, or one that leaves the storage by ``..``.
         ValueError: for a name that no object can have.
     """
+    if type(name) is str and _is_clean(name):
+        return name
     path = "" if name is None else str(name).replace("\\", "/")
     path = posixpath.normpath(path) if path else ""
     if path == ".." or path.startswith(("/", "../")):

@@ -1,4 +1,4 @@
-"""Percent-encoding with the result of ``urllib.parse.quote``, which takes twice as long.
+"""Percent-encoding with the result of ``urllib.parse.quote``, which takes more than twice as long.
 
 For a path with one space that is 1 µs more. A presigned URL takes 6 µs in total and the SDK's 60 µs: with quote() it
 would not be ten times as fast, which matters because a page can have hundreds of URLs.
@@ -24,7 +24,7 @@ def quoted_path(path: str) -> str:
     """
     if _is_plain_path(path):
         return path
-    return path.encode().decode("latin-1").translate(_OF_PATHS)  # latin-1: one character for each byte
+    return "".join([_OF_PATHS[byte] for byte in path.encode()])
 
 
 def quoted_parameter(text: str) -> str:
@@ -33,4 +33,4 @@ def quoted_parameter(text: str) -> str:
     Raises:
         UnicodeEncodeError: it is not valid Unicode.
     """
-    return text.encode().decode("latin-1").translate(_OF_PARAMETERS)
+    return "".join([_OF_PARAMETERS[byte] for byte in text.encode()])

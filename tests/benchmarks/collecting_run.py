@@ -1,8 +1,8 @@
 """Times collectstatic with the installed library. This file is run by path and imports nothing of this project.
 
-Reads a JSON object from its standard input: ``storage`` (the entry of STORAGES), ``apps`` (put first), ``folder`` (of
-static files); or ``raw`` (endpoint, keys, bucket, threads and copies) for plain parallel uploads by the SDK. Prints the
-seconds of a run into an empty bucket and of a run without changes.
+Reads a JSON object from its standard input: ``storage`` (the entry of STORAGES), ``apps`` (put first), ``settings`` (of
+the library), ``folder`` (of static files); or ``raw`` (endpoint, keys, bucket, threads and copies) for plain parallel
+uploads by the SDK. Prints the seconds of a run into an empty bucket and of a run without changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 
-def configure(storage: dict[str, Any], apps: list[str], folder: str) -> None:
+def configure(storage: dict[str, Any], apps: list[str], folder: str, more: dict[str, Any]) -> None:
     """Configure a site with Django's admin and a folder of files."""
     settings.configure(
         USE_TZ=True,
@@ -39,6 +39,7 @@ def configure(storage: dict[str, Any], apps: list[str], folder: str) -> None:
         ],
         STATICFILES_DIRS=[folder],
         DATABASES={},
+        **more,
     )
     django.setup()
 
@@ -85,7 +86,7 @@ def raw(server: dict[str, Any]) -> float:
 def main() -> None:
     """Read the input, run and print the times."""
     job = json.load(sys.stdin)
-    configure(job["storage"], job.get("apps", []), job["folder"])
+    configure(job["storage"], job.get("apps", []), job["folder"], job.get("settings", {}))
     if "raw" in job:
         print(json.dumps({"cold": raw(job["raw"]), "unchanged": None}))  # noqa: T201 - read by the parent process
         return
