@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from ..options.fields import StorageOptions
 
-SINGLE_PUT = 32 * MEBIBYTE  # limit of one request's body, which is in memory as a whole
-PART = 8 * MEBIBYTE  # of a stream of unknown length, the first parts: later ones grow
+# Measured through connections of 20 MiB/s and 20 ms: 24 MiB take 0.5 s in parts instead of 1.3 s in one request, 32 MiB
+# 0.5 s instead of 1.8 s. Over the loopback interface three or more parts take as long as one request, but two parts
+# longer: a multipart upload begins and ends with a request. Some servers (SeaweedFS) are atomic only in one request.
+SINGLE_PUT = 16 * MEBIBYTE  # limit of one request's body, which is in memory as a whole
+PART = 8 * MEBIBYTE  # five, four of them being sent, are below 64 MiB; of a stream of unknown length, later parts grow
 PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object, whatever the first ones' size
 TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each
 
@@ -90,7 +93,7 @@ class ContentReader:
             self._record = tempfile.SpooledTemporaryFile(max_size=MEBIBYTE)  # noqa: SIM115 - closed with the reader
         self.length = self._measure()
 
-    def blocks(self, sizes: PartSizes) -> Iterator[bytes]:
+    def blocks(self, sizes: PartSizes) -> Iterator[bytes | bytearray]:
         """Yield the content in blocks of these sizes: at least one block, which may be empty.
 
         Raises:
@@ -125,17 +128,25 @@ class ContentReader:
         if self._record is not None:
             self._record.close()
 
-    def _read_exactly(self, size: int, position: int) -> bytes:
+    def _read_exactly(self, size: int, position: int) -> bytes | bytearray:
         # One byte more than the rest of the content: the end is seen without another call, and no large buffer is made.
-        first = self._read(size if self.length is None else min(size, max(self.length - position, 0) + 1))
+        expected = size if self.length is None else min(size, max(self.length - position, 0) + 1)
+        first = self._read(expected)
         if not first or len(first) == size:
             return first
-        pieces = [first]
-        missing = size - len(first)
-        while missing and (piece := self._read(min(missing, MEBIBYTE))):
-            pieces.append(piece)
-            missing -= len(piece)
-        return b"".join(pieces) if len(pieces) > 1 else first
+        piece = self._read(min(size - len(first), MEBIBYTE))
+        if not piece:
+            return first
+        # Filled in place: pieces to be joined would be in memory twice. A larger block grows while it is filled.
+        block = bytearray(min(expected, SINGLE_PUT))
+        block[: len(first)] = first
+        length = len(first)
+        while piece:
+            block[length : length + len(piece)] = piece
+            length += len(piece)
+            piece = self._read(min(size - length, MEBIBYTE)) if length < size else b""
+        del block[length:]
+        return block
 
     def _read(self, size: int) -> bytes:
         if self._replay is not None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from minio.sse import SseCustomerKey
 
     from ..options.fields import StorageOptions
-    from ..s3.client import S3Client
+    from ..s3.client import S3Client, WriteOperation
     from .content import ContentReader
 
     Block = bytes | bytearray | range
@@ -141,11 +141,11 @@ class Upload:
         """
         if self._parts is None:
             only, self._held = self._held or b"", None
-            etag = self._conditionally(partial(self._put, only))
+            etag = self._conditionally("PutObject", partial(self._put, only))
             self._count(only)
             return etag
         try:
-            return self._conditionally(partial(self._parts.complete, blocks))
+            return self._conditionally("CompleteMultipartUpload", partial(self._parts.complete, blocks))
         except FAILURES as error:
             stored = self._stored_etag() if may_have_worked(error) and not is_timeout(error) else None
             if stored is None:
@@ -176,10 +176,10 @@ class Upload:
         headers = {**self._headers(token=bool(target.condition)), **_checksum_header(target.checksum, body)}
         return self._client.put(target.bucket, target.key, body, headers, only_if_absent=only_if_absent)
 
-    def _conditionally(self, attempt: Callable[..., str]) -> str:
-        """Store the object by ``attempt(only_if_absent=)``, under the target's condition."""
+    def _conditionally(self, operation: WriteOperation, attempt: Callable[..., str]) -> str:
+        """Store the object by ``attempt(only_if_absent=)``, which is this operation, under the target's condition."""
         condition = self._target.condition
-        if not condition or (condition == "auto" and self._client.rejects_conditions):
+        if not condition or (condition == "auto" and operation in self._client.unconditional):
             return attempt(only_if_absent=False)
         try:
             return attempt(only_if_absent=True)
@@ -192,7 +192,7 @@ class Upload:
             if condition != "auto":
                 raise (rejection.__cause__ or rejection) from None
             etag = attempt(only_if_absent=False)
-            self._client.rejects_conditions = True
+            self._client.unconditional.add(operation)
             return etag
 
     def _stored_etag(self) -> str | None:

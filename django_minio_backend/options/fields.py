@@ -206,7 +206,7 @@ class StorageOptions:  # noqa: PLW1641 - not hashable, as some values are dictio
     retention: Retention | None = _row("retention", values.retention, "retention of every upload")
     legal_hold: bool = _flag("legal_hold", "put every upload under legal hold")
     num_parallel_uploads: int = _row(
-        "num_parallel_uploads", values.count, "parts of one file that are sent at once", 3, unit="parts"
+        "num_parallel_uploads", values.count, "parts of one file that are sent at once", 4, unit="parts"
     )
     num_parallel_downloads: int = _row(
         "num_parallel_downloads", values.count, "requests of one large file that is read at once", 4, unit="requests"

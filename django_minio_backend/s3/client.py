@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from xml.etree import ElementTree as ET
 
 from minio.datatypes import Object
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..options.fields import StorageOptions
 
     Body = bytes | bytearray
+    WriteOperation = Literal["PutObject", "CompleteMultipartUpload"]
     Headers = Mapping[str, str]
 
 
@@ -46,12 +47,13 @@ class S3Client(S3Connection):
     All other errors of the SDK and of the network are raised unchanged: see ``errors.FAILURES``.
 
     Attributes:
-        rejects_conditions: whether the server has rejected If-None-Match.
+        unconditional: operations for which the server has rejected If-None-Match. Some servers support it for PutObject
+            but not for CompleteMultipartUpload.
     """
 
     def __init__(self, sdk: Minio, http: PoolManager) -> None:
         super().__init__(sdk, http)
-        self.rejects_conditions = False
+        self.unconditional: set[WriteOperation] = set()
 
     def head(self, bucket: str, key: str, ssec: SseCustomerKey | None = None) -> Object:
         """Return an object's size, ETag, time and metadata (HeadObject)."""

@@ -1,8 +1,9 @@
 """Compares a file with an object by what a listing shows of the object.
 
 The ETag of an upload in one request is the MD5 of its body; the ETag of a multipart upload is computed from the MD5s of
-its parts. Where the server encrypts, or another release of zlib compressed the file, the ETag is neither. Then the MD5
-of the uncompressed file decides, which every upload of collectstatic carries as metadata.
+its parts. A large file may have been uploaded either way. Where the server encrypts, or another release of zlib
+compressed the file, the ETag is neither. Then the MD5 of the uncompressed file decides, which every upload of
+collectstatic carries as metadata.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def matches(stored: ListedObject, fingerprint: Fingerprint, *, encrypted: bool) 
 
     Where the storage asks for encryption (``encrypted``), ETags are no MD5s.
     """
-    if stored.etag == fingerprint.etag:
+    if stored.etag == fingerprint.etag or fingerprint.source_md5 == f"identity:{stored.etag}":
         return True
     if not fingerprint.is_compressed and stored.size != fingerprint.size:
         return False

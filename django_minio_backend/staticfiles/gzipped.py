@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile
 
-from ..files.content import SINGLE_PUT, ContentReader, PartSizes
+from ..files.content import ContentReader, PartSizes
+from ..options.fields import MEBIBYTE
 
 if TYPE_CHECKING:
     from io import BufferedReader
 
 MAGIC = b"\x1f\x8b"
 MIN_SIZE = 128  # bytes; shorter content hardly shrinks
+MAX_SIZE = 32 * MEBIBYTE  # compressed in memory
 _TEXT = ("application/javascript", "application/json", "application/xml", "application/xhtml+xml")
 
 
@@ -69,9 +71,9 @@ def compress(content: Any) -> Any:
     """Return the content compressed, or unchanged if that makes it no smaller or it is larger than 32 MiB."""
     source = ContentReader(content, replayable=True)
     try:
-        if source.length is not None and not MIN_SIZE <= source.length <= SINGLE_PUT:
+        if source.length is not None and not MIN_SIZE <= source.length <= MAX_SIZE:
             return content
-        body = b"".join(source.blocks(PartSizes(first=SINGLE_PUT, part=SINGLE_PUT, grows=False)))
+        body = b"".join(source.blocks(PartSizes(first=MAX_SIZE, part=MAX_SIZE, grows=False)))
     finally:
         source.close()
     squeezed = squeeze(body)

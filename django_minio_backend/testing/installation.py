@@ -60,4 +60,4 @@ def _forget_servers() -> None:
 
     for connection in all_connections():
         if isinstance(connection, S3Client):
-            connection.rejects_conditions = False
+            connection.unconditional.clear()

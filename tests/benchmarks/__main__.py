@@ -26,7 +26,9 @@ MIB = 1024**2
 # CPU or wall.
 COMPARISONS = (
     ("512 MiB saved from disk", "save_large", "sdk_put_large", 1.25, "cpu"),
-    ("512 MiB saved from an unsized stream", "save_unsized", "sdk_put_large", None, "cpu"),
+    ("512 MiB saved from an unsized stream", "save_unsized", "sdk_put_unsized", 2.0, "cpu"),
+    ("128 MiB of zip file saved", "write_zip", "sdk_put_zip", 1.5, "cpu"),
+    ("128 MiB written in sequence, zip file", "write_in_sequence", "write_zip", None, "cpu"),
     ("512 MiB read in 64 KiB chunks", "read_large", "sdk_get_large", 1.25, "cpu"),
     ("256 MiB read, slow connections", "read_slow", "sdk_get_slow", 0.333, "wall"),
     ("256 MiB saved, slow connections", "save_slow", "sdk_put_slow", 0.4, "wall"),

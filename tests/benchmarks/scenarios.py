@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import tempfile
 import uuid
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import django
 from django.conf import settings
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 LARGE = 512 * 1024**2
 SLOW = 256 * 1024**2  # bytes that pass through slow connections
 MEDIUM = 32 * 1024**2
+ZIPPED = 128 * 1024**2
 SMALL_FILES = 300
 SMALL = 10 * 1024
 BUCKETS = 200
@@ -185,6 +187,56 @@ def save_unsized() -> Work:
     return lambda: to.save(name(), _Stream(file))
 
 
+def sdk_put_unsized() -> Work:
+    """Put the same stream by the SDK, in parts of the size that its documentation has."""
+    client, file = sdk(), _large_file()
+    return lambda: client.put_object(BUCKET, name(), cast("BinaryIO", _Stream(file)), -1, part_size=10 * 1024**2)
+
+
+def _write_zip(file: Any) -> None:
+    """Write members of 1 MiB into a zip file, which goes back to the header of each after its data."""
+    member = os.urandom(1024**2)
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(ZIPPED // len(member)):
+            archive.writestr(f"{number}.bin", member)
+
+
+def write_zip() -> Work:
+    """Write 128 MiB of zip file to a file of the storage."""
+    to = storage()
+
+    def work() -> None:
+        with to.open(name(), "wb") as file:
+            _write_zip(file)
+
+    return work
+
+
+def sdk_put_zip() -> Work:
+    """Write the same to a temporary file, and put that by the SDK."""
+    client = sdk()
+
+    def work() -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            _write_zip(file)
+            file.flush()
+            client.fput_object(BUCKET, name(), file.name)
+
+    return work
+
+
+def write_in_sequence() -> Work:
+    """Write 128 MiB to a file of the storage in sequence."""
+    to, block = storage(), os.urandom(1024**2)
+
+    def work() -> None:
+        with to.open(name(), "wb") as file:
+            for _ in range(ZIPPED // len(block)):
+                file.write(block)
+
+    return work
+
+
 def read_large() -> Work:
     """Read 512 MiB in chunks."""
     of = storage()
@@ -333,7 +385,7 @@ def redis_urls_together() -> Work:
     from tests.support.redis import redis
 
     running = ExitStack()
-    folder = running.enter_context(TemporaryDirectory())
+    folder = running.enter_context(tempfile.TemporaryDirectory())
     url = running.enter_context(redis("redis-server", Path(folder)))
     of = _with_warm_cache({"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url})
 
@@ -430,6 +482,10 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         save_large,
         sdk_put_large,
         save_unsized,
+        sdk_put_unsized,
+        write_zip,
+        sdk_put_zip,
+        write_in_sequence,
         read_large,
         sdk_get_large,
         read_slow,

@@ -306,6 +306,26 @@ def test_a_multipart_upload_is_compared_by_its_parts(folder: Path, stat: Callabl
     assert "1 static file copied, 4 unmodified." in collect()
 
 
+def test_a_large_file_that_another_program_uploaded_in_one_request_is_compared_by_its_etag(
+    folder: Path, sdk: Minio
+) -> None:
+    collect()
+    content = b"0123456789abcdef" * (20 * 1024**2 // 16)
+    sdk.put_object(
+        bucket_name=site.STATIC_BUCKET,
+        object_name="film.mp4",
+        data=io.BytesIO(content),
+        length=len(content),
+        part_size=64 * 1024**2,
+    )
+    (folder / "film.mp4").write_bytes(content)
+    with requests_made() as requests:
+        assert "0 static files copied, 5 unmodified." in collect()
+    assert requests == ["GET"]
+    (folder / "film.mp4").write_bytes(content[:-1] + b"X")
+    assert "1 static file copied, 4 unmodified." in collect()
+
+
 def test_parts_of_other_sizes_are_compared_by_the_recorded_checksum(folder: Path, static_storage: Using) -> None:
     (folder / "film.mp4").write_bytes(b"0123456789abcdef" * (12 * 1024**2 // 16))
     with static_storage(MINIO_MULTIPART_UPLOAD=True, MINIO_MULTIPART_PART_SIZE=5 * 1024**2):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import threading
@@ -154,5 +155,6 @@ def assert_nothing_stays(proxy: Proxy) -> None:
 
     until = time.monotonic() + 30
     while (left() or proxy.live_connections) and time.monotonic() < until:
+        gc.collect()  # urllib3 closes the connections of a pool when nothing refers to it any more
         time.sleep(0.05)
     assert (left(), proxy.live_connections) == ([], 0)

@@ -106,6 +106,38 @@ def test_a_server_that_rejects_the_condition_is_remembered_and_asked_without_it(
     assert storage.open(second).read() == b"second"
 
 
+@pytest.mark.parametrize("response", [s3_error(501, "NotImplemented"), s3_error(400, "InvalidArgument")])
+@pytest.mark.parametrize(
+    ("rejected", "expected"),
+    [
+        ("POST", {"POST": [True, False, False], "PUT": [True, True]}),
+        ("PUT", {"POST": [True, True], "PUT": [True, False, False]}),
+    ],
+    ids=["completion", "put"],
+)
+@pytest.mark.needs("conditions")
+def test_a_condition_that_is_rejected_for_one_operation_is_still_sent_with_the_other(
+    storage_of: Callable[..., MinioBackend],
+    rewriter: RewritingProxy,
+    response: Response,
+    rejected: str,
+    expected: dict[str, list[bool]],
+) -> None:
+    storage = storage_of(**IN_PARTS)
+    rewriter.rule = times(99, response, lambda asked: is_conditional(asked) and asked.method == rejected)
+    contents = {"large": LARGE, "small": b"small"}
+    for _ in range(2):
+        for name, content in contents.items():
+            assert storage.open(storage.save(name, ContentFile(content))).read() == content
+    sent = {
+        "PUT": [is_conditional(asked) for asked in rewriter.requests if asked.method == "PUT" and not asked.query],
+        "POST": [
+            is_conditional(asked) for asked in rewriter.requests if "uploadId" in asked.query and asked.method == "POST"
+        ],
+    }
+    assert sent == expected
+
+
 def test_where_the_condition_is_trusted_its_rejection_is_an_error(
     storage_of: Callable[..., MinioBackend], rewriter: RewritingProxy
 ) -> None:

@@ -8,6 +8,7 @@ from tests.support.memory import peak_memory
 from tests.support.scripts import WITH_STORAGE
 
 LIMIT = 64  # MiB above the process's baseline
+PARTS_IN_MEMORY = 5 * 8  # MiB: four are sent, one is read
 PREPARE = (
     WITH_STORAGE
     + """
@@ -52,6 +53,40 @@ class Stream:
         return file.read(size)
 with measured():
     storage.save("large.bin", Stream())
+""",
+        BUCKET=bucket,
+    )
+    assert saving.growth < LIMIT
+
+
+@pytest.mark.parametrize("content", ["Pipe()", "Chunks()"], ids=["short-reads", "chunks"])
+def test_pieces_of_a_stream_are_not_in_memory_twice(bucket: str, content: str) -> None:
+    saving = peak_memory(
+        PREPARE
+        + f"""
+class Pipe:
+    def read(self, size=-1):
+        return file.read(min(size, 65_536))
+class Chunks:
+    def chunks(self):
+        while chunk := file.read(65_536):
+            yield chunk
+with measured():
+    storage.save("large.bin", {content})
+""",
+        BUCKET=bucket,
+    )
+    assert saving.growth < PARTS_IN_MEMORY + 11  # what else the process needs
+
+
+@pytest.mark.parametrize("size", [16, 32, 33])
+def test_a_file_of_a_few_parts_is_saved_with_little_memory(bucket: str, size: int) -> None:
+    saving = peak_memory(
+        PREPARE
+        + f"""
+file.truncate({size} * 1024**2)
+with measured():
+    storage.save("medium.bin", File(file))
 """,
         BUCKET=bucket,
     )

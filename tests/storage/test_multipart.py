@@ -124,7 +124,7 @@ class Meeting(urllib3.PoolManager):
 
 
 @pytest.mark.needs("sockets")  # of a connection pool
-@pytest.mark.parametrize(("options", "parties"), [({}, 3), ({"num_parallel_uploads": 5}, 5)])
+@pytest.mark.parametrize(("options", "parties"), [({}, 4), ({"num_parallel_uploads": 5}, 5)])
 def test_parts_are_sent_at_the_same_time(minio_options: dict[str, Any], options: dict[str, Any], parties: int) -> None:
     with Meeting(parties) as http:
         storage = MinioBackend(**minio_options, **IN_PARTS, **options, MINIO_HTTP_CLIENT=http)

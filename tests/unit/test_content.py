@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_minio_backend.files.content import ContentReader, PartSizes, TruncatedContentError
+from django_minio_backend.files.content import SINGLE_PUT, ContentReader, PartSizes, TruncatedContentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,7 +157,7 @@ def part_sizes() -> st.SearchStrategy[PartSizes]:
     return st.builds(PartSizes, first=st.integers(1, 40), part=st.integers(1, 20), grows=st.booleans())
 
 
-def assert_blocks(blocks: list[bytes], sizes: PartSizes, whole: bytes) -> None:
+def assert_blocks(blocks: list[bytes | bytearray], sizes: PartSizes, whole: bytes) -> None:
     assert b"".join(blocks) == whole
     assert [len(block) for block in blocks[:-1]] == [sizes.size(number) for number in range(len(blocks) - 1)]
     assert len(blocks[-1]) <= sizes.size(len(blocks) - 1)
@@ -167,6 +167,15 @@ def assert_blocks(blocks: list[bytes], sizes: PartSizes, whole: bytes) -> None:
 @given(data=st.binary(max_size=200), sizes=part_sizes(), replayable=st.booleans())
 def test_blocks_have_the_planned_sizes(kind: str, data: bytes, sizes: PartSizes, *, replayable: bool) -> None:
     with reader_of(KINDS[kind](data), replayable=replayable) as reader:
+        assert_blocks(list(reader.blocks(sizes)), sizes, data)
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_a_block_in_pieces_may_be_larger_than_a_request_of_the_default_size(extra: int) -> None:
+    data = bytes(range(251)) * (SINGLE_PUT // 251)
+    data += bytes(SINGLE_PUT + extra - len(data))
+    sizes = PartSizes(first=SINGLE_PUT + 7, part=20, grows=False)
+    with reader_of(Stream(data, step=1_000_003)) as reader:
         assert_blocks(list(reader.blocks(sizes)), sizes, data)
 
 
