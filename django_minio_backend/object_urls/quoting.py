@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"  # RFC 3986, 2.3
-_is_plain_path = re.compile(r"[A-Za-z0-9_.~/-]*").fullmatch
+_is_plain_path = re.compile(r"[A-Za-z0-9_.~/ -]*").fullmatch  # but for spaces
 _OF_PATHS, _OF_PARAMETERS = (
     [chr(byte) if chr(byte) in safe else f"%{byte:02X}" for byte in range(256)]
     for safe in (f"{_UNRESERVED}/", _UNRESERVED)
@@ -23,7 +23,7 @@ def quoted_path(path: str) -> str:
         UnicodeEncodeError: it is not valid Unicode.
     """
     if _is_plain_path(path):
-        return path
+        return path.replace(" ", "%20")
     return "".join([_OF_PATHS[byte] for byte in path.encode()])
 
 

@@ -18,7 +18,7 @@ from ..signing.key import ALGORITHM, signing_key
 from .quoting import quoted_parameter, quoted_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from hashlib import _Hash as Hash
 
     from minio.credentials.credentials import Credentials
@@ -101,6 +101,7 @@ class _Prepared:
     """The parts that all URLs with one context and expiry share.
 
     Attributes:
+        requested, expires: validity in seconds, before and after it is limited by that of the credentials.
         token: the session token as a parameter, if there is one.
         parameters: the other parameters of a signature that covers only the Host header.
         query: the query of the URL, up to the signature.
@@ -109,12 +110,17 @@ class _Prepared:
     """
 
     context: SigningContext
+    requested: int
     expires: int
     token: tuple[Pair, ...]
     parameters: tuple[Pair, ...]
     query: str
     end: str
     begin: str
+
+    # Without a detour by the context, in the path of each URL.
+    signer: Credentials
+    sign: Callable[[str], str]
 
 
 class Presigner:
@@ -153,43 +159,45 @@ class Presigner:
             key: of the object.
             credentials: that sign; the request has their permissions.
             second: start of the validity, in seconds since 1970.
-            expires: validity in seconds.
+            expires: validity in seconds, which ends when temporary credentials do.
             query: further parameters, signed as well.
             headers: that the request must carry with exactly these values.
         """
         path = f"{self._path}{quoted_path(key)}"
         prepared = self._prepared.get((second, expires))
-        if prepared is None or not (
-            prepared.context.credentials is credentials or prepared.context.credentials == credentials
-        ):
+        if prepared is None or not (prepared.signer is credentials or prepared.signer == credentials):
             prepared = self._prepare(credentials, second, expires)
             self._remember(prepared)
         sent, end = prepared.query, prepared.end
         if query or headers:
             sent, end = self._with_more(prepared, query or {}, headers or {})
         request = sha256(f"{method}\n{path}\n{end}".encode()).hexdigest()
-        signature = prepared.context.sign(f"{prepared.begin}{request}")
+        signature = prepared.sign(f"{prepared.begin}{request}")
         return f"{self._origin}{path}?{sent}&X-Amz-Signature={signature}"
 
     def _remember(self, prepared: _Prepared) -> None:
         """Keep the parts for further URLs of that second, and for verifying cached URLs of other seconds."""
         if len(self._prepared) >= PREPARED_SECONDS:
             self._prepared = {}
-        self._prepared[prepared.context.second, prepared.expires] = prepared
+        self._prepared[prepared.context.second, prepared.requested] = prepared
 
     def _prepare(self, credentials: Credentials, second: int, expires: int) -> _Prepared:
         context = SigningContext.of(credentials, second, self._region)
         token = credentials.session_token
         pairs = (("X-Amz-Security-Token", quoted_parameter(token)),) if token else ()
-        parameters = _parameters(context, expires, "host")
+        effective = effective_expiry(credentials, second, expires)
+        parameters = _parameters(context, effective, "host")
         return _Prepared(
             context=context,
-            expires=expires,
+            requested=expires,
+            expires=effective,
             token=pairs,
             parameters=parameters,
             query=_joined((*pairs, *parameters)),
             end=f"{_joined(sorted((*pairs, *parameters)))}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD",
             begin=f"{ALGORITHM}\n{context.amz_date}\n{context.scope}\n",
+            signer=credentials,
+            sign=context.sign,
         )
 
     def _with_more(self, prepared: _Prepared, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str]:

@@ -194,9 +194,8 @@ class ObjectUrls:
             second = int(time.time())
             if self._window:
                 second = window_start(second, self._window, request.expires)
-        expires = effective_expiry(credentials, second, request.expires)
         return self._presigner.url(
-            request.method, key, credentials, second=second, expires=expires, query=request.query
+            request.method, key, credentials, second=second, expires=request.expires, query=request.query
         )
 
     def _from_cache(self, cache: UrlCache, keys: list[str], request: PresignRequest) -> dict[str, str]:

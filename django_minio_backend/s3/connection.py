@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from minio.helpers import md5sum_hash
 from urllib3._collections import RecentlyUsedContainer
@@ -85,8 +85,10 @@ class S3Connection:
 
     def credentials(self) -> Credentials:
         """Return the current credentials; temporary ones are renewed by a request when they expire."""
-        self.renew_after_fork()
-        return cast("Provider", self._sdk._provider).retrieve()  # noqa: SLF001 - no public way
+        if self._process != os.getpid():
+            self.renew_after_fork()
+        provider: Provider = self._sdk._provider  # type: ignore[assignment]  # noqa: SLF001 - no public way
+        return provider.retrieve()
 
     def bucket_url(self, bucket: str) -> str:
         """Return the URL of a bucket, in path style or virtual-host style as the SDK uses it."""

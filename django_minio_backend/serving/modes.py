@@ -125,7 +125,7 @@ def _accel(
 
 def _internal_url(storage: MinioBackend, name: str, method: str, expires: Any, query: Mapping[str, str]) -> str:
     """A presigned URL at the endpoint that this machine uses, which may differ from that of browsers."""
-    from ..object_urls.signing import Presigner, effective_expiry
+    from ..object_urls.signing import Presigner
     from ..object_urls.urls import seconds_of
 
     second, credentials = int(time.time()), storage.s3.credentials()
@@ -134,6 +134,6 @@ def _internal_url(storage: MinioBackend, name: str, method: str, expires: Any, q
         storage.key(name),
         credentials,
         second=second,
-        expires=effective_expiry(credentials, second, seconds_of(expires)),
+        expires=seconds_of(expires),
         query=query,
     )
