@@ -51,7 +51,7 @@ test-sdks: $(READY)  ## Test what goes over the wire with versions of the minio 
 	@for version in $(SDKS); do \
 		echo "minio $$version"; folder=.cache/sdks/$$version; \
 		test -d $$folder || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $$folder minio==$$version; \
-		PYTHONPATH=$$folder EXPECT_SDK=$$version $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage/test_wire.py tests/storage/test_upload_arguments.py tests/unit/test_signing.py tests/storage/test_bulk.py tests/security/test_frames.py tests/instrumentation || exit 1; \
+		PYTHONPATH=$$folder EXPECT_SDK=$$version $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage/test_wire.py tests/storage/test_upload_arguments.py tests/unit/test_signing.py tests/unit/test_sdk_requests.py tests/storage/test_bulk.py tests/security/test_frames.py tests/instrumentation || exit 1; \
 	done
 
 test-guides: $(READY)  ## Test the guides in docs/coming-from with the libraries that they start from

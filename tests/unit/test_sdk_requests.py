@@ -65,7 +65,7 @@ def outcome(client: Minio, method: str, key: str | None) -> tuple[str, object]:
     try:
         client._execute(method, bucket_name="papers", object_name=key)
     except S3Error as error:
-        return str(error.code), error.bucket_name
+        return "S3Error", str(error.code)
     except Exception as error:  # noqa: BLE001 - whatever the SDK raises
         return type(error).__name__, str(error)
     return "none", None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import minio
 import pytest
@@ -200,8 +201,8 @@ SENT_QUERIES = st.sampled_from(
 )
 SENT_HEADERS = st.dictionaries(
     st.sampled_from(["Content-Type", "x-amz-meta-a", "X-Amz-Meta-B", "If-None-Match", "Authorization", "User-Agent"]),
-    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
-    | st.sampled_from(["a  b", "  a   b ", " "]),
+    # Stripped, as older SDKs sign the spaces around a value, which servers do not.
+    (st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12) | st.just("a  b   c")).map(str.strip),
 )
 
 
@@ -239,3 +240,12 @@ def test_an_authorization_is_the_sdks(
         date=when,
     )
     assert authorization(method, url, region, sent, Credentials(*keys)) == expected["Authorization"]
+
+
+def test_spaces_around_a_value_are_not_signed() -> None:
+    url, keys = urlsplit("http://minio:9000/b/a.txt"), Credentials("someone", "something")
+    moment = {"x-amz-date": "20260101T000000Z", "x-amz-content-sha256": "0" * 64}
+    plain, spaced = (
+        authorization("PUT", url, "us-east-1", {**moment, "x-amz-meta-a": value}, keys) for value in ("a b", "  a  b ")
+    )
+    assert plain == spaced
