@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.support.proxy import Proxy
 
 SECONDS = float(os.environ.get("MIXED_SECONDS", "5"))
+A_MINUTE = 60.0
 WORKERS = 6
 SIZES = (0, 10 * KIB, 300 * KIB, 9 * MIB, 18 * MIB, 40 * MIB)
 OWN_THREADS = ("read-ahead", "upload-part")  # at most four of each for one open file
@@ -44,6 +45,11 @@ class Objects:
             self.done[what] += 1
             names = [thread.name for thread in threading.enumerate() if thread.name.startswith(OWN_THREADS)]
             self.most_threads = max(self.most_threads, len(names))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether something was saved and read; on a busy machine that takes a while."""
+        return bool(self.done["save"] and self.done["read"])
 
     def any(self) -> str | None:
         with self.lock:
@@ -109,7 +115,7 @@ def break_things(proxy: Proxy, ended: threading.Event) -> None:
 
 
 def work(storage: MinioBackend, objects: Objects, until: float) -> None:
-    while time.monotonic() < until:
+    while time.monotonic() < until or (not objects.is_enough and time.monotonic() < until + A_MINUTE):
         action = random.choice((save, save, write, read, read, seek, abandon))
         try:
             action(storage, objects)
@@ -136,8 +142,7 @@ def test_all_bytes_are_right_and_nothing_stays(
         ended.set()
         breaker.join()
     print(f"\n{len(objects.sizes)} objects; at most {objects.most_threads} threads; {dict(objects.done)}")  # noqa: T201
-    assert objects.done["save"]
-    assert objects.done["read"]
+    assert objects.is_enough
     assert objects.most_threads <= WORKERS * 8
     assert proxy.live_connections <= 64, "the pool keeps no more"
     for name, size in objects.sizes.items():

@@ -236,7 +236,7 @@ def test_progress_is_shown_in_numbers_and_words(chrome: Chrome, films: Films, ma
     assert "of 21 MB (" in text_of(chrome)
     bar = chrome.find_element(By.CSS_SELECTOR, "progress")
     assert bar.accessible_name == "Ferien in Zürich.mp4"
-    assert 0 < float(str(bar.get_attribute("value"))) < 100
+    assert until(chrome, lambda: 0 < float(str(bar.get_attribute("value"))) < 100), "whole percents"
     assert "of 21 MB" in str(chrome.find_element(By.CSS_SELECTOR, "[role=status]").get_attribute("textContent"))
 
 
