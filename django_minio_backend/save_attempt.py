@@ -82,12 +82,12 @@ class SaveAttempt:
         if len(self.refused) == MAX_NAMES:
             raise self.no_available_name() from error
 
-    def store(self, store: Callable[[SaveAttempt], str]) -> str:
-        """Call ``store`` with one candidate after the other until the server accepts one; return what it returns."""
+    def store(self, upload: Callable[[SaveAttempt], str]) -> str:
+        """Call ``upload`` with one candidate after the other until the server accepts one; return what it returns."""
         try:
             while True:
                 try:
-                    return store(self)
+                    return upload(self)
                 except ObjectExistsError as error:
                     self.refuse(error)
                     self.find_name()
@@ -162,18 +162,18 @@ def current_attempt(storage: Storage) -> SaveAttempt | None:
     return attempt if attempt is not None and attempt.storage is storage else None
 
 
-def store(storage: BaseStorage, name: str, store: Callable[[SaveAttempt], str]) -> str:
-    """Call ``store`` until the server accepts a name, and return what it returns.
+def store(storage: BaseStorage, name: str, upload: Callable[[SaveAttempt], str]) -> str:
+    """Call ``upload`` until the server accepts a name, and return what it returns.
 
     Continues the save that has found this name, or begins one: Django's mixins call ``_save`` without ``save``, and
     subclasses change the name in between.
     """
     attempt = current_attempt(storage)
     if attempt is not None and attempt.candidate == name:
-        return attempt.store(store)
+        return attempt.store(upload)
     with SaveAttempt(storage, name, attempt.max_length if attempt else None) as attempt:
         attempt.find_name()
-        return attempt.store(store)
+        return attempt.store(upload)
 
 
 def is_available(storage: BaseStorage, name: str) -> bool:

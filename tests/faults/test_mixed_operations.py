@@ -155,7 +155,7 @@ def test_all_bytes_are_right_and_nothing_stays(
 def assert_nothing_stays(proxy: Proxy) -> None:
     """Wait, at most two minutes, until no thread of the package and no connection is left.
 
-    MinIO closes the last ones after half a minute, which is when requests that wait for a response end.
+    MinIO closes the last ones after half a minute.
     """
 
     def left() -> list[str]:
