@@ -1,7 +1,6 @@
 """Percent-encoding with the result of ``urllib.parse.quote``, which takes more than twice as long.
 
-For a path with one space that is 1 µs more. A presigned URL takes 6 µs in total and the SDK's 60 µs: with quote() it
-would not be ten times as fast, which matters because a page can have hundreds of URLs.
+A page can have hundreds of presigned URLs, each of which takes about 5 µs; quote() alone would be a fifth of it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def quoted_path(path: str) -> str:
     Raises:
         UnicodeEncodeError: it is not valid Unicode.
     """
-    if _is_plain_path(path):
+    if path.isascii() and _is_plain_path(path):
         return path.replace(" ", "%20")
     return "".join([_OF_PATHS[byte] for byte in path.encode()])
 

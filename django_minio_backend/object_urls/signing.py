@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -95,6 +95,12 @@ class SigningContext:
         outer.update(inner.digest())
         return outer.hexdigest()
 
+    def after(self, text: str) -> SigningContext:
+        """The context whose signatures are those of this one for texts that begin with this text."""
+        inner = self.inner.copy()
+        inner.update(text.encode())
+        return replace(self, inner=inner)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Prepared:
@@ -106,7 +112,8 @@ class _Prepared:
         parameters: the other parameters of a signature that covers only the Host header.
         query: the query of the URL, up to the signature.
         end: the canonical request from its query on.
-        begin: the string to sign, up to the hash of the canonical request.
+        signer: the credentials.
+        sign: returns the signature for the hash of the canonical request, with which the string to sign ends.
     """
 
     context: SigningContext
@@ -116,9 +123,6 @@ class _Prepared:
     parameters: tuple[Pair, ...]
     query: str
     end: str
-    begin: str
-
-    # Without a detour by the context, in the path of each URL.
     signer: Credentials
     sign: Callable[[str], str]
 
@@ -172,8 +176,7 @@ class Presigner:
         if query or headers:
             sent, end = self._with_more(prepared, query or {}, headers or {})
         request = sha256(f"{method}\n{path}\n{end}".encode()).hexdigest()
-        signature = prepared.sign(f"{prepared.begin}{request}")
-        return f"{self._origin}{path}?{sent}&X-Amz-Signature={signature}"
+        return f"{self._origin}{path}?{sent}&X-Amz-Signature={prepared.sign(request)}"
 
     def _remember(self, prepared: _Prepared) -> None:
         """Keep the parts for further URLs of that second, and for verifying cached URLs of other seconds."""
@@ -195,9 +198,8 @@ class Presigner:
             parameters=parameters,
             query=_joined((*pairs, *parameters)),
             end=f"{_joined(sorted((*pairs, *parameters)))}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD",
-            begin=f"{ALGORITHM}\n{context.amz_date}\n{context.scope}\n",
             signer=credentials,
-            sign=context.sign,
+            sign=context.after(f"{ALGORITHM}\n{context.amz_date}\n{context.scope}\n").sign,
         )
 
     def _with_more(self, prepared: _Prepared, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str]:
