@@ -9,6 +9,7 @@ import re
 
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"  # RFC 3986, 2.3
 _is_plain_path = re.compile(r"[A-Za-z0-9_.~/ -]*").fullmatch  # but for spaces
+_is_unreserved = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _OF_PATHS, _OF_PARAMETERS = (
     [chr(byte) if chr(byte) in safe else f"%{byte:02X}" for byte in range(256)]
     for safe in (f"{_UNRESERVED}/", _UNRESERVED)
@@ -32,4 +33,4 @@ def quoted_parameter(text: str) -> str:
     Raises:
         UnicodeEncodeError: it is not valid Unicode.
     """
-    return "".join([_OF_PARAMETERS[byte] for byte in text.encode()])
+    return text if _is_unreserved(text) else "".join([_OF_PARAMETERS[byte] for byte in text.encode()])
