@@ -18,7 +18,6 @@ from ..s3 import listing
 from ..s3.errors import FAILURES, status_of
 from ..transport.request_log import ContextThreads
 from .key_store import KeyStore
-from .references import NAMES_PER_QUERY
 from .scope import renew_connections
 
 if TYPE_CHECKING:
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from .scope import CleanupScope
 
     Watch = Callable[[CleanupScope, "Stats"], None]
+
+
+BATCH = 10_000  # references whose rows are looked up together
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Comparison:
         """
         sources = self.scope.sources
         renew_connections(sources)
-        for batch in self.store.missing(NAMES_PER_QUERY):
+        for batch in self.store.missing(BATCH):
             missing = [
                 (reference.source, Missing(source, reference.row, source.name_of(reference)))
                 for reference in batch

@@ -132,8 +132,8 @@ class ChoosingField(FieldInDatabase):
         if self.seen.is_indirect or any(map(overrides_key, target.storages)):
             yield from self.rows()
             return
-        for batch in self._batches(names, OTHER_PARAMETERS):
-            yield from self.rows(**{f"{self.field.name}__in": batch})
+        for wanted in self._lookups(names, OTHER_PARAMETERS):
+            yield from self.rows(**{f"{self.field.name}__in": wanted})
 
     def _references_of(self, row: Sequence[RowFile], target: Target, source: int) -> Iterator[Reference]:
         """Return what a row refers to in a bucket; its file can only be missing there if all classes agree on it."""
