@@ -25,8 +25,8 @@ from django_minio_backend.s3.listing import ListedObject
 from django_minio_backend.staticfiles import gzipped
 from django_minio_backend.staticfiles.collecting import fingerprint
 from django_minio_backend.staticfiles.collecting.fingerprint import SOURCE_MD5_HEADER, Fingerprint
-from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
 from django_minio_backend.staticfiles.collecting.name_tree import NameTree
+from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
 from tests.unit.test_imports import ROOT, SET_UP
 
 if TYPE_CHECKING:

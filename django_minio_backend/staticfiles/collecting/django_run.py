@@ -67,11 +67,6 @@ class StaticStorage(Protocol):
         """The client."""
         ...
 
-    @property
-    def replace_existing(self) -> bool:
-        """Whether a save replaces an existing file."""
-        ...
-
     def key(self, name: object) -> str:
         """Key of a file's object."""
         ...
@@ -184,7 +179,7 @@ class DjangoCommandRun(Run):
             return
         caller = sys._getframe(2).f_code  # noqa: SLF001 - the way to know who calls
         delete = partial(self._delete, key, name, delete_object)
-        if self.storage.replace_existing and (caller in (_REPLACES, *_RENEWS)):
+        if caller in (_REPLACES, *_RENEWS):
             self._replaced[key] = _Replaced(delete, may_be_equal=caller in _RENEWS)
         else:
             self._replaced.pop(key, None)

@@ -1,0 +1,605 @@
+"""Django's own collectstatic, as where its app comes first: requests, failures, and results equal to those before."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from django.contrib.staticfiles.management.commands.collectstatic import Command
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.base import ContentFile
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from minio.error import S3Error
+
+from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
+from django_minio_backend.staticfiles.collecting import django_run
+from tests import settings as site
+from tests.django.conftest import FILES
+from tests.support.djangos_command import Unannounced, collect
+from tests.support.rewriting_proxy import Received, Response, rewriting_proxy, s3_error
+from tests.support.static_files import found_names, write
+from tests.support.wire import counted, requests_made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from minio import Minio
+    from pytest_django import Settings
+
+    from tools.servers import Server
+
+    Using = Callable[..., AbstractContextManager[Any]]
+    Objects = Callable[[], dict[str, bytes]]
+
+pytestmark = pytest.mark.usefixtures("site_buckets")
+
+PLAIN = "django_minio_backend.models.MinioBackendStatic"
+HASHED = "django_minio_backend.models.MinioManifestStaticStorage"
+DJANGOS_MIXIN = "tests.django.test_collectstatic.Manifest"
+
+
+def folders_of(names: list[str]) -> int:
+    return len({name.rpartition("/")[0] for name in names})
+
+
+def touch(path: Path) -> None:
+    in_an_hour = time.time() + 3600
+    os.utime(path, (in_an_hour, in_an_hour))
+
+
+# Requests
+
+
+def test_each_folder_is_listed_once_and_each_changed_file_sent_once(big_folder: Path) -> None:
+    names = found_names()
+    folders = folders_of(names)
+    with requests_made() as requests:
+        assert f"{len(names)} static files copied." in collect()
+    assert counted(requests) == {"LIST": folders, "PUT": len(names)}
+    with requests_made() as requests:
+        assert f"0 static files copied, {len(names)} unmodified." in collect()
+    assert counted(requests) == {"LIST": folders}
+    touch(big_folder / "generated/3/13.json")
+    with requests_made() as requests:
+        assert f"1 static file copied, {len(names) - 1} unmodified." in collect()
+    assert counted(requests) == {"LIST": folders, "PUT": 1}
+
+
+@pytest.mark.usefixtures("manifest_storage")
+def test_so_are_hashed_files_and_the_manifest(big_folder: Path) -> None:
+    names = found_names()
+    folders = folders_of([*names, "staticfiles.json"])
+    with requests_made() as requests:
+        assert f"{len(names)} static files copied, {len(names)} post-processed." in collect()
+    assert counted(requests) == {"LIST": folders, "PUT": 2 * len(names) + 1}
+    assert requests[-1].url.endswith("/staticfiles.json")
+    with requests_made() as requests:
+        assert re.search(rf"\b0 static files copied, {len(names)} unmodified, \d+ post-processed\.", collect())
+    assert counted(requests) == {"LIST": folders}
+    (big_folder / "generated/3/13.png").write_bytes(b"another picture")
+    touch(big_folder / "generated/3/13.png")
+    with requests_made() as requests:
+        collect()
+    assert counted(requests) == {"LIST": folders, "PUT": 4}
+    sent = [request.url.partition(f"/{site.STATIC_BUCKET}/")[2] for request in requests if request == "PUT"]
+    assert [re.sub(r"[0-9a-f]{12}", "*", name) for name in sent] == [
+        "generated/3/13.png",
+        "generated/3/13.*.png",
+        "generated/3/13.*.css",  # names the picture
+        "staticfiles.json",
+    ]
+
+
+def test_files_that_later_passes_rename_are_never_sent(folder: Path, static_storage: Using) -> None:
+    write(folder, {"up.css": b"@import 'in/b.css';", "in/b.css": b"@import '../c.css';", "c.css": b"@import 'd.css';"})
+    write(folder, {"d.css": b"a { background: url(images/red.png) }"})
+    with static_storage(HASHED):
+        with requests_made() as requests:
+            collect()
+        assert counted(requests) == {"LIST": 4, "PUT": 2 * 8 + 1}
+        with requests_made() as requests:
+            collect()
+        assert counted(requests) == {"LIST": 4}
+    with static_storage(DJANGOS_MIXIN, MINIO_LOCATION="mixin"):  # its end is unknown, so they are sent and deleted
+        collect()
+        with requests_made() as requests:
+            collect()
+        made = counted(requests)
+        assert made.pop("LIST") == 4
+        assert set(made) == {"PUT", "DELETE"}
+        assert made["PUT"] == made["DELETE"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_djangos_manifest_mixin_costs_as_few_requests(static_storage: Using) -> None:
+    with static_storage(DJANGOS_MIXIN):
+        assert staticfiles_storage.exists("style.css") is False  # constructs the storage, which reads the manifest
+        with requests_made() as requests:
+            collect()
+        assert counted(requests) == {"LIST": 3, "PUT": 9}
+        with requests_made() as requests:
+            collect()
+        assert counted(requests) == {"LIST": 3}
+
+
+@pytest.mark.parametrize("backend", [PLAIN, HASHED])
+def test_a_dry_run_only_lists(folder: Path, backend: str, static_storage: Using, objects: Objects) -> None:
+    with static_storage(backend):
+        with requests_made() as requests:
+            assert "4 static files copied." in collect("--dry-run")
+        assert counted(requests) == {"LIST": 3}
+        collect()
+        before = objects()
+        touch(folder / "style.css")
+        with requests_made() as requests:
+            assert "1 static file copied, 3 unmodified." in collect("--dry-run")
+        assert counted(requests) == {"LIST": 3}
+        assert objects() == before
+
+
+@pytest.mark.usefixtures("folder", "manifest_storage")
+def test_without_post_processing_no_hashed_file_is_stored(objects: Objects) -> None:
+    with requests_made() as requests:
+        assert "4 static files copied." in collect("--no-post-process")
+    assert counted(requests) == {"LIST": 3, "PUT": 4}
+    assert objects() == FILES
+
+
+@pytest.mark.parametrize("backend", [PLAIN, HASHED])
+@pytest.mark.usefixtures("folder")
+def test_clear_deletes_each_file_and_sends_all_again(backend: str, static_storage: Using, objects: Objects) -> None:
+    with static_storage(backend, MINIO_LOCATION="assets"):
+        collect()
+        before = objects()
+        with static_storage(PLAIN, MINIO_LOCATION="assets"):
+            MinioBackendStatic().save("old/deep/stale.svg", ContentFile(b"old"))
+        with requests_made() as requests:
+            assert "4 static files copied" in collect("--clear")
+        made = counted(requests)
+        assert (made["DELETE"], made["PUT"]) == (len(before) + 1, len(before))
+        assert objects() == before
+
+
+def test_a_folder_of_more_than_a_thousand_objects_is_listed_to_its_end(
+    tmp_path: Path, settings: Settings, static_storage: Using
+) -> None:
+    many = tmp_path / "many"
+    write(many, {f"{number}.txt": b"%d" % number for number in range(1_001)})
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STATICFILES_DIRS = [many]
+    with static_storage(MINIO_LOCATION="assets/v1"):
+        collect()
+        with requests_made() as requests:
+            assert "0 static files copied, 1001 unmodified." in collect()
+        assert counted(requests) == {"LIST": 2}
+
+
+@pytest.mark.needs("encryption")
+@pytest.mark.usefixtures("folder")
+def test_encrypted_and_compressed_files_are_known_again(static_storage: Using, folder: Path) -> None:
+    from minio.sse import SseS3
+
+    write(folder, {"long.css": b"a { color: red }\n" * 40, "long.js": b"// long\n" * 40})
+    with static_storage(HASHED, sse=SseS3(), MINIO_STATIC_GZIP=True):
+        collect()
+        with requests_made() as requests:
+            collect()
+        assert counted(requests) == {"LIST": 3}
+
+
+# Runs
+
+
+def test_a_second_run_of_one_command_lists_anew(folder: Path, sdk: Minio, objects: Objects) -> None:
+    command = Command()
+    collect(command=command)
+    sdk.remove_object(bucket_name=site.STATIC_BUCKET, object_name="images/red.png")
+    command.copied_files.clear()
+    with requests_made() as requests:
+        assert "1 static file copied, 3 unmodified." in collect(command=command)
+    assert counted(requests) == {"LIST": 3, "PUT": 1}
+    assert objects() == FILES
+    assert folder.exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_after_the_run_the_storage_asks_the_server_again(sdk: Minio) -> None:
+    command = Command()
+    collect(command=command)
+    sdk.remove_object(bucket_name=site.STATIC_BUCKET, object_name="style.css")
+    assert staticfiles_storage.exists("style.css") is False
+    with requests_made() as requests:
+        assert staticfiles_storage.exists("script.js") is True
+        staticfiles_storage.get_modified_time("script.js")
+        staticfiles_storage.delete("script.js")
+    assert counted(requests) == {"HEAD": 2, "DELETE": 1}
+
+
+class Interrupted(Command):
+    """Calls a function before each file is compared, and after each is copied."""
+
+    before: Callable[[str], object] = staticmethod(lambda _: None)
+    after: Callable[[str], object] = staticmethod(lambda _: None)
+
+    def delete_file(self, path: str, prefixed_path: str, source_storage: Any) -> bool:
+        self.before(prefixed_path)
+        return super().delete_file(path, prefixed_path, source_storage)
+
+    def copy_file(self, path: str, prefixed_path: str, source_storage: Any) -> None:
+        super().copy_file(path, prefixed_path, source_storage)
+        self.after(prefixed_path)
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_another_thread_changes_is_asked_for() -> None:
+    command = Interrupted()
+    seen = []
+
+    def elsewhere(_: str) -> None:
+        before = staticfiles_storage.exists("thread.css")
+        work = [
+            staticfiles_storage.delete if before else lambda name: staticfiles_storage.save(name, ContentFile(b"t"))
+        ]
+        thread = threading.Thread(target=work[0], args=("thread.css",))
+        thread.start()
+        thread.join()
+        seen.append((before, staticfiles_storage.exists("thread.css")))
+
+    command.after = elsewhere
+    collect(command=command)
+    assert seen == [(False, True), (True, False), (False, True), (True, False)]
+
+
+def size_of(name: str) -> Any:
+    return staticfiles_storage.size(name)
+
+
+def content_of(name: str) -> Any:
+    with staticfiles_storage.open(name) as file:
+        return file.read()
+
+
+def listed(name: str) -> Any:
+    if name not in staticfiles_storage.listdir("")[1]:
+        raise FileNotFoundError(name)
+
+
+@pytest.mark.parametrize("look", [size_of, content_of, listed])
+def test_a_deletion_that_is_put_off_is_done_before_anything_but_a_save_asks(
+    look: Callable[[str], Any], folder: Path, objects: Objects
+) -> None:
+    collect()
+    touch(folder / "style.css")
+    missing = []
+
+    class Curious(Command):
+        def delete_file(self, path: str, prefixed_path: str, source_storage: Any) -> bool:
+            copies = super().delete_file(path, prefixed_path, source_storage)
+            if copies:
+                assert not self.storage.exists(prefixed_path)
+                with pytest.raises(FileNotFoundError):
+                    look(prefixed_path)
+                missing.append(prefixed_path)
+            return copies
+
+    collect(command=Curious())
+    assert missing == ["style.css"]
+    assert objects() == FILES
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_of_a_files_name_exists_while_anything_is_in_it() -> None:
+    command = Interrupted()
+    seen = []
+
+    def look(_: str) -> None:
+        seen.append(staticfiles_storage.exists("made/of"))
+        staticfiles_storage.save("made/of/files.css", ContentFile(b"x"))
+        seen.append(staticfiles_storage.exists("made/of"))
+        staticfiles_storage.delete("made/of/files.css")
+        seen.append(staticfiles_storage.exists("made/of"))
+
+    command.after = look
+    collect(command=command)
+    assert seen == [False, True, False] * 4
+
+
+# Failures
+
+
+def test_a_file_whose_upload_fails_stays_and_is_sent_by_the_next_run(
+    folder: Path, server: Server, static_storage: Using, objects: Objects
+) -> None:
+    collect()
+    (folder / "style.css").write_bytes(b"changed")
+    touch(folder / "style.css")
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
+        rewriter.rule = lambda request: s3_error(403, "AccessDenied") if request.method == "PUT" else None
+        with pytest.raises(S3Error, match="AccessDenied"):
+            collect()
+        assert objects() == FILES  # Django has not deleted the old one
+        rewriter.rule = lambda _: None
+        assert "1 static file copied, 3 unmodified." in collect()
+    assert objects() == {**FILES, "style.css": b"changed"}
+
+
+def test_after_a_failed_upload_the_server_is_asked(folder: Path, server: Server, static_storage: Using) -> None:
+    """The response may have been lost after the upload was done."""
+    seen = []
+
+    class Tolerant(Command):
+        def copy_file(self, path: str, prefixed_path: str, source_storage: Any) -> None:
+            try:
+                super().copy_file(path, prefixed_path, source_storage)
+            except S3Error:
+                seen.append((prefixed_path, self.storage.exists(prefixed_path)))
+
+    stored = ("style.css", "images/red.png")
+
+    def fail(request: Received) -> Response | None:
+        return s3_error(403, "AccessDenied") if request.method == "PUT" else None
+
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
+        rewriter.afterwards = lambda request: fail(request) if request.path.endswith(stored) else None
+        rewriter.rule = lambda request: None if request.path.endswith(stored) else fail(request)
+        collect(command=Tolerant())
+    assert dict(seen) == {name: name in stored for name in FILES}
+    assert folder.exists()
+
+
+def test_a_file_that_cannot_be_read_stays(folder: Path, objects: Objects) -> None:
+    collect()
+    touch(folder / "style.css")
+
+    class Unreadable(Command):
+        def copy_file(self, path: str, prefixed_path: str, source_storage: Any) -> None:
+            if path == "style.css":
+                (folder / "style.css").rename(folder / "gone.css")
+            super().copy_file(path, prefixed_path, source_storage)
+
+        def delete_file(self, path: str, prefixed_path: str, source_storage: Any) -> bool:
+            if path == "style.css":
+                (folder / "style.css").symlink_to(folder / "gone.css")
+                deleted = super().delete_file(path, prefixed_path, source_storage)
+                (folder / "style.css").unlink()
+                return deleted
+            return super().delete_file(path, prefixed_path, source_storage)
+
+    with pytest.raises(FileNotFoundError):
+        collect(command=Unreadable())
+    assert objects() == FILES
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_permission_to_list_each_file_is_asked_for(server: Server, static_storage: Using) -> None:
+    def refuse(request: Received) -> Response | None:
+        return s3_error(403, "AccessDenied") if "list-type=2" in request.query else None
+
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
+        collect()
+        rewriter.rule = refuse
+        with requests_made() as requests:
+            output = collect()
+        assert "0 static files copied, 4 unmodified" in output
+        assert counted(requests) == {"LIST": 1, "HEAD": 8}
+        assert output == collect(command=Unannounced())
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_bucket_fails_as_before(bucket_name: Callable[[], str], static_storage: Using) -> None:
+    failures = []
+    with static_storage(MINIO_STATIC_FILES_BUCKET=bucket_name()):
+        for command in (Command(), Unannounced()):
+            with pytest.raises(S3Error) as failure:
+                collect(command=command)
+            failures.append((failure.value.code, failure.value.message))
+    assert failures[0] == failures[1]
+
+
+@pytest.mark.usefixtures("manifest_storage")
+def test_a_failure_of_post_processing_leaves_the_manifest_and_what_it_names(folder: Path, objects: Objects) -> None:
+    collect()
+    before = objects()
+    (folder / "style.css").write_bytes(b"a { background: url(images/red.png); }")
+    (folder / "broken.css").write_bytes(b"a { background: url(missing.png); }")
+    touch(folder / "style.css")
+    with pytest.raises(Exception, match=r"missing\.png"):
+        collect()
+    after = objects()
+    assert {name: after[name] for name in before if name != "style.css"} == {
+        name: content for name, content in before.items() if name != "style.css"
+    }
+
+
+# Classes of a project's
+
+
+class Renaming(MinioBackendStatic):
+    """Stores every file under a name of its own."""
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        root, dot, extension = super().get_available_name(name, max_length).rpartition(".")
+        return f"{root.removesuffix('-renamed')}-renamed{dot}{extension}"
+
+
+class Avoiding(MinioBackendStatic):
+    """Stores a file under another name if its own exists."""
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        return f"other-{name}" if self.exists(name) else super().get_available_name(name, max_length)
+
+
+class OwnManifest(MinioManifestStaticStorage):
+    """Keeps its manifest elsewhere, by a method of its own that reads nothing of the storage."""
+
+    written: ClassVar[dict[str, str]] = {}
+
+    def save_manifest(self) -> None:
+        OwnManifest.written = dict(self.hashed_files)
+
+
+class Minifying(MinioManifestStaticStorage):
+    """Rewrites collected files in the bucket before it hashes them."""
+
+    def post_process(self, paths: Any, dry_run: bool = False, **options: Any) -> Iterator[Any]:  # noqa: FBT001, FBT002
+        for name in list(paths):
+            if name.endswith(".js"):
+                with self.open(name) as file:
+                    content = file.read()
+                self.delete(name)
+                assert not self.exists(name)
+                self._save(name, ContentFile(content.replace(b" ", b"")))
+                with self.open(name) as file:
+                    assert b" " not in file.read()
+        yield from super().post_process(paths, dry_run=dry_run, **options)
+
+
+class Curious(MinioManifestStaticStorage):
+    """Looks at each hashed file that it has stored."""
+
+    def _save(self, name: str, content: Any) -> str:
+        saved = super()._save(name, content)
+        assert self.exists(saved)
+        assert self.size(saved) == content.size
+        with self.open(saved) as file:
+            assert len(file.read()) == content.size
+        return saved
+
+
+class Intermediate(MinioManifestStaticStorage):
+    """Keeps the files that later passes rename."""
+
+    keep_intermediate_files = True
+
+
+@pytest.mark.parametrize("kind", [Renaming, Avoiding, OwnManifest, Minifying, Curious, Intermediate])
+def test_a_projects_class_stores_the_same_as_before(
+    kind: type, folder: Path, static_storage: Using, objects: Objects
+) -> None:
+    write(
+        folder, {"up.css": b"@import 'in/b.css';", "in/b.css": b"@import '../c.css';", "c.css": b"@import 'style.css';"}
+    )
+    outputs: list[list[str]] = []
+    for location, command in (("as-is", Command), ("before", Unannounced)):
+        with static_storage(f"{__name__}.{kind.__name__}", MINIO_LOCATION=location):
+            outputs.append([])
+            for _ in range(3):
+                outputs[-1].append(collect(command=command(), verbosity=2))
+                touch(folder / "script.js")
+                touch(folder / "style.css")
+        write(folder, FILES)
+    assert outputs[0] == outputs[1]
+    assert below("as-is", objects()) == below("before", objects())
+    if kind is OwnManifest:
+        assert {f"before/{name}" for name in OwnManifest.written.values()} <= set(objects())
+
+
+def below(location: str, contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Contents of a location by name; alternative names lose their random part."""
+    return {
+        re.sub(r"_[a-zA-Z0-9]{7}(?=\.)", "_*", key.removeprefix(f"{location}/")): content
+        for key, content in contents.items()
+        if key.startswith(f"{location}/")
+    }
+
+
+# The same results
+
+NAMES = ("a.css", "b.css", "in/c.css", "in/deep/d.css", "red.png", "in/dot.svg", "code.js", "note.txt")
+
+
+@st.composite
+def file_sets(draw: st.DrawFn) -> dict[str, bytes]:
+    """Files of which each style sheet refers to some of those after it in the list, so that references have an end."""
+    names = [name for name in NAMES if draw(st.booleans())]
+    files = {}
+    for position, name in enumerate(names):
+        content = draw(st.sampled_from([b"", b"1", b"22", b"long " * 50]))
+        if name.endswith(".css"):
+            others = [other for other in names[position + 1 :] if draw(st.booleans())]
+            up = "../" * name.count("/")
+            content += "".join(f"@import '{up}{other}';" for other in others).encode()
+        files[name] = content
+    return files
+
+
+steps = st.lists(
+    st.tuples(
+        file_sets(),
+        st.sampled_from([(), (), ("--clear",), ("--dry-run",), ("--no-post-process",)]),
+        st.sampled_from([-3600, 3600]),  # when the files were changed, from now
+        st.integers(0, 20),  # which object somebody else changes before, if there are so many
+        st.booleans(),  # or deletes
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(steps=steps, backend=st.sampled_from([PLAIN, HASHED, DJANGOS_MIXIN]), gzip=st.booleans())
+@hypothesis_settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_any_runs_end_with_the_same_files_and_messages_as_before(
+    steps: Any, backend: str, gzip: Any, tmp_path: Path, settings: Settings, static_storage: Using, sdk: Minio
+) -> None:
+    source = tmp_path / f"{time.time_ns()}"
+    source.mkdir()
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STATICFILES_DIRS = [source]
+    base = source.name
+    commands = {f"{base}/as-is": Command, f"{base}/before": Unannounced}
+    for files, flags, age, victim, deletes in steps:
+        for name in NAMES:
+            (source / name).unlink(missing_ok=True)
+        write(source, files)
+        for name in files:
+            os.utime(source / name, (time.time() + age,) * 2)
+        outputs, contents = [], []
+        for location, command in commands.items():
+            meddle(sdk, location, victim, deletes=deletes)
+            with static_storage(backend, MINIO_LOCATION=location, MINIO_STATIC_GZIP=gzip):
+                outputs.append(collect(*flags, command=command(), verbosity=2))
+            contents.append(stored_below(sdk, location))
+        assert outputs[0] == outputs[1]
+        assert contents[0] == contents[1]
+
+
+def stored_below(sdk: Minio, location: str) -> dict[str, bytes]:
+    contents = {}
+    for listed in sdk.list_objects(bucket_name=site.STATIC_BUCKET, prefix=f"{location}/", recursive=True):
+        response = sdk.get_object(bucket_name=site.STATIC_BUCKET, object_name=str(listed.object_name))
+        contents[str(listed.object_name).removeprefix(location)] = response.read(decode_content=False)
+        response.release_conn()
+    return contents
+
+
+def meddle(sdk: Minio, location: str, victim: int, *, deletes: bool) -> None:
+    """Change or delete one object, as another program would."""
+    listed = [str(each.object_name) for each in sdk.list_objects(site.STATIC_BUCKET, f"{location}/", recursive=True)]
+    if victim >= len(listed):
+        return
+    if deletes:
+        sdk.remove_object(bucket_name=site.STATIC_BUCKET, object_name=listed[victim])
+    elif not listed[victim].endswith("staticfiles.json"):  # which has to be JSON
+        sdk.put_object(site.STATIC_BUCKET, listed[victim], io.BytesIO(b"changed"), 7)
+
+
+def test_rewritten_files_are_not_all_kept_in_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, objects: Objects, static_storage: Using
+) -> None:
+    write(folder, {f"{number}.js": b"// %d\n" % number * 1_000 for number in range(10)})
+    write(folder, {"up.css": b"@import 'in/b.css';", "in/b.css": b"@import '../c.css';", "c.css": b"a {}"})
+    monkeypatch.setattr(django_run, "MAX_HELD_BYTES", 20_000)
+    with static_storage(HASHED):
+        collect()
+        assert len(objects()) == 2 * (10 + 3 + 4) + 1
