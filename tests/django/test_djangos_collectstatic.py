@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import secrets
 import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +17,9 @@ from django.core.files.base import ContentFile
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
+from minio.minioadmin import MinioAdmin
 
 from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
 from django_minio_backend.staticfiles.collecting import django_run
@@ -392,6 +395,38 @@ def test_without_permission_to_list_each_file_is_asked_for(server: Server, stati
         assert "0 static files copied, 4 unmodified" in output
         assert counted(requests) == {"LIST": 1, "HEAD": 8}
         assert output == collect(command=Unannounced())
+
+
+def test_an_account_that_may_not_list_replaces_files_that_exist(
+    folder: Path, server: Server, static_storage: Using, objects: Objects
+) -> None:
+    if server.kind != "minio":
+        pytest.skip(f"{server.kind} has no users to make by MinIO's administration")
+    collect()
+    (folder / "style.css").write_bytes(b"changed")
+    touch(folder / "style.css")
+    user, password = secrets.token_hex(8), secrets.token_hex(16)
+    allowed = {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject"],
+        "Resource": [f"arn:aws:s3:::{site.STATIC_BUCKET}/*"],
+    }
+    root = StaticProvider(server.access_key, server.secret_key)
+    admin = MinioAdmin(endpoint=server.endpoint, credentials=root, secure=server.secure)
+    admin.user_add(user, password)
+    try:
+        admin.policy_add(user, policy={"Version": "2012-10-17", "Statement": [allowed]})
+        admin.policy_set(user, user=user)
+        with static_storage(MINIO_ACCESS_KEY=user, MINIO_SECRET_KEY=password):
+            with requests_made() as requests:
+                assert "1 static file copied, 3 unmodified." in collect()
+            assert counted(requests) == {"LIST": 1, "HEAD": 8, "PUT": 1}
+            write(folder, {"new.css": b"new"})
+            with pytest.raises(S3Error, match="AccessDenied"):
+                collect()
+    finally:
+        admin.user_remove(user)
+    assert objects() == {**FILES, "style.css": b"changed"}
 
 
 @pytest.mark.usefixtures("folder")
