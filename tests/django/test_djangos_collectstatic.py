@@ -516,6 +516,32 @@ class Intermediate(MinioManifestStaticStorage):
     keep_intermediate_files = True
 
 
+class Recording(MinioManifestStaticStorage):
+    """Records the names under which files are stored."""
+
+    names: ClassVar[list[str]] = []
+
+    def _save(self, name: str, content: Any) -> str:
+        Recording.names.append(name)
+        return super()._save(name, content)
+
+
+def test_other_objects_under_the_names_of_earlier_passes_are_deleted(
+    folder: Path, static_storage: Using, objects: Objects, sdk: Minio
+) -> None:
+    write(folder, {"up.css": b"@import 'in/b.css';", "in/b.css": b"@import '../style.css';"})
+    Recording.names.clear()
+    with static_storage(f"{__name__}.Recording"):
+        collect()
+        before = objects()
+        passed = set(Recording.names) - set(before)
+        assert passed
+        for name in passed:
+            sdk.put_object(site.STATIC_BUCKET, name, io.BytesIO(b"other"), 5)
+        collect()
+        assert objects() == before
+
+
 @pytest.mark.parametrize("kind", [Renaming, Avoiding, OwnManifest, Minifying, Curious, Intermediate])
 def test_a_projects_class_stores_the_same_as_before(
     kind: type, folder: Path, static_storage: Using, objects: Objects
@@ -527,6 +553,9 @@ def test_a_projects_class_stores_the_same_as_before(
     for location, command in (("as-is", Command), ("before", Unannounced)):
         with static_storage(f"{__name__}.{kind.__name__}", MINIO_LOCATION=location):
             outputs.append([])
+            with static_storage(PLAIN, MINIO_LOCATION=location):
+                collect()
+            touch(folder / "images/red.png")
             for _ in range(3):
                 outputs[-1].append(collect(command=command(), verbosity=2))
                 touch(folder / "script.js")
