@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import re
 import secrets
 import threading
 import time
+import tracemalloc
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from django.contrib.staticfiles.management.commands.collectstatic import Command
 from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -186,13 +189,18 @@ def test_a_folder_of_more_than_a_thousand_objects_is_listed_to_its_end(
         assert counted(requests) == {"LIST": 2}
 
 
-@pytest.mark.needs("encryption")
-@pytest.mark.usefixtures("folder")
-def test_encrypted_and_compressed_files_are_known_again(static_storage: Using, folder: Path) -> None:
-    from minio.sse import SseS3
+def encryption(kind: str) -> Any:
+    from minio.sse import SseKMS, SseS3
 
+    return SseS3() if kind == "SSE-S3" else SseKMS("tests", {})
+
+
+@pytest.mark.needs("encryption")
+@pytest.mark.parametrize("kind", ["SSE-S3", "SSE-KMS"])
+def test_encrypted_and_compressed_files_are_known_again(kind: str, static_storage: Using, folder: Path) -> None:
+    """Under SSE-KMS an ETag is no MD5, so the metadata decides, which MinIO lists."""
     write(folder, {"long.css": b"a { color: red }\n" * 40, "long.js": b"// long\n" * 40})
-    with static_storage(HASHED, sse=SseS3(), MINIO_STATIC_GZIP=True):
+    with static_storage(HASHED, sse=encryption(kind), MINIO_STATIC_GZIP=True):
         collect()
         with requests_made() as requests:
             collect()
@@ -242,6 +250,25 @@ class Interrupted(Command):
         self.after(prefixed_path)
 
 
+@pytest.mark.parametrize("use_tz", [True, False])
+@pytest.mark.usefixtures("folder")
+def test_a_listed_time_is_the_one_of_the_object(settings: Settings, *, use_tz: bool) -> None:
+    """A listing shows milliseconds, the object's own headers do not."""
+    settings.USE_TZ = use_tz
+    collect()
+    command = Interrupted()
+    listed = {}
+
+    def look(name: str) -> None:
+        listed[name] = staticfiles_storage.get_modified_time(name)
+
+    command.before = look
+    with requests_made() as requests:
+        collect(command=command)
+    assert counted(requests) == {"LIST": 3}
+    assert listed == {name: staticfiles_storage.get_modified_time(name) for name in FILES}
+
+
 @pytest.mark.usefixtures("folder")
 def test_what_another_thread_changes_is_asked_for() -> None:
     command = Interrupted()
@@ -260,6 +287,102 @@ def test_what_another_thread_changes_is_asked_for() -> None:
     command.after = elsewhere
     collect(command=command)
     assert seen == [(False, True), (True, False), (False, True), (True, False)]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_another_thread_has_deleted_has_no_time() -> None:
+    collect()
+    command = Interrupted()
+
+    def elsewhere(name: str) -> None:
+        staticfiles_storage.get_modified_time(name)
+        thread = threading.Thread(target=staticfiles_storage.delete, args=(name,))
+        thread.start()
+        thread.join()
+        assert not staticfiles_storage.exists(name)
+        with pytest.raises(FileNotFoundError):
+            staticfiles_storage.get_modified_time(name)
+
+    command.before = elsewhere
+    assert "4 static files copied." in collect(command=command)
+
+
+@pytest.mark.usefixtures("folder")
+def test_another_storage_is_not_part_of_the_run() -> None:
+    collect()
+    other = MinioBackendStatic(storage_name="staticfiles", MINIO_LOCATION="other")
+    command = Interrupted()
+    seen = []
+
+    def look(name: str) -> None:
+        seen.append((staticfiles_storage.exists(name), other.exists(name)))
+        other.save(name, ContentFile(b"other"))
+        seen.append((staticfiles_storage.exists(name), other.exists(name)))
+        other.delete(name)
+        assert not other.exists(name)
+
+    command.before = look
+    assert "0 static files copied, 4 unmodified." in collect(command=command)
+    assert seen == [(True, False), (True, True)] * 4
+
+
+def result_of(function: Callable[[str], Any], name: str) -> Any:
+    try:
+        return function(name)
+    except (FileNotFoundError, ValueError, SuspiciousFileOperation) as error:
+        return type(error)
+
+
+STRANGE = (
+    *("", ".", "..", "/", "/style.css", "../style.css", "style.css/", "style.css/..", "./style.css", "images//red.png"),
+    *("images", "images/", "images/deep", "images/deep/", "images\\red.png", "image", "nothing", "nothing/", "a/b/c"),
+    *("k" * 2_000, "null\0", "half \ud800", "bell\x07.css", "line\nbreak.css", "caf\u00e9.css", "percent%20.css"),
+)
+
+
+@pytest.mark.needs("line-breaks")
+@pytest.mark.usefixtures("folder")
+def test_strange_names_mean_the_same_during_a_run() -> None:
+    collect()
+    kept = [
+        name
+        for name in STRANGE
+        if name.endswith((".css", ".png")) and result_of(staticfiles_storage.exists, name) is False
+    ]
+    for name in kept:
+        staticfiles_storage.save(name, ContentFile(b"strange"))
+    command = Interrupted()
+
+    def results() -> dict[str, Any]:
+        storage = staticfiles_storage
+        functions = {"exists": storage.exists, "time": storage.get_modified_time, "list": storage.listdir}
+        return {
+            f"{word} {name!r}": result_of(function, name) for word, function in functions.items() for name in STRANGE
+        }
+
+    seen: list[dict[str, Any]] = []
+    command.before = lambda _: seen.append(results())
+    collect(command=command)
+    assert seen == [results()] * 4
+    assert len(kept) == 4
+
+
+def test_strange_names_are_deleted_during_a_run_as_at_other_times(sdk: Minio, folder: Path) -> None:
+    command = Interrupted()
+    assert folder.exists()
+
+    def delete(name: str) -> None:
+        assert result_of(staticfiles_storage.delete, "") is ValueError
+        sdk.put_object(site.STATIC_BUCKET, "marked/", io.BytesIO(b""), 0)
+        assert staticfiles_storage.exists("marked/")
+        staticfiles_storage.delete("marked/")
+        assert not staticfiles_storage.exists("marked/")
+        staticfiles_storage.delete(f"./{name}")
+        assert not staticfiles_storage.exists(name)
+
+    command.after = delete
+    collect(command=command)
+    assert not list(sdk.list_objects(site.STATIC_BUCKET, recursive=True))
 
 
 def size_of(name: str) -> Any:
@@ -359,6 +482,24 @@ def test_after_a_failed_upload_the_server_is_asked(folder: Path, server: Server,
     assert folder.exists()
 
 
+@pytest.mark.usefixtures("folder")
+def test_after_a_failed_deletion_the_server_is_asked(server: Server, static_storage: Using, objects: Objects) -> None:
+    collect()
+    command = Interrupted()
+
+    def delete(name: str) -> None:
+        assert staticfiles_storage.exists(name)
+        with pytest.raises(S3Error):
+            staticfiles_storage.delete(name)
+        assert staticfiles_storage.exists(name) is False  # the deletion was done, and its response lost
+
+    with rewriting_proxy(server) as rewriter, static_storage(MINIO_ENDPOINT=rewriter.endpoint):
+        rewriter.afterwards = lambda request: s3_error(403, "AccessDenied") if request.method == "DELETE" else None
+        command.before = delete
+        assert "4 static files copied." in collect(command=command)
+    assert objects() == FILES
+
+
 def test_a_file_that_cannot_be_read_stays(folder: Path, objects: Objects) -> None:
     collect()
     touch(folder / "style.css")
@@ -456,6 +597,24 @@ def test_a_failure_of_post_processing_leaves_the_manifest_and_what_it_names(fold
 
 
 # Classes of a project's
+
+
+class Wrapping(MinioBackendStatic):
+    """Stores what it has made of a file in memory."""
+
+    def _save(self, name: str, content: Any) -> str:
+        return super()._save(name, ContentFile(content.read()))
+
+
+def test_a_collected_file_with_a_new_time_is_sent_so_that_the_next_run_skips_it(
+    folder: Path, static_storage: Using
+) -> None:
+    with static_storage(f"{__name__}.Wrapping"):
+        collect()
+        touch(folder / "style.css")
+        with requests_made() as requests:
+            assert "1 static file copied, 3 unmodified." in collect()
+        assert counted(requests) == {"LIST": 3, "PUT": 1}
 
 
 class Renaming(MinioBackendStatic):
@@ -638,13 +797,26 @@ def test_any_runs_end_with_the_same_files_and_messages_as_before(
         assert contents[0] == contents[1]
 
 
-def stored_below(sdk: Minio, location: str) -> dict[str, bytes]:
+def stored_below(sdk: Minio, location: str) -> dict[str, tuple[bytes, list[str | None]]]:
+    """Content and headers of the objects in a location."""
     contents = {}
     for listed in sdk.list_objects(bucket_name=site.STATIC_BUCKET, prefix=f"{location}/", recursive=True):
         response = sdk.get_object(bucket_name=site.STATIC_BUCKET, object_name=str(listed.object_name))
-        contents[str(listed.object_name).removeprefix(location)] = response.read(decode_content=False)
+        headers = [response.headers.get(name) for name in ("Content-Type", "Content-Encoding", "Cache-Control")]
+        contents[str(listed.object_name).removeprefix(location)] = (response.read(decode_content=False), headers)
         response.release_conn()
     return contents
+
+
+@pytest.mark.usefixtures("folder")
+def test_compressed_files_are_stored_as_before(folder: Path, sdk: Minio, static_storage: Using) -> None:
+    write(folder, {"long.css": b"a { background: url(images/red.png) }\n" * 40, "long.js": b"// long\n" * 40})
+    for location, command in (("as-is", Command), ("before", Unannounced)):
+        with static_storage(HASHED, MINIO_LOCATION=location, MINIO_STATIC_GZIP=True):
+            collect(command=command())
+    stored = stored_below(sdk, "as-is")
+    assert stored == stored_below(sdk, "before")
+    assert len([content for content, headers in stored.values() if "gzip" in headers]) == 4
 
 
 def meddle(sdk: Minio, location: str, victim: int, *, deletes: bool) -> None:
@@ -661,9 +833,15 @@ def meddle(sdk: Minio, location: str, victim: int, *, deletes: bool) -> None:
 def test_rewritten_files_are_not_all_kept_in_memory(
     folder: Path, monkeypatch: pytest.MonkeyPatch, objects: Objects, static_storage: Using
 ) -> None:
-    write(folder, {f"{number}.js": b"// %d\n" % number * 1_000 for number in range(10)})
+    write(folder, {f"{number}.js": random.Random(number).randbytes(500_000).hex().encode() for number in range(20)})
     write(folder, {"up.css": b"@import 'in/b.css';", "in/b.css": b"@import '../c.css';", "c.css": b"a {}"})
-    monkeypatch.setattr(django_run, "MAX_HELD_BYTES", 20_000)
+    monkeypatch.setattr(django_run, "MAX_HELD_BYTES", 4 * 1024**2)
     with static_storage(HASHED):
-        collect()
-        assert len(objects()) == 2 * (10 + 3 + 4) + 1
+        tracemalloc.start()
+        try:
+            collect()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 15 * 1024**2
+        assert len(objects()) == 2 * (20 + 3 + 4) + 1

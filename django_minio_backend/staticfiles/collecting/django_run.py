@@ -270,9 +270,8 @@ class DjangoCommandRun(Run):
 
     def _delete(self, key: str, name: str, delete_object: Callable[[str], None]) -> None:
         self._sent.pop(key, None)
-        self._folders.doubt(key)  # if the deletion fails
+        self._folders.doubt(key)
         delete_object(name)
-        self._folders.remove(key)
 
     def _delete_replaced(self, key: str) -> None:
         if replaced := self._replaced.pop(key, None):

@@ -20,7 +20,7 @@ class _Folder:
 
 
 class ListedFolders:
-    """Objects by key, with what has been stored and deleted since they were listed.
+    """Objects by key, with what has been stored since they were listed.
 
     Args:
         metadata: whether to ask for the objects' headers, which MinIO lists.
@@ -37,8 +37,8 @@ class ListedFolders:
     def exists(self, key: str) -> bool | None:
         """Whether an object or a folder has this key; None if only the server knows.
 
-        The listing decides nothing after a request for the object has failed, nor where there is a folder of this
-        name, which ends with its last object. XML has no control characters, so servers list their keys in other forms.
+        The listing decides nothing where the object has been in doubt since, nor where there is a folder of this name,
+        which ends with its last object. XML has no control characters, so servers list their keys in other forms.
         """
         folder = self._folder_of(key)
         if folder is None or key in self._uncertain or not key.isprintable():
@@ -66,14 +66,8 @@ class ListedFolders:
                 return
             child, end = prefix, prefix.rfind("/", 0, -1) + 1
 
-    def remove(self, key: str) -> None:
-        """Record that an object has been deleted."""
-        self._uncertain.discard(key)
-        if (folder := self._folders.get(_prefix_of(key))) is not None:
-            folder.objects.pop(key, None)
-
     def doubt(self, key: str) -> None:
-        """Record that only the server knows of this object."""
+        """Record that only the server knows whether this object exists, as after a deletion."""
         self._uncertain.add(key)
 
     def _folder_of(self, key: str) -> _Folder | None:
