@@ -57,6 +57,10 @@ class Run:
         """While it is entered, files are stored under hashed names, and at last the manifest, which names them."""
         return nullcontext()
 
+    def before_opening(self, name: str) -> None:
+        """Called before a file is opened as text, or for writing."""
+        self.flush(name)
+
     def flush(self, name: str | None = None) -> None:
         """Wait for the uploads in progress, or for that of one name."""
 

@@ -64,7 +64,10 @@ class MinioBackendStatic(MinioBackend):
         """Open a file. In a missing bucket the file is missing, as the manifest is before the first collectstatic."""
         from ..s3.errors import FAILURES, ObjectNotFound, is_missing_bucket
 
-        if mode == "rb" and (local := run_of(self).local_file(name)) is not None:
+        run = run_of(self)
+        if mode != "rb":
+            run.before_opening(keys.clean(name))
+        elif (local := run.local_file(name)) is not None:
             return cast("ObjectFile", local)
         try:
             return super()._open(name, mode, **text)

@@ -385,6 +385,29 @@ def test_strange_names_are_deleted_during_a_run_as_at_other_times(sdk: Minio, fo
     assert not list(sdk.list_objects(site.STATIC_BUCKET, recursive=True))
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_is_opened_for_writing_during_a_run_exists() -> None:
+    command = Interrupted()
+    seen = []
+
+    def write_directly(_: str) -> None:
+        before = staticfiles_storage.exists("direct.txt")
+        with staticfiles_storage.open("direct.txt", "w") as file:
+            file.write("written")
+        with staticfiles_storage.open("direct.txt", "r") as file:
+            seen.append((before, staticfiles_storage.exists("direct.txt"), file.read()))
+        staticfiles_storage.delete("direct.txt")
+
+    command.after = write_directly
+    collect(command=command)
+    assert seen == [(False, True, "written")] * 4
+
+
+def text_of(name: str) -> Any:
+    with staticfiles_storage.open(name, "r") as file:
+        return file.read()
+
+
 def size_of(name: str) -> Any:
     return staticfiles_storage.size(name)
 
@@ -399,7 +422,7 @@ def listed(name: str) -> Any:
         raise FileNotFoundError(name)
 
 
-@pytest.mark.parametrize("look", [size_of, content_of, listed])
+@pytest.mark.parametrize("look", [size_of, content_of, text_of, listed])
 def test_a_deletion_that_is_put_off_is_done_before_anything_but_a_save_asks(
     look: Callable[[str], Any], folder: Path, objects: Objects
 ) -> None:
@@ -810,7 +833,13 @@ def stored_below(sdk: Minio, location: str) -> dict[str, tuple[bytes, list[str |
 
 @pytest.mark.usefixtures("folder")
 def test_compressed_files_are_stored_as_before(folder: Path, sdk: Minio, static_storage: Using) -> None:
-    write(folder, {"long.css": b"a { background: url(images/red.png) }\n" * 40, "long.js": b"// long\n" * 40})
+    write(
+        folder,
+        {
+            "long.css": b"a { background: url(images/red.png) }\n" * 40,
+            "long.js": b"// " + random.Random(7).randbytes(900).hex().encode(),
+        },
+    )
     for location, command in (("as-is", Command), ("before", Unannounced)):
         with static_storage(HASHED, MINIO_LOCATION=location, MINIO_STATIC_GZIP=True):
             collect(command=command())

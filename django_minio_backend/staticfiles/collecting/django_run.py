@@ -141,7 +141,8 @@ class DjangoCommandRun(Run):
 
     def local_file(self, name: str) -> File[Any] | None:
         """The source of a collected file, whose hash Django wants; all others are read from the server."""
-        if name in self._found_files and sys._getframe(3).f_code is _READS_COLLECTED:  # noqa: SLF001 - the way to know who calls
+        caller = sys._getframe(3).f_code  # noqa: SLF001 - the way to know who calls
+        if name in self._found_files and caller is _READS_COLLECTED:
             storage, path = self._found_files[name]
             return storage.open(path)
         self.flush(name)
@@ -209,8 +210,13 @@ class DjangoCommandRun(Run):
             for key in list(self._held):
                 self._drop_held(key)
 
+    def before_opening(self, name: str) -> None:
+        """Do what has been put off for a file, and ask the server about it from now on: it may be written."""
+        self.flush(name)
+        self.doubt(name)
+
     def doubt(self, name: str) -> None:
-        """Record that another thread has changed an object."""
+        """Record that an object may change without the run, as by another thread."""
         key = self.storage.key(name)
         self._sent.pop(key, None)
         self._folders.doubt(key)
