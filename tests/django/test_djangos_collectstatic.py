@@ -363,7 +363,10 @@ def test_strange_names_mean_the_same_during_a_run() -> None:
     seen: list[dict[str, Any]] = []
     command.before = lambda _: seen.append(results())
     collect(command=command)
-    assert seen == [results()] * 4
+    after = results()
+    for name in kept:  # some servers list control characters as others, so the fixture could not delete them
+        staticfiles_storage.delete(name)
+    assert seen == [after] * 4
     assert len(kept) == 4
 
 
