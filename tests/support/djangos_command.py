@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
+import time
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.staticfiles.management.commands.collectstatic import Command
 from django.core.management import call_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAIN = "django_minio_backend.models.MinioBackendStatic"
+HASHED = "django_minio_backend.models.MinioManifestStaticStorage"
+DJANGOS_MIXIN = "tests.django.test_collectstatic.Manifest"
 
 
 class Unannounced(Command):
@@ -22,3 +31,9 @@ def collect(*arguments: str, command: Command | None = None, **options: Any) -> 
     output = io.StringIO()
     call_command(command, "--noinput", *arguments, stdout=output, **options)
     return output.getvalue()
+
+
+def touch(path: Path) -> None:
+    """Make a file newer than any object, so that Django copies it."""
+    in_an_hour = time.time() + 3600
+    os.utime(path, (in_an_hour, in_an_hour))
