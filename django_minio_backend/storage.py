@@ -152,8 +152,7 @@ class MinioBackend(BaseStorage):
 
     def get_modified_time(self, name: str) -> dt.datetime:
         """When an object was last written: aware in UTC, or naive in local time, depending on USE_TZ."""
-        modified = cast("dt.datetime", self.stat(name).last_modified)
-        return dt.datetime.fromtimestamp(modified.timestamp(), tz=dt.UTC if settings.USE_TZ else None)
+        return as_django_gives_times(cast("dt.datetime", self.stat(name).last_modified))
 
     def url(
         self, name: str | None, *, expires: Expiry = None, response_headers: Headers = None, http_method: str = "GET"
@@ -276,3 +275,8 @@ class MinioBackend(BaseStorage):
         target = self._target(keys.clean(name), condition=kind == "x" and self.options.conditional_writes)
         stored = partial(self._urls.saved, target.key)
         return ObjectWriter(Upload(self.s3, target), plan_parts(None, self.options), stored)
+
+
+def as_django_gives_times(moment: dt.datetime) -> dt.datetime:
+    """A time as Django's storages give it: aware in UTC, or naive in local time, depending on USE_TZ."""
+    return dt.datetime.fromtimestamp(moment.timestamp(), tz=dt.UTC if settings.USE_TZ else None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from django.core.files import File
 
@@ -20,6 +23,7 @@ class Run:
     """
 
     storage: object = None
+    upload_headers: Mapping[str, str] = {}  # of the upload in progress, by which a later run compares
 
     def local_file(self, name: str) -> File[Any] | None:  # noqa: ARG002 - a run of collectstatic looks at it
         """The file on this machine that has this name; None where it has to be read from the server."""
@@ -41,9 +45,21 @@ class Run:
         """Whether there is a file or a folder of this name."""
         return object_exists(name)
 
+    def get_modified_time(self, name: str, ask: Callable[[str], dt.datetime], /) -> dt.datetime:
+        """When a file was last written."""
+        return ask(name)
+
     def listdir(self, path: str, list_directory: Callable[[str], Names], /) -> Names:
         """Names of the folders and of the files directly in a folder."""
         return list_directory(path)
+
+    def post_processing(self) -> AbstractContextManager[None]:
+        """While it is entered, files are stored under hashed names, and at last the manifest, which names them."""
+        return nullcontext()
+
+    def before_opening(self, name: str) -> None:
+        """Called before a file is opened as text, or for writing."""
+        self.flush(name)
 
     def flush(self, name: str | None = None) -> None:
         """Wait for the uploads in progress, or for that of one name."""

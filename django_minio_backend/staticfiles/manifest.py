@@ -16,10 +16,10 @@ from django.utils.functional import SimpleLazyObject
 from ..errors import ConfigurationError
 from ..files import keys as names
 from ..options.hiding import hidden_options
-from .storage import MinioBackendStatic
+from .storage import MinioBackendStatic, run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from django.core.files.storage import Storage
 
@@ -125,6 +125,11 @@ class MinioManifestStaticStorage(ManifestFilesMixin, MinioBackendStatic):  # typ
             if isinstance(content, ContentFile):  # Django gives rewritten files this type
                 self._rewritten.add(names.clean(hashed))
         return hashed
+
+    def post_process(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+        """Store the collected files under hashed names, and the manifest after all of them."""
+        with run_of(self).post_processing():
+            yield from super().post_process(*arguments, **options)
 
     def load_manifest(self) -> Any:
         """The manifest's content, which is read at its first use: constructing a storage sends no request."""

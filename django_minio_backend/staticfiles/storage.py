@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from ..base import DefaultAlias
@@ -12,9 +13,10 @@ from ..options.fields import DEFAULT_STATIC_FILES_BUCKET
 from ..options.hiding import hidden_options
 from ..storage import MinioBackend
 from ..transport import headers
-from .current_run import current_run
+from .current_run import NO_RUN, Run, current_run
 
 if TYPE_CHECKING:
+    import datetime as dt
     from io import BufferedReader
 
     from django.core.files.storage import Storage
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ..files.upload import UploadTarget
     from ..options.fields import StorageOptions
     from ..reading.reader import ObjectReader
+
+DJANGOS_COMMAND = "django.contrib.staticfiles.management.commands.collectstatic"
 
 
 class MinioBackendStatic(MinioBackend):
@@ -60,7 +64,10 @@ class MinioBackendStatic(MinioBackend):
         """Open a file. In a missing bucket the file is missing, as the manifest is before the first collectstatic."""
         from ..s3.errors import FAILURES, ObjectNotFound, is_missing_bucket
 
-        if mode == "rb" and (local := current_run(self).local_file(name)) is not None:
+        run = run_of(self)
+        if mode != "rb":
+            run.before_opening(keys.clean(name))
+        elif (local := run.local_file(name)) is not None:
             return cast("ObjectFile", local)
         try:
             return super()._open(name, mode, **text)
@@ -79,18 +86,18 @@ class MinioBackendStatic(MinioBackend):
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """Store a file under its name, replacing an existing file, and return the name."""
-        return current_run(self).save(name, content, max_length, super().save)
+        return run_of(self).save(name, content, max_length, super().save)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """The name: a save replaces an existing file."""
         return name if max_length is None else super().get_available_name(name, max_length)
 
     def _save(self, name: str, content: Any) -> str:
-        return current_run(self).store(name, content, super()._save)
+        return run_of(self).store(name, content, super()._save)
 
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> UploadTarget:
         target = super()._target(name, condition=condition, content=content)
-        defaults = self.default_headers(name)
+        defaults = {**self.default_headers(name), **run_of(self).upload_headers}
         if not defaults:
             return target
         return dataclasses.replace(target, headers=headers.checked_for(target.key, defaults, target.headers))
@@ -109,18 +116,19 @@ class MinioBackendStatic(MinioBackend):
 
         if not gzipped.is_text(by_name["content-type"]):
             return content, target
-        content = gzipped.compress(content)
+        if not isinstance(content, gzipped.Compressed):  # as a run does that compares it first
+            content = gzipped.compress(content)
         if isinstance(content, gzipped.Compressed):
             target = dataclasses.replace(target, headers={**target.headers, "Content-Encoding": "gzip"})
         return content, target
 
     def delete(self, name: str) -> None:
         """Delete a file; deleting a missing file is not an error."""
-        current_run(self).delete(name, super().delete)
+        run_of(self).delete(name, super().delete)
 
     def exists(self, name: str | None) -> bool:
         """Whether there is a file or a folder of this name: ``collectstatic --clear`` looks for folders."""
-        return name is not None and current_run(self).exists(name, self._exists)
+        return name is not None and run_of(self).exists(name, self._exists)
 
     def _exists(self, name: str) -> bool:
         if super().exists(name):
@@ -131,9 +139,13 @@ class MinioBackendStatic(MinioBackend):
 
         return listing.prefix_exists(self.s3, self.bucket, keys.folder_prefix(name, self.options.location))
 
+    def get_modified_time(self, name: str) -> dt.datetime:
+        """When a file was last written: aware in UTC, or naive in local time, depending on USE_TZ."""
+        return run_of(self).get_modified_time(name, super().get_modified_time)
+
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the folders and of the files directly in a folder; none if the folder does not exist."""
-        return current_run(self).listdir(path, super().listdir)
+        return run_of(self).listdir(path, super().listdir)
 
     def stat(self, name: str) -> Object:
         """The SDK's description of an object.
@@ -141,7 +153,7 @@ class MinioBackendStatic(MinioBackend):
         Raises:
             ObjectNotFound: both minio.error.S3Error and FileNotFoundError.
         """
-        current_run(self).flush(keys.clean(name))
+        run_of(self).flush(keys.clean(name))
         return super().stat(name)
 
     # Called by a run of collectstatic
@@ -177,7 +189,7 @@ class MinioBackendStatic(MinioBackend):
         The mixin reads this right before it writes the manifest. By then the files that the manifest names have to be
         in the bucket.
         """
-        current_run(self).flush()
+        run_of(self).flush()
         return self._manifest_storage
 
     @manifest_storage.setter
@@ -205,3 +217,13 @@ class MinioBackendStatic(MinioBackend):
     def static_buckets(self) -> list[str]:
         """The one bucket of static files."""
         return [self.bucket]
+
+
+def run_of(storage: MinioBackendStatic) -> Run:
+    """The run of collectstatic that this thread has open for a storage, by this package's command or by Django's."""
+    run = current_run(storage)
+    if run is not NO_RUN or DJANGOS_COMMAND not in sys.modules:  # as in every process that serves the site
+        return run
+    from .collecting.django_command import find_run
+
+    return find_run(storage)

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import cleaning, direct_uploads, scenarios, serving, static_files
+from tests.benchmarks import cleaning, direct_uploads, djangos_collecting, scenarios, serving, static_files
 from tests.benchmarks.slow_network import slow_endpoint
 from tools.servers import best_server
 
@@ -113,6 +113,8 @@ def main() -> int:
             worst = _compare(arguments.rounds, arguments.only)
         if arguments.only in static_files.TITLE:
             worst |= static_files.compare(server, arguments.rounds)
+        if arguments.only in djangos_collecting.TITLE:
+            worst |= not djangos_collecting.run(server, arguments.rounds)
         if arguments.only in direct_uploads.TITLE:
             worst |= not direct_uploads.run(server)
         if arguments.only in serving.TITLE:

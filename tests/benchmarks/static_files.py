@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tools.servers import Server
 
 COMPARED = (OURS, "django-storages", PREDECESSOR)
-THREADS = 32  # as django_minio_backend.staticfiles.upload_queue
+THREADS = 32  # as django_minio_backend.staticfiles.collecting.upload_queue
 TITLE = "collectstatic, 427 files"
 
 # The limits: at least so many times as fast as the fastest other library, at most so many times as slow as the SDK.

@@ -18,7 +18,7 @@ from django.template import Context, Template
 from django.templatetags.static import static
 
 from django_minio_backend.models import MinioBackend, MinioBackendStatic, MinioManifestStaticStorage
-from django_minio_backend.staticfiles import upload_queue
+from django_minio_backend.staticfiles.collecting import upload_queue
 from tests import settings as site
 from tests.django.conftest import FILES
 from tests.support.settings import BACKEND, STATIC_BACKEND, entry, storages_set

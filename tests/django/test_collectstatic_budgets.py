@@ -6,7 +6,6 @@ import io
 import os
 import re
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +15,7 @@ from django.core.files.base import ContentFile
 from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
 from tests import settings as site
 from tests.support.static_files import collect, found_names
-from tests.support.wire import Request, requests_made
+from tests.support.wire import Request, counted, requests_made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,13 +36,6 @@ def lists(count: int) -> int:
 def uploaded(requests: list[Request]) -> list[str]:
     """Names of the uploaded files."""
     return sorted(request.url.partition(f"/{site.STATIC_BUCKET}/")[2] for request in requests if request == "PUT")
-
-
-def counted(requests: list[Request]) -> dict[str, int]:
-    methods = Counter(
-        "LIST" if request == "GET" and "list-type=2" in request.url else str(request) for request in requests
-    )
-    return dict(methods)
 
 
 def test_the_first_run_costs_a_put_for_each_file_and_the_second_one_a_listing(big_folder: Path) -> None:

@@ -21,7 +21,7 @@ from minio.sse import SseKMS
 
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import MinioBackendStatic, MinioManifestStaticStorage
-from django_minio_backend.staticfiles.fingerprint import SOURCE_MD5_HEADER
+from django_minio_backend.staticfiles.collecting.fingerprint import SOURCE_MD5_HEADER
 from tests import settings as site
 from tests.django.conftest import FILES
 from tests.support.rewriting_proxy import rewriting_proxy, s3_error

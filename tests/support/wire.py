@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -11,7 +12,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from django_minio_backend.transport import pool as pool_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from urllib3.response import BaseHTTPResponse
 
@@ -29,6 +30,12 @@ class Request(str):
 
     def __repr__(self) -> str:
         return f"<{self} {self.url} {self.status}>"
+
+
+def counted(requests: Iterable[Request]) -> dict[str, int]:
+    """Number of requests by method, with LIST for the listings of objects."""
+    names = ("LIST" if request == "GET" and "list-type=2" in request.url else str(request) for request in requests)
+    return dict(Counter(names))
 
 
 @contextmanager

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from django_minio_backend import models
 from django_minio_backend.management.progress import Progress
 from django_minio_backend.s3.listing import ListedObject
-from django_minio_backend.staticfiles import fingerprint, gzipped
-from django_minio_backend.staticfiles.fingerprint import SOURCE_MD5_HEADER, Fingerprint
+from django_minio_backend.staticfiles import gzipped
+from django_minio_backend.staticfiles.collecting import fingerprint
+from django_minio_backend.staticfiles.collecting.fingerprint import SOURCE_MD5_HEADER, Fingerprint
+from django_minio_backend.staticfiles.collecting.name_tree import NameTree
 from django_minio_backend.staticfiles.manifest import MinioManifestStaticStorage
-from django_minio_backend.staticfiles.name_tree import NameTree
 from tests.unit.test_imports import ROOT, SET_UP
 
 if TYPE_CHECKING:

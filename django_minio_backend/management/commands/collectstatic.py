@@ -13,7 +13,7 @@ from django_minio_backend.errors import CollectingError
 from django_minio_backend.management.escaped_output import command_error
 from django_minio_backend.management.progress import Progress
 from django_minio_backend.redaction.escaping import escape_control_characters
-from django_minio_backend.staticfiles.run import CollectstaticRun
+from django_minio_backend.staticfiles.collecting.run import CollectstaticRun
 from django_minio_backend.staticfiles.storage import MinioBackendStatic
 
 if TYPE_CHECKING:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from django.core.files.base import ContentFile
 
-from ..errors import CollectingError
-from ..files.content import ContentReader
-from ..files.upload import UploadTarget, upload
-from ..health.explanations import explain_in_sentence
-from ..options.fields import MEBIBYTE
-from ..s3.errors import FAILURES
-from ..transport.request_log import ContextThreads
+from ...errors import CollectingError
+from ...files.content import ContentReader
+from ...files.upload import UploadTarget, upload
+from ...health.explanations import explain_in_sentence
+from ...options.fields import MEBIBYTE
+from ...s3.errors import FAILURES
+from ...transport.request_log import ContextThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..options.fields import StorageOptions
-    from ..s3.client import S3Client
+    from ...options.fields import StorageOptions
+    from ...s3.client import S3Client
 
 MAX_THREADS = 32  # fewer if the user's connection pool is smaller
 MAX_QUEUED_BYTES = 64 * MEBIBYTE  # content of all queued files; that of the files held back may be as much again

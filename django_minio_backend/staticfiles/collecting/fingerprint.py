@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..s3.listing import ListedObject
+    from ...s3.listing import ListedObject
 
 SOURCE_MD5_HEADER = "x-amz-meta-source-md5"  # "<encoding>:<hexadecimal MD5 of the file before it was encoded>"
 _MD5 = re.compile(r"[0-9a-f]{32}")

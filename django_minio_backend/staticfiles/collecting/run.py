@@ -7,16 +7,16 @@ import errno
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from ..errors import CollectingError
-from ..files import keys as names
-from ..files.content import ContentReader, plan_parts
-from ..health.explanations import explain_in_sentence
-from ..s3 import deletion, listing
-from ..s3.errors import FAILURES, is_missing_bucket
-from ..transport.limits import KEYS_PER_DELETION, MIN_PART_SIZE
-from .current_run import Run, open_run
+from ...errors import CollectingError
+from ...files import keys as names
+from ...files.content import ContentReader, plan_parts
+from ...health.explanations import explain_in_sentence
+from ...s3 import deletion, listing
+from ...s3.errors import FAILURES, is_missing_bucket
+from ...transport.limits import KEYS_PER_DELETION, MIN_PART_SIZE
+from ..current_run import Run, open_run
+from ..gzipped import Compressed
 from .fingerprint import SOURCE_MD5_HEADER, fingerprint_of, matches, source_md5_in
-from .gzipped import Compressed
 from .name_tree import NameTree
 from .upload_queue import UploadJob, UploadQueue
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from django.core.files import File
     from django.core.files.storage import Storage
 
-    from ..files.upload import UploadTarget
-    from ..s3.listing import ListedObject
+    from ...files.upload import UploadTarget
+    from ...s3.listing import ListedObject
+    from ..storage import MinioBackendStatic
     from .fingerprint import Fingerprint
-    from .storage import MinioBackendStatic
 
 SMALL_FILE = MIN_PART_SIZE  # bytes; a larger file is not read into memory but twice, and uploaded before the next one
 
