@@ -17,6 +17,7 @@ from ..errors import BadResponseError
 from ..redaction.echoed_secrets import Secrets
 from ..redaction.request_description import request_line
 from ..redaction.urllib3_log import current_request
+from ..sockets.cancellation import current_cancellation
 from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
 from .certificates import certificate_error
 from .request_log import RequestLog, note_retries
@@ -47,7 +48,11 @@ class BoundedRetry(urllib3.Retry):
 
         Raises:
             urllib3.exceptions.HTTPError: there are no attempts left.
+            RequestCancelledError: nobody needs the response any more.
         """
+        cancellation = current_cancellation()
+        if cancellation is not None:
+            cancellation.check()
         response = request.get("response")
         try:
             retries = super().increment(method, url and url.partition("?")[0], *args, **request)
@@ -59,6 +64,15 @@ class BoundedRetry(urllib3.Retry):
         if response is not None:
             drain(response)
         return retries
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        """Wait before the next attempt, as urllib3 does, or until the request is cancelled."""
+        cancellation = current_cancellation()
+        if cancellation is None:
+            super().sleep(response)
+            return
+        wanted = self.get_retry_after(response) if response and self.respect_retry_after_header else None
+        cancellation.sleep(wanted or self.get_backoff_time())
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Return the seconds of the Retry-After header; None if it has no number or time that Python can express."""

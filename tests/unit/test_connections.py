@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_minio_backend.transport import connections
-from django_minio_backend.transport.connections import HTTPConnectionPool, HTTPSConnectionPool, strict_pool
+from django_minio_backend.sockets import connections
+from django_minio_backend.sockets.connections import HTTPConnectionPool, HTTPSConnectionPool, strict_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,21 +6,32 @@ that lost its last digits, say.
 
 from __future__ import annotations
 
+import errno
 import http
 import http.client
 import io
+import os
 import re
+import socket
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 from urllib3 import connection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.poolmanager import key_fn_by_scheme
+from urllib3.util.connection import allowed_gai_family
+from urllib3.util.wait import wait_for_write
+
+from .cancellation import current_cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from urllib3.poolmanager import PoolKey
+
+    from .cancellation import Cancellation
 
     _KeyFunction = Callable[[dict[str, Any]], PoolKey]
 
@@ -31,6 +42,7 @@ LINE_LIMIT = 65536  # bytes of one line, as in Python's HTTP client
 HEADER_LINES = TRAILER_LINES = 100  # likewise
 
 _FIELD = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n]*)\r?\n")  # a plain header: on one line, with a name
+_IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
 _WITHOUT_BODY = frozenset({http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED})
 
 
@@ -141,28 +153,102 @@ class _JoinedRequest(http.client.HTTPConnection):
         super().send(data)
 
 
+class _CancellableConnection(connection.HTTPConnection):
+    """Lets the cancellation of this thread's requests, if there is one, end what waits for the connection."""
+
+    def request(self, *args: Any, **options: Any) -> None:
+        """Send a request, as urllib3's method with the same arguments does."""
+        cancellation = current_cancellation()
+        if cancellation is not None and self.sock is not None:
+            cancellation.watch(self.sock)
+        super().request(*args, **options)
+
+    def _new_conn(self) -> socket.socket:
+        cancellation = current_cancellation()
+        if cancellation is None:
+            return super()._new_conn()
+        try:
+            connected = self._connect(cancellation)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            message = f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
+            raise ConnectTimeoutError(self, message) from error
+        except OSError as error:
+            raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
+        sys.audit("http.client.connect", self, self.host, self.port)
+        return connected
+
+    def _connect(self, cancellation: Cancellation) -> socket.socket:
+        """Connect to the first of the host's addresses that accepts, as urllib3's create_connection() does."""
+        failure = OSError("getaddrinfo returns an empty list")
+        addresses = socket.getaddrinfo(self._dns_host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in addresses:
+            connecting = socket.socket(family, kind, protocol)
+            try:
+                for option in self.socket_options or ():
+                    connecting.setsockopt(*option)
+                if self.source_address:
+                    connecting.bind(self.source_address)
+                _connect_within(connecting, address, self.timeout, cancellation)
+            except OSError as error:
+                connecting.close()
+                failure = error
+            else:
+                return connecting
+        raise failure
+
+
+def _connect_within(connecting: socket.socket, address: Any, timeout: float | None, cancellation: Cancellation) -> None:
+    """Connect a socket.
+
+    Raises:
+        OSError: of the connection, or because it was cancelled.
+    """
+    connecting.settimeout(0)
+    code = connecting.connect_ex(address)
+    cancellation.watch(connecting)  # not before: shutdown() has no effect on a socket that does nothing yet
+    if code in _IN_PROGRESS:
+        if not wait_for_write(connecting, timeout):
+            raise TimeoutError("timed out")
+        cancellation.check()
+        code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+    connecting.settimeout(timeout)
+
+
+class _CancellablePool(urllib3.HTTPConnectionPool):
+    def _put_conn(self, conn: Any) -> None:
+        """Give a connection back, which no cancellation may end any more."""
+        cancellation = current_cancellation()
+        if cancellation is not None:
+            cancellation.forget()
+        super()._put_conn(conn)
+
+
 # The messages of urllib3's errors begin with the names of these classes, so they are the names that its users know.
 
 
-class HTTPConnection(_JoinedRequest, connection.HTTPConnection):
+class HTTPConnection(_JoinedRequest, _CancellableConnection):
     """A connection with strict response headers."""
 
     response_class = _StrictResponse
 
 
-class HTTPSConnection(_JoinedRequest, connection.HTTPSConnection):
+class HTTPSConnection(_JoinedRequest, _CancellableConnection, connection.HTTPSConnection):
     """The same, encrypted."""
 
     response_class = _StrictResponse
 
 
-class HTTPConnectionPool(urllib3.HTTPConnectionPool):
+class HTTPConnectionPool(_CancellablePool):
     """Connections to one server."""
 
     ConnectionCls = HTTPConnection
 
 
-class HTTPSConnectionPool(urllib3.HTTPSConnectionPool):
+class HTTPSConnectionPool(_CancellablePool, urllib3.HTTPSConnectionPool):
     """The same, encrypted."""
 
     ConnectionCls = HTTPSConnection
