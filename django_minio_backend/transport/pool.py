@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as SilenceError
 
 from ..errors import BadResponseError
-from ..redaction.echoed_secrets import Secrets
+from ..redaction.echoed_secrets import Secrets, causes_of
 from ..redaction.request_description import request_line
 from ..redaction.urllib3_log import current_request
 from ..sockets.cancellation import current_cancellation
@@ -63,6 +63,7 @@ class BoundedRetry(urllib3.Retry):
             raise
         if response is not None:
             drain(response)
+        _forget_tracebacks(request.get("error"))
         return retries
 
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
@@ -80,6 +81,12 @@ class BoundedRetry(urllib3.Retry):
             return super().get_retry_after(response)
         except (ValueError, OverflowError):
             return None
+
+
+def _forget_tracebacks(error: Exception | None) -> None:
+    """Let go of the frames in which an attempt failed: with the error they would keep the body until a collection."""
+    for cause in causes_of(error) if error else ():
+        cause.with_traceback(None)
 
 
 class GuardedPool(urllib3.PoolManager):

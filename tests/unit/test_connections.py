@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import io
 import socket
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from django_minio_backend.s3.registry import default_pool
 from django_minio_backend.sockets import connections
 from django_minio_backend.sockets.connections import HTTPConnectionPool, HTTPSConnectionPool, strict_pool
+from django_minio_backend.transport.pool import GuardedPool
+from django_minio_backend.transport.request_log import RequestLog
+from tests.support.hostile import hostile, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,3 +143,33 @@ def test_a_manager_that_was_cleared_opens_another_pool() -> None:
     before = manager.connection_from_url("http://a:9000")
     manager.clear()
     assert manager.connection_from_url("http://a:9000") is not before
+
+
+class _Body(bytearray):
+    """Bytes that can be referred to weakly."""
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(b"", id="without a response"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nConte", id="within the headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12", id="within the body"),
+        pytest.param(response(503), id="by an error of the server"),
+    ],
+)
+def test_a_retried_request_leaves_its_body_to_no_garbage_collection(first: bytes) -> None:
+    replies = [first, response(200, b"ok")]
+    http = GuardedPool(default_pool(secure=False), RequestLog())
+
+    def send(url: str) -> weakref.ref[_Body]:
+        body = _Body(b"content")
+        assert http.urlopen("PUT", url, body=body).data == b"ok"
+        return weakref.ref(body)
+
+    gc.disable()
+    try:
+        with hostile(lambda _: [replies.pop(0)]) as server:
+            assert send(f"http://{server.endpoint}/")() is None
+    finally:
+        gc.enable()
