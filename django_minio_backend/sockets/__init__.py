@@ -1,1 +1,4 @@
-"""The sockets of requests: ``connections`` sends and receives, and ``cancellation`` ends what nobody needs any more."""
+"""The sockets of requests.
+
+``connections`` sends, ``responses`` receives, and ``cancellation`` ends what nobody needs any more.
+"""

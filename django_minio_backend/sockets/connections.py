@@ -1,17 +1,10 @@
-"""The connections of the default pool, which refuse response headers that were cut short or are too large.
-
-Python's HTTP client takes what came before a connection broke for all of the headers, the last line cut or not: a size
-that lost its last digits, say.
-"""
+"""The connections of the default pool: their requests can be cancelled, and their responses are read strictly."""
 
 from __future__ import annotations
 
 import errno
-import http
 import http.client
-import io
 import os
-import re
 import socket
 import sys
 from functools import partial
@@ -25,6 +18,7 @@ from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_write
 
 from .cancellation import current_cancellation
+from .responses import StrictResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,99 +29,8 @@ if TYPE_CHECKING:
 
     _KeyFunction = Callable[[dict[str, Any]], PoolKey]
 
-HEADERS_LIMIT = 1024**2  # bytes
-INTERIM_RESPONSES = 100  # of "100 Continue" before the response
 JOINED_LIMIT = 64 * 1024  # bytes of a body that is sent together with the headers
-LINE_LIMIT = 65536  # bytes of one line, as in Python's HTTP client
-HEADER_LINES = TRAILER_LINES = 100  # likewise
-
-_FIELD = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n]*)\r?\n")  # a plain header: on one line, with a name
 _IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
-_WITHOUT_BODY = frozenset({http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED})
-
-
-class Headers(http.client.HTTPMessage):
-    """Response headers as Python's HTTP client has them, without its parser, which is one of e-mails and slow."""
-
-    def items(self) -> list[tuple[str, str]]:
-        """Return names and values as they were received; Python's own method handles what no parser leaves here."""
-        return list(self.raw_items())
-
-
-def parse_headers(lines: list[bytes]) -> http.client.HTTPMessage:
-    """Parse header lines (RFC 9112, 5) as Python's HTTP client does, which parses all but plain ones itself."""
-    headers = Headers()
-    for line in lines:
-        field = _FIELD.fullmatch(line)
-        if field is None:
-            return http.client.parse_headers(io.BytesIO(b"".join([*lines, b"\r\n"])))
-        headers.set_raw(str(field[1], "latin1"), str(field[2], "latin1"))
-    headers.set_payload("")
-    return headers
-
-
-class _StrictResponse(http.client.HTTPResponse):
-    def begin(self) -> None:
-        """Read the headers, and refuse them unless they end with an empty line (RFC 9112, 2.1).
-
-        urllib3 handles the error as a broken connection, and retries the request where it may.
-        """
-        for _ in range(INTERIM_RESPONSES):
-            version, status, reason = self._read_status()  # type: ignore[attr-defined]  # not in typeshed, like others
-            lines = self._read_lines()
-            if status != http.HTTPStatus.CONTINUE:
-                break
-        else:
-            raise http.client.HTTPException("The response headers are too large")
-        self.code = self.status = status
-        self.reason = reason.strip()
-        self.version = _version(version)
-        self.headers = self.msg = parse_headers(lines)
-        self.chunked = self.headers.get("transfer-encoding", "").lower() == "chunked"
-        self.chunk_left = None
-        self.will_close = self._check_close()  # type: ignore[attr-defined]
-        self.length = None if self.chunked else _length(self.headers.get("content-length", ""))
-        if status in _WITHOUT_BODY or status < http.HTTPStatus.OK or self._method == "HEAD":  # type: ignore[attr-defined]
-            self.length = 0
-        self.will_close = self.will_close or (self.length is None and not self.chunked)
-
-    def _read_lines(self) -> list[bytes]:
-        """Read the header lines, without the empty line that ends them."""
-        lines: list[bytes] = []
-        limit = HEADERS_LIMIT
-        while (line := self.fp.readline(LINE_LIMIT + 1)) not in (b"\r\n", b"\n"):
-            limit -= len(line)
-            if limit < 0 or len(line) > LINE_LIMIT or len(lines) == HEADER_LINES:
-                raise http.client.HTTPException("The response headers are too large")
-            if not line.endswith(b"\n"):
-                raise http.client.RemoteDisconnected("The connection broke within the response headers")
-            lines.append(line)
-        return lines
-
-    def _read_and_discard_trailer(self) -> None:
-        """Read the lines after the last chunk of a body; Python's own method reads them without a limit."""
-        for _ in range(TRAILER_LINES):
-            if self.fp.readline(65537) in (b"\r\n", b"\n", b""):
-                return
-        raise http.client.HTTPException("The trailer of the response is too large")
-
-
-def _version(text: str) -> int:
-    """Return 10 or 11 for an HTTP version, as Python's HTTP client counts them."""
-    if text in {"HTTP/1.0", "HTTP/0.9"}:
-        return 10
-    if text.startswith("HTTP/1."):
-        return 11
-    raise http.client.UnknownProtocol(text)
-
-
-def _length(text: str) -> int | None:
-    """Return the bytes of a Content-Length header; None if there is none, or no such number."""
-    try:
-        length = int(text)
-    except ValueError:
-        return None
-    return None if length < 0 else length
 
 
 class _JoinedRequest(http.client.HTTPConnection):
@@ -233,13 +136,13 @@ class _CancellablePool(urllib3.HTTPConnectionPool):
 class HTTPConnection(_JoinedRequest, _CancellableConnection):
     """A connection with strict response headers."""
 
-    response_class = _StrictResponse
+    response_class = StrictResponse
 
 
 class HTTPSConnection(_JoinedRequest, _CancellableConnection, connection.HTTPSConnection):
     """The same, encrypted."""
 
-    response_class = _StrictResponse
+    response_class = StrictResponse
 
 
 class HTTPConnectionPool(_CancellablePool):

@@ -18,6 +18,7 @@ from ..redaction.echoed_secrets import Secrets, causes_of
 from ..redaction.request_description import request_line
 from ..redaction.urllib3_log import current_request
 from ..sockets.cancellation import current_cancellation
+from ..sockets.responses import read_strictly
 from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
 from .certificates import certificate_error
 from .request_log import RequestLog, note_retries
@@ -185,9 +186,11 @@ def _send(pool: PoolManager, method: str, url: str, **request: Any) -> BaseHTTPR
         return replacement(method, url, request)
     token = current_request.set((url, request.get("headers")))
     try:
-        return pool.urlopen(method, url, redirect=False, **request)
+        response = pool.urlopen(method, url, redirect=False, **request)
     finally:
         current_request.reset(token)
+    read_strictly(response)
+    return response
 
 
 def _shown_body(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:

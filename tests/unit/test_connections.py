@@ -1,22 +1,17 @@
-"""The default pool has one pool of connections for each server, and reads response headers as Python does."""
+"""The default pool has one pool of connections for each server, sends small requests at once, and keeps no body."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import http.client
-import io
 import socket
 import threading
 import weakref
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from django_minio_backend.s3.registry import default_pool
-from django_minio_backend.sockets import connections
 from django_minio_backend.sockets.connections import HTTPConnectionPool, HTTPSConnectionPool, strict_pool
 from django_minio_backend.transport.pool import GuardedPool
 from django_minio_backend.transport.request_log import RequestLog
@@ -24,63 +19,6 @@ from tests.support.hostile import hostile, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_names = st.sampled_from(
-    ["Content-Length", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "ETag", "X-Amz-Meta-A", ""]
-) | st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\r\n"), max_size=8)
-_values = st.sampled_from(
-    ["0", "5", "-5", "+5", "5, 5", "1_0", "chunked", "Chunked", "gzip, chunked", "close", "keep-alive"]
-)
-_values |= st.text(st.characters(max_codepoint=0xFF, exclude_characters="\n"), max_size=12)
-_lines = st.builds(
-    "{}:{}{}{}".format, _names, st.sampled_from(["", " ", "\t "]), _values, st.sampled_from(["\r\n", "\n"])
-)
-_lines |= st.sampled_from([" folded\r\n", "no colon\r\n", "From me\r\n", ": no name\r\n"])
-_blocks = st.lists(_lines.map(lambda line: line.encode("latin1")).filter(lambda line: line != b"\n"), max_size=8)
-
-
-@given(_blocks)
-@example([b"A: 1\r\n", b" folded\r\n", b"B: 2\r\n"])
-@example([b"A: 1\rB: 2\r\n"])
-@example([b"A : 1\r\n"])
-def test_headers_are_parsed_as_python_parses_them(lines: list[bytes]) -> None:
-    expected = http.client.parse_headers(io.BytesIO(b"".join([*lines, b"\r\n"])))
-    parsed = connections.parse_headers(lines)
-    assert parsed.items() == expected.items()
-    assert [parsed.get_all(name) for name in parsed] == [expected.get_all(name) for name in expected]
-    assert list(map(repr, parsed.defects)) == list(map(repr, expected.defects))
-    assert parsed.get_payload() == expected.get_payload()
-
-
-@given(
-    _blocks,
-    st.sampled_from(
-        ["HTTP/1.1 200 OK", "HTTP/1.0 200 OK", "HTTP/1.1 204 No Content", "HTTP/1.1 304", "HTTP/1.1 199 A"]
-    ),
-    st.sampled_from(["", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 100 Continue\r\nA: b\r\n\r\n"]),
-    st.sampled_from(["GET", "HEAD", "PUT"]),
-)
-def test_a_response_is_understood_as_python_understands_it(
-    lines: list[bytes], status: str, before: str, method: str
-) -> None:
-    sent = f"{before}{status}\r\n".encode() + b"".join(lines) + b"\r\nbody"
-    assert _begun(connections.HTTPConnection.response_class, sent, method) == _begun(
-        http.client.HTTPResponse, sent, method
-    )
-
-
-def _begun(kind: type[http.client.HTTPResponse], sent: bytes, method: str) -> object:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(sent)
-        theirs.shutdown(socket.SHUT_WR)
-        response = kind(ours, method=method)
-        response.begin()
-        understood = response.version, response.status, response.reason, response.getheaders()
-        body = response.chunked, response.length, response.will_close
-        rest = b"" if response.chunked else response.read(4)  # not more: a size of 5 would be an error
-        response.close()
-        return understood, body, rest
 
 
 @contextlib.contextmanager
