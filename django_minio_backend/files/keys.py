@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -12,11 +11,13 @@ from django.core.files.utils import validate_file_name
 from ..transport.limits import MAX_KEY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
-_is_clean = re.compile(r"(?!\.)[^/\\\0]+(?:/(?!\.)[^/\\\0]+)*").fullmatch
-"""Whether every part of a name is itself and begins with no dot, which normpath() finds out more slowly."""
+def _is_clean(name: str) -> bool:
+    """Whether every part of a name is itself and begins with no dot, which normpath() finds out more slowly."""
+    parts = f"/{name}/"
+    return "//" not in parts and "/." not in parts and "\\" not in name and "\0" not in name
 
 
 def clean(name: object) -> str:
@@ -91,6 +92,26 @@ def key_of(name: object, location: str) -> str:
     if length > MAX_KEY_BYTES:
         raise ValueError(f"'{key[:80]}...' is too long for the key of an object: {length} of at most 1,024 bytes.")
     return key
+
+
+def keys_of(names: Sequence[str], location: str) -> list[str] | None:
+    """The keys of many names at once, where each key is the location and the name as it is; None where one is not.
+
+    Then ``key_of`` shows which name has another key or none.
+    """
+    together = "/".join(names)
+    prefix = f"{location}/" if location else ""
+    longest = max(map(len, names), default=0) * (1 if together.isascii() else 4)  # bytes of one character at most
+    if not _is_clean(together) or not _is_unicode(together) or len(prefix.encode()) + longest > MAX_KEY_BYTES:
+        return None
+    return [prefix + name for name in names] if prefix else list(names)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def folder_prefix(path: object, location: str) -> str:

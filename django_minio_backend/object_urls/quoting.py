@@ -1,7 +1,6 @@
 """Percent-encoding with the result of ``urllib.parse.quote``, which takes more than twice as long.
 
-For a path with one space that is 1 µs more. A presigned URL takes 6 µs in total and the SDK's 60 µs: with quote() it
-would not be ten times as fast, which matters because a page can have hundreds of URLs.
+A page can have hundreds of presigned URLs, each of which takes about 5 µs; quote() alone would be a fifth of it.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import re
 
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"  # RFC 3986, 2.3
 _is_plain_path = re.compile(r"[A-Za-z0-9_.~/ -]*").fullmatch  # but for spaces
+_is_unreserved = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _OF_PATHS, _OF_PARAMETERS = (
     [chr(byte) if chr(byte) in safe else f"%{byte:02X}" for byte in range(256)]
     for safe in (f"{_UNRESERVED}/", _UNRESERVED)
@@ -22,7 +22,7 @@ def quoted_path(path: str) -> str:
     Raises:
         UnicodeEncodeError: it is not valid Unicode.
     """
-    if _is_plain_path(path):
+    if path.isascii() and _is_plain_path(path):
         return path.replace(" ", "%20")
     return "".join([_OF_PATHS[byte] for byte in path.encode()])
 
@@ -33,4 +33,4 @@ def quoted_parameter(text: str) -> str:
     Raises:
         UnicodeEncodeError: it is not valid Unicode.
     """
-    return "".join([_OF_PARAMETERS[byte] for byte in text.encode()])
+    return text if _is_unreserved(text) else "".join([_OF_PARAMETERS[byte] for byte in text.encode()])

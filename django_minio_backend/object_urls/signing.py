@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PREPARED_SECONDS = 256  # about 2 KiB each
 _DATE = re.compile(r"[?&]X-Amz-Date=([0-9]{8}T[0-9]{6}Z)&")
+_LAST = ("X-Amz-z", "")  # greater than every parameter of a signature
 _PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RFC 2104
 
 
@@ -95,6 +96,12 @@ class SigningContext:
         outer.update(inner.digest())
         return outer.hexdigest()
 
+    def after(self, text: str) -> SigningContext:
+        """The context whose signatures are those of this one for texts that begin with this text."""
+        inner = self.inner.copy()
+        inner.update(text.encode())
+        return replace(self, inner=inner)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Prepared:
@@ -104,9 +111,12 @@ class _Prepared:
         requested, expires: validity in seconds, before and after it is limited by that of the credentials.
         token: the session token as a parameter, if there is one.
         parameters: the other parameters of a signature that covers only the Host header.
-        query: the query of the URL, up to the signature.
-        end: the canonical request from its query on.
-        begin: the string to sign, up to the hash of the canonical request.
+        begin, rest: the query of the URL, up to the signature, before and after further parameters.
+        query: the same without any.
+        canonical, tail: the canonical request from its query on, in the same way.
+        end: the same without any.
+        signer: the credentials.
+        sign: returns the signature for the hash of the canonical request, with which the string to sign ends.
     """
 
     context: SigningContext
@@ -114,11 +124,12 @@ class _Prepared:
     expires: int
     token: tuple[Pair, ...]
     parameters: tuple[Pair, ...]
-    query: str
-    end: str
     begin: str
-
-    # Without a detour by the context, in the path of each URL.
+    rest: str
+    query: str
+    canonical: str
+    tail: str
+    end: str
     signer: Credentials
     sign: Callable[[str], str]
 
@@ -170,10 +181,17 @@ class Presigner:
             self._remember(prepared)
         sent, end = prepared.query, prepared.end
         if query or headers:
-            sent, end = self._with_more(prepared, query or {}, headers or {})
+            further = sorted(
+                [(quoted_parameter(name), quoted_parameter(value)) for name, value in (query or {}).items()]
+            )
+            if headers or further[0] < _LAST:
+                sent, end = self._with_more(prepared, further, headers or {})
+            else:  # after all others in the canonical request
+                more = _joined(further)
+                sent = f"{prepared.begin}{more}&{prepared.rest}"
+                end = f"{prepared.canonical}&{more}{prepared.tail}"
         request = sha256(f"{method}\n{path}\n{end}".encode()).hexdigest()
-        signature = prepared.sign(f"{prepared.begin}{request}")
-        return f"{self._origin}{path}?{sent}&X-Amz-Signature={signature}"
+        return f"{self._origin}{path}?{sent}&X-Amz-Signature={prepared.sign(request)}"
 
     def _remember(self, prepared: _Prepared) -> None:
         """Keep the parts for further URLs of that second, and for verifying cached URLs of other seconds."""
@@ -187,25 +205,29 @@ class Presigner:
         pairs = (("X-Amz-Security-Token", quoted_parameter(token)),) if token else ()
         effective = effective_expiry(credentials, second, expires)
         parameters = _parameters(context, effective, "host")
+        begin, rest = f"{_joined(pairs)}&" if pairs else "", _joined(parameters)
+        canonical, tail = _joined(sorted((*pairs, *parameters))), f"\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
         return _Prepared(
             context=context,
             requested=expires,
             expires=effective,
             token=pairs,
             parameters=parameters,
-            query=_joined((*pairs, *parameters)),
-            end=f"{_joined(sorted((*pairs, *parameters)))}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD",
-            begin=f"{ALGORITHM}\n{context.amz_date}\n{context.scope}\n",
+            begin=begin,
+            rest=rest,
+            query=f"{begin}{rest}",
+            canonical=canonical,
+            tail=tail,
+            end=f"{canonical}{tail}",
             signer=credentials,
-            sign=context.sign,
+            sign=context.after(f"{ALGORITHM}\n{context.amz_date}\n{context.scope}\n").sign,
         )
 
-    def _with_more(self, prepared: _Prepared, query: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, str]:
-        """The query of the URL, and the canonical request from its query on."""
+    def _with_more(self, prepared: _Prepared, further: list[Pair], headers: Mapping[str, str]) -> tuple[str, str]:
+        """The query of the URL, and the canonical request from its query on, with any parameters and headers."""
         signed = {"host": self._host, **{name.lower(): " ".join(value.split()) for name, value in headers.items()}}
         names = ";".join(sorted(signed))
         parameters = _parameters(prepared.context, prepared.expires, names) if headers else prepared.parameters
-        further = [(quoted_parameter(name), quoted_parameter(value)) for name, value in sorted(query.items())]
         # Like the SDK: the token is sorted among the further parameters.
         first = sorted((*further, *prepared.token), key=lambda pair: unquote(pair[0])) if prepared.token else further
         lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))

@@ -16,7 +16,9 @@ from ..errors import CleaningError
 from ..health.explanations import explain_in_sentence
 from ..s3 import listing
 from ..s3.errors import FAILURES, status_of
+from ..transport.request_log import ContextThreads
 from .key_store import KeyStore
+from .references import NAMES_PER_QUERY
 from .scope import renew_connections
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from .scope import CleanupScope
 
     Watch = Callable[[CleanupScope, "Stats"], None]
-
-BATCH = 1_000  # references whose rows are read again in one query
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Comparison:
         """
         sources = self.scope.sources
         renew_connections(sources)
-        for batch in self.store.missing(BATCH):
+        for batch in self.store.missing(NAMES_PER_QUERY):
             missing = [
                 (reference.source, Missing(source, reference.row, source.name_of(reference)))
                 for reference in batch
@@ -170,12 +170,19 @@ class _Reader:
         self._staging = self._scope.staging_prefixes
 
     def read_references(self) -> None:
-        """Read what rows and other apps refer to below the prefixes."""
-        for batch in self._scope.references():
-            self._store.add_references(
-                batch if "" in self._listed else [item for item in batch if item.key.startswith(self._listed)]
-            )
-            self._count(rows=len(batch))
+        """Read what rows and other apps refer to below the prefixes.
+
+        While a page of rows is read, a thread stores the one before.
+        """
+        with ContextThreads(1, thread_name_prefix="references") as writer:
+            stored = None
+            for batch in self._scope.references():
+                if stored is not None:
+                    stored.result()
+                stored = writer.submit(self._store.add_references, batch.below(self._listed))
+                self._count(rows=len(batch))
+            if stored is not None:
+                stored.result()
         self._store.index_references()
 
     def list_objects(self) -> None:
@@ -212,13 +219,15 @@ class _Reader:
         kept = young | excluded
         if self._cleaned != self._listed:
             kept.update(key for key in keys if not key.startswith(self._cleaned))
-        self._store.add_objects(zip(keys, page.sizes(), [key not in kept for key in keys], strict=True))
+        self._store.add_objects(dict(zip(keys, page.sizes(), strict=True)), kept)
         self._comparison.listed_at = min(self._comparison.listed_at or served_at, served_at)
         self._count(objects=len(keys), young=len(young), excluded=len(excluded - young))
 
     def _young(self, keys: Sequence[str], times: Sequence[dt.datetime], now: dt.datetime) -> set[str]:
         """Return the keys of the objects that are too young to be deleted."""
         options, staging = self._options, self._staging
+        if not times or not _is_young(max(times), now, max(options.min_age, options.staging_age)):
+            return set()
         return {
             key
             for key, time in zip(keys, times, strict=True)

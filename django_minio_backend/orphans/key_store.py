@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..errors import CleaningError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 Row = TypeVar("Row")
 
@@ -17,18 +19,16 @@ KEEP_ONLY = -1
 CACHE = 32 * 1024  # KiB of pages kept in memory, and the most that one sorted run of an index takes
 
 _TABLES = """
-CREATE TABLE reference (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, source INTEGER NOT NULL, row TEXT NOT NULL, name TEXT
-);
+CREATE TABLE reference (id INTEGER PRIMARY KEY, key TEXT NOT NULL);
+CREATE TABLE origin (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, columns TEXT NOT NULL);
 CREATE TABLE unreferenced (key TEXT PRIMARY KEY, size INTEGER NOT NULL, is_deletable INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE missing (id INTEGER PRIMARY KEY);
+CREATE TABLE missing (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, row TEXT NOT NULL, name TEXT);
 """
+_INSERT = "INSERT INTO reference (id, key) SELECT ? + key, value FROM json_each(?)"  # twice as fast as executemany()
 _INDEX = "CREATE INDEX reference_by_key ON reference (key)"
 _BETWEEN = "SELECT id, key FROM reference INDEXED BY reference_by_key WHERE key BETWEEN ? AND ?"
 _ORPHANS = "FROM unreferenced WHERE is_deletable"
-_MISSING = """
-SELECT key, source, row, name FROM missing CROSS JOIN reference USING (id) WHERE source >= 0 ORDER BY key
-"""
+_MISSING = "SELECT key, source, row, name FROM missing CROSS JOIN reference USING (id) ORDER BY key"
 
 
 class Orphan(NamedTuple):
@@ -54,6 +54,31 @@ class Reference(NamedTuple):
     name: str | None = None
 
 
+@dataclass(frozen=True)
+class References:
+    """Many references: a column for each attribute of ``Reference``."""
+
+    keys: Sequence[str]
+    sources: Sequence[int]
+    rows: Sequence[str]
+    names: Sequence[str | None]
+
+    @classmethod
+    def of(cls, references: Sequence[Reference]) -> References:
+        """Return the columns of these references."""
+        return cls(*zip(*references, strict=True)) if references else cls((), (), (), ())
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[Reference]:
+        return map(Reference, self.keys, self.sources, self.rows, self.names)
+
+    def below(self, prefixes: tuple[str, ...]) -> References:
+        """Return the references to keys that start with one of these."""
+        return self if "" in prefixes else self.of([each for each in self if each.key.startswith(prefixes)])
+
+
 class KeyStore:
     """Holds keys in bounded memory. Add references, index them, add objects, find the orphans; then iterate.
 
@@ -61,15 +86,15 @@ class KeyStore:
     between its first and its last key, so that only the keys without a counterpart are stored.
 
     SQLite creates the temporary file in SQLITE_TMPDIR or TMPDIR. The file has no name, so a killed process leaves
-    nothing behind.
+    nothing behind. A store may be used by several threads, one after the other.
 
     Raises:
         CleaningError: from every method, if the file cannot be written or read.
     """
 
     def __init__(self) -> None:
-        self._connection = sqlite3.connect("")  # the file is created later
-        self._has_object = bytearray()  # for each reference by its id, whether an object has its key
+        self._connection = sqlite3.connect("", check_same_thread=False)  # the file is created later
+        self._has_object = bytearray()  # for each reference in the order of addition, whether an object has its key
         with self._database() as database:
             database.executescript(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;"
@@ -80,32 +105,42 @@ class KeyStore:
         """Remove the file."""
         self._connection.close()
 
-    def add_references(self, references: Iterable[Reference]) -> None:
+    def add_references(self, references: References) -> None:
         """Add references; one key may have several."""
+        if not references:
+            return
+        first, count = len(self._has_object), len(references)
+        columns = (references.sources, references.rows, references.names)
+        origins = json.dumps([column[:1] if len(set(column)) == 1 else column for column in columns])
         with self._database() as database:
-            database.executemany(
-                "INSERT INTO reference (key, source, row, name) VALUES (?, ?, ?, ?)", map(tuple, references)
-            )
+            database.execute(_INSERT, (first, json.dumps(references.keys, ensure_ascii=False)))
+            database.execute("INSERT INTO origin VALUES (?, ?, ?)", (first, count, origins))
+        self._has_object += bytes(count)
 
     def index_references(self) -> None:
         """Sort the references by key, after all have been added."""
         with self._database() as database:
             database.execute(_INDEX)
-            (last,) = database.execute("SELECT coalesce(max(id), 0) FROM reference").fetchone()
-        self._has_object = bytearray(last + 1)
 
-    def add_objects(self, objects: Iterable[tuple[str, int, bool]]) -> None:
-        """Add objects: key, size, and whether it may be deleted as an orphan. A key that comes twice counts once."""
-        unreferenced = {row[0]: row for row in objects}
-        if not unreferenced:
+    def add_objects(self, sizes: Mapping[str, int], kept: Container[str] = ()) -> None:
+        """Add objects. A key that comes twice counts once.
+
+        Args:
+            sizes: bytes, by key.
+            kept: keys of those that may not be deleted, even if nothing refers to them.
+        """
+        if not sizes:
             return
-        keys, has_object = frozenset(unreferenced), self._has_object
+        keys, has_object, referenced = sizes.keys(), self._has_object, set()
         with self._database() as database:
             for number, key in database.execute(_BETWEEN, (min(keys), max(keys))):
                 if key in keys:
                     has_object[number] = 1
-                    unreferenced.pop(key, None)
-            database.executemany("INSERT OR REPLACE INTO unreferenced VALUES (?, ?, ?)", unreferenced.values())
+                    referenced.add(key)
+            database.executemany(
+                "INSERT OR REPLACE INTO unreferenced VALUES (?, ?, ?)",
+                [(key, sizes[key], key not in kept) for key in keys - referenced],
+            )
 
     def find_orphans(self) -> tuple[int, int]:
         """Return the number of orphans and their bytes together."""
@@ -120,14 +155,23 @@ class KeyStore:
     def missing(self, batch_size: int) -> Iterator[list[Reference]]:
         """Return the references without an object by key, in batches."""
         with self._database() as database:
-            database.executemany("INSERT OR IGNORE INTO missing VALUES (?)", self._ids_without_object())
+            for first, count in database.execute("SELECT first, count FROM origin").fetchall():
+                missing = list(self._without_object(first, first + count))
+                database.executemany("INSERT OR IGNORE INTO missing VALUES (?, ?, ?, ?)", missing)
         return self._batches(Reference, _MISSING, batch_size)
 
-    def _ids_without_object(self) -> Iterator[tuple[int]]:
-        number = self._has_object.find(0, 1)
-        while number > 0:
-            yield (number,)
-            number = self._has_object.find(0, number + 1)
+    def _without_object(self, first: int, end: int) -> Iterator[tuple[int, int, str, str | None]]:
+        """Return the references whose keys no object has, among those that were added together."""
+        number = self._has_object.find(0, first, end)
+        if number < 0:
+            return
+        (origins,) = self._connection.execute("SELECT columns FROM origin WHERE first = ?", (first,)).fetchone()
+        columns = json.loads(origins)
+        while number >= 0:
+            source, row, name = (column[number - first if len(column) > 1 else 0] for column in columns)
+            if source != KEEP_ONLY:
+                yield number, source, row, name
+            number = self._has_object.find(0, number + 1, end)
 
     def _batches(self, row_type: Callable[..., Row], query: str, size: int) -> Iterator[list[Row]]:
         with self._database() as database:

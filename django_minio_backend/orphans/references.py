@@ -14,7 +14,7 @@ from ..errors import CleaningError
 from ..files import keys as names
 from ..storage import MinioBackend
 from .databases import databases_of, in_database, tables_by_database
-from .key_store import Reference
+from .key_store import Reference, References
 from .row_files import choosing_classes
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
 ROWS_PER_QUERY = 5_000  # so that no cursor and no transaction stays open on the database server
-NAMES_PER_QUERY = 1_000  # fewer where the database takes fewer parameters
+NAMES_PER_QUERY = 999  # as many as Django passes to SQLite; fewer where the database takes fewer parameters
 
 
 class Target(NamedTuple):
@@ -78,10 +78,9 @@ class FieldInDatabase:
         try:
             return storage.key(name)
         except (SuspiciousOperation, ValueError) as error:
-            raise self._no_object(primary_key, error) from error
-
-    def _no_object(self, primary_key: object, error: Exception) -> CleaningError:
-        return CleaningError(f"{self.describe_row(primary_key)}: {error} Correct that row first. Nothing was deleted.")
+            raise CleaningError(
+                f"{self.describe_row(primary_key)}: {error} Correct that row first. Nothing was deleted."
+            ) from error
 
     def _rows(self) -> QuerySet[Model]:
         """All rows: a plain QuerySet, since a model's managers may hide some."""
@@ -140,10 +139,9 @@ class ReferringField(FieldInDatabase):
             django.db.Error: the rows cannot be read.
         """
         name = self.field.name
-        for page in self._pages(self._rows(), ROWS_PER_QUERY, lambda rows: list(rows.values_list("pk", name))):
-            yield [(primary_key, str(value)) for primary_key, value in page]
+        return self._pages(self._rows(), ROWS_PER_QUERY, lambda rows: list(rows.values_list("pk", name)))
 
-    def references(self, _: Target, source: int) -> Iterator[list[Reference]]:
+    def references(self, _: Target, source: int) -> Iterator[References]:
         """Return what the rows refer to, page by page.
 
         A name that is not normalised refers to two keys: another program may have stored its object as it is.
@@ -152,19 +150,21 @@ class ReferringField(FieldInDatabase):
             CleaningError: as ``rows``, or no object can have the name of a row.
             django.db.Error: the rows cannot be read.
         """
-        prefix, key_of = self.storage.options.key_prefix, self.storage.key  # once, as the storage may be a lazy object
+        has_own_keys, location = overrides_key(self.storage), self.storage.options.location
         for rows in self.rows():
-            references = []
-            for primary_key, name in rows:
-                try:
-                    key = key_of(name)
-                except (SuspiciousOperation, ValueError) as error:
-                    raise self._no_object(primary_key, error) from error
-                is_literal = key == prefix + name
-                references.append(Reference(key, source, str(primary_key), None if is_literal else name))
-                if not is_literal and names.clean(name) != name:
-                    references.append(Reference(prefix + name))
-            yield references
+            keys = None if has_own_keys else names.keys_of([str(name) for _, name in rows], location)
+            if keys is None:
+                yield References.of([reference for row in rows for reference in self._references_of(*row, source)])
+            else:
+                yield References(keys, [source] * len(keys), [str(row) for row, _ in rows], [None] * len(keys))
+
+    def _references_of(self, primary_key: object, value: object, source: int) -> Iterator[Reference]:
+        name, prefix = str(value), self.storage.options.key_prefix
+        key = self.key_in(self.storage, primary_key, name)
+        is_literal = key == prefix + name
+        yield Reference(key, source, str(primary_key), None if is_literal else name)
+        if not is_literal and names.clean(name) != name:
+            yield Reference(prefix + name)
 
     def keys_in_use(self, _: Target, keys: Sequence[str]) -> set[str]:
         """Return those of the keys that rows refer to now, and perhaps others.

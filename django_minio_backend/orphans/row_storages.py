@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 from ..files import keys as names
 from ..storage import MinioBackend
 from .databases import databases_of, databases_with, tables_by_database
-from .key_store import KEEP_ONLY, Reference
+from .key_store import KEEP_ONLY, Reference, References
 from .references import FieldInDatabase, Target, file_fields, identity, minio_storage_of, overrides_key
 from .row_files import RowFile, RowFiles, choosing_classes
 
@@ -97,7 +97,7 @@ class ChoosingField(FieldInDatabase):
         """Whether a row that has been read has its file in a bucket."""
         return any(storage.bucket == bucket for storage in self.seen.storages.values())
 
-    def references(self, target: Target, source: int) -> Iterator[list[Reference]]:
+    def references(self, target: Target, source: int) -> Iterator[References]:
         """Return what the rows refer to in one bucket, page by page.
 
         Raises:
@@ -105,7 +105,7 @@ class ChoosingField(FieldInDatabase):
             django.db.Error: the rows cannot be read.
         """
         for rows in self.rows():
-            yield [reference for row in rows for reference in self._references_of(row, target, source)]
+            yield References.of([each for row in rows for each in self._references_of(row, target, source)])
 
     def keys_in_use(self, target: Target, keys: Sequence[str]) -> set[str]:
         """Return those of the keys that rows refer to now, or may refer to.

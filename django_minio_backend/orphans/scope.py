@@ -15,7 +15,7 @@ from ..aliases import minio_storages
 from ..errors import CleaningError
 from ..signals import collect_references
 from ..storage import MinioBackend
-from .key_store import KEEP_ONLY, Reference
+from .key_store import KEEP_ONLY, Reference, References
 from .references import ROWS_PER_QUERY, Target, identity, names_below, overrides_key, referring_fields
 from .row_storages import choosing_fields
 
@@ -109,7 +109,7 @@ class CleanupScope:
         """Return these prefixes, and those whose files are checked for existence only."""
         return _common_prefixes([*self.storages, *self.chosen], requested)
 
-    def references(self) -> Iterator[Sequence[Reference]]:
+    def references(self) -> Iterator[References]:
         """Read every row of every field, and the names that other apps report, in batches.
 
         Raises:
@@ -123,7 +123,7 @@ class CleanupScope:
         for storage in self._signal_senders:
             keys = signalled_keys(storage)
             while batch := [Reference(key) for key in islice(keys, ROWS_PER_QUERY)]:
-                yield batch
+                yield References.of(batch)
 
     def keys_in_use(self, keys: Sequence[str]) -> set[str]:
         """Return those of the keys that rows or other apps refer to now, and perhaps others.

@@ -76,8 +76,8 @@ class ListingPage:
         keys, self._sizes, self._times, self._etags = response.columns(
             "Contents", "Key", "Size", "LastModified", "ETag"
         )
-        self.keys = list(map(response.key_of, keys))
-        self.folders = [response.key_of(response.text("Prefix", entry)) for entry in response.all("CommonPrefixes")]
+        self.keys = response.keys_of(keys)
+        self.folders = response.keys_of([response.text("Prefix", each) for each in response.all("CommonPrefixes")])
         for key in (*self.folders, *self.keys) if prefix else ():
             if not key.startswith(prefix):
                 raise ProtocolError(f"The server listed {key!r} for prefix {prefix!r} in bucket '{bucket}'.")
@@ -91,11 +91,11 @@ class ListingPage:
 
     def sizes(self) -> list[int]:
         """Return the objects' sizes in bytes, in the order of the keys."""
-        return list(map(self.response.size_of, self._sizes))
+        return self.response.sizes_of(self._sizes)
 
     def times(self) -> list[dt.datetime]:
         """Return the times of the uploads, in the order of the keys."""
-        return list(map(self.response.time_of, self._times))
+        return self.response.times_of(self._times)
 
     @property
     def objects(self) -> list[ListedObject]:
@@ -249,14 +249,11 @@ def list_unfinished_uploads(client: S3Client, bucket: str) -> Iterator[tuple[dt.
     while True:
         response = client.request("GET", bucket, {"uploads": "", **markers})
         xml = XmlResponse(response, "ListMultipartUploadsResult", bucket)
-        uploads = [
-            UnfinishedUpload(
-                xml.key_of(xml.text("Key", entry)),
-                xml.text("UploadId", entry),
-                xml.time_of(xml.text("Initiated", entry)),
-            )
-            for entry in xml.all("Upload")
-        ]
+        entries = list(xml.all("Upload"))
+        keys, upload_ids, times = (
+            [xml.text(name, each) for each in entries] for name in ("Key", "UploadId", "Initiated")
+        )
+        uploads = list(map(UnfinishedUpload, xml.keys_of(keys), upload_ids, xml.times_of(times)))
         ids = {(upload.key, upload.upload_id) for upload in uploads}
         if not all(upload.upload_id for upload in uploads):  # aborting that one might delete the object
             raise ProtocolError(f"A listing of unfinished uploads in bucket '{bucket}' has an upload without an id.")
@@ -287,12 +284,13 @@ def list_parts(client: S3Client, bucket: str, key: str, upload_id: str) -> Itera
         query = {"uploadId": upload_id, **({"part-number-marker": str(last)} if last else {})}
         response = client.request("GET", bucket, query, key=key)
         xml = XmlResponse(response, "ListPartsResult", bucket, also="ListPartsResponse")
-        for entry in xml.all("Part"):
+        entries = list(xml.all("Part"))
+        for entry, size in zip(entries, xml.sizes_of([xml.text("Size", each) for each in entries]), strict=True):
             number = xml.text("PartNumber", entry)
             if not number.isdecimal() or int(number) <= last:
                 raise ProtocolError(f"A listing of the parts of '{key}' in bucket '{bucket}' does not ascend.")
             last = int(number)
-            yield UploadedPart(last, xml.size_of(xml.text("Size", entry)), xml.text("ETag", entry).strip('"'))
+            yield UploadedPart(last, size, xml.text("ETag", entry).strip('"'))
         if not xml.is_truncated:
             return
         if str(last) != xml.text("NextPartNumberMarker"):

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
@@ -18,13 +18,12 @@ from minio.error import S3Error
 from urllib3.exceptions import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from urllib3 import BaseHTTPResponse
 
 MAX_COLUMNS = 16  # children of a listed entry; S3 has half as many
-_TEXT = r"[^<&\x00-\x1f\ufffe\uffff]*"  # what XML can carry, without what it escapes or normalises
-_QUOTE = "(?:&#34;|&quot;)?"  # of an ETag
+_NOT_PLAIN = bytes(set(range(32)) - set(b"\t\n"))  # XML cannot carry these, or, with CR, reads them as another
 
 MAX_SIZE_DIGITS = 18  # of a size in bytes; SQLite's integers end at 19 digits, and no object has more than 15
 
@@ -45,7 +44,7 @@ def size_of(response: BaseHTTPResponse) -> int:
         TruncatedResponse: there is none.
     """
     value = response.headers.get("content-length", "")
-    if not _is_size(value):
+    if not _are_sizes([value]):
         raise TruncatedResponse("The response about an object has no valid Content-Length header.")
     return int(value)
 
@@ -158,32 +157,36 @@ class XmlResponse:
 
     def decoded(self, text: str) -> str:
         """Return a key without percent-encoding, where the server says that it has encoded keys."""
-        return unquote_plus(text) if self._is_encoded and ("%" in text or "+" in text) else text
+        return text if self._is_literal(text) else unquote_plus(text)
 
-    def key_of(self, text: str) -> str:
-        """Return the key that a listed entry's text holds."""
-        key = self.decoded(text)
-        if not key:
+    def keys_of(self, texts: list[str]) -> list[str]:
+        """Return the keys that the texts of listed entries hold."""
+        if "" in texts:
             raise ProtocolError(f"A listing of bucket '{self._bucket}' has an entry without a key.")
-        return key
+        return texts if self._is_literal("".join(texts)) else list(map(self.decoded, texts))
 
-    def size_of(self, text: str) -> int:
-        """Return a listed object's size in bytes."""
-        if not _is_size(text):
+    def _is_literal(self, text: str) -> bool:
+        return not self._is_encoded or ("%" not in text and "+" not in text)
+
+    def sizes_of(self, texts: Sequence[str]) -> list[int]:
+        """Return listed objects' sizes in bytes."""
+        if not _are_sizes(texts):
             raise ProtocolError(f"A listing of bucket '{self._bucket}' has an object without a size.")
-        return int(text)
+        return list(map(int, texts))
 
-    def time_of(self, text: str) -> dt.datetime:
-        """Return a time of a listed entry."""
+    def times_of(self, texts: Sequence[str]) -> list[dt.datetime]:
+        """Return the times of listed entries."""
         try:
-            time = dt.datetime.fromisoformat(text)
+            times = list(map(dt.datetime.fromisoformat, texts))
         except ValueError as error:
             raise ProtocolError(f"A listing of bucket '{self._bucket}' has an entry without a time.") from error
-        return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+        return [time if time.tzinfo else time.replace(tzinfo=dt.UTC) for time in times]
 
 
-def _is_size(value: str) -> bool:
-    return len(value) <= MAX_SIZE_DIGITS and value.isascii() and value.isdecimal()
+def _are_sizes(texts: Sequence[str]) -> bool:
+    digits = "".join(texts)
+    is_decimal = digits.isascii() and digits.isdecimal()
+    return not texts or (is_decimal and all(texts) and max(map(len, texts)) <= MAX_SIZE_DIGITS)
 
 
 def _split(data: bytes, name: str) -> tuple[bytes, dict[str, list[str]] | None]:
@@ -191,29 +194,49 @@ def _split(data: bytes, name: str) -> tuple[bytes, dict[str, list[str]] | None]:
 
     A page of a listing has thousands of elements. ElementTree takes several times as long for them, most of it in the
     garbage collector. So elements that are as plain as those of all servers at hand are found by one expression. It
-    matches balanced tags and unescaped text only, which leaves a document that is complete if the whole was. If one
-    element is different, or anything in the document changes how text is read, the whole is returned and None.
+    matches balanced tags and text only, which leaves a document that is complete if the whole was. If one element is
+    different, or anything in the document changes how text is read, the whole is returned and None.
     """
     try:
         text = data.decode()
     except UnicodeDecodeError:
         return data, None
     first, begin = text.find(f"<{name}>"), f"<{name}>"
-    is_plain = "<!" not in text and text.count("<?") == ('encoding="utf-8"?>' in text[:64].lower())
     names = tuple(re.findall("<([A-Za-z]+)>", text[first + len(begin) : text.find(f"</{name}>", first)]))
-    if first < 0 or not is_plain or not 0 < len(names) == len(set(names)) <= MAX_COLUMNS:
+    if first < 0 or not 0 < len(names) == len(set(names)) <= MAX_COLUMNS:
         return data, None
     parts = _row_pattern(name, names).split(text)
     step = len(names) + 1
     rest = "".join(parts[::step])
-    if f"<{name}" in rest:
+    columns = {column: _unescaped(parts[place::step]) for place, column in enumerate(names, 1)}
+    if f"<{name}" in rest or None in columns.values() or not _is_plain(data, text, rest):
         return data, None
-    return rest.encode(), {column: parts[place::step] for place, column in enumerate(names, 1)}
+    return rest.encode(), cast("dict[str, list[str]]", columns)
+
+
+def _is_plain(data: bytes, text: str, rest: str) -> bool:
+    """Whether the text of a document stands for itself: valid characters, no other encoding, no comments or sections.
+
+    These begin in the ``rest`` of the document, if any encloses elements or begins between them.
+    """
+    return (
+        "<!" not in rest
+        and rest.count("<?") == ('encoding="utf-8"?>' in rest[:64].lower())
+        and len(data.translate(None, _NOT_PLAIN)) == len(data)
+        and (data.isascii() or not ("\ufffe" in text or "\uffff" in text))
+    )
+
+
+def _unescaped(texts: list[str]) -> list[str] | None:
+    """Return texts with their quotes, which servers escape in ETags; None if anything else is escaped."""
+    joined = "<".join(texts)
+    if "&" not in joined:
+        return texts
+    joined = joined.replace("&#34;", '"').replace("&quot;", '"')
+    return None if "&" in joined else joined.split("<")
 
 
 @lru_cache(maxsize=16)
 def _row_pattern(name: str, names: tuple[str, ...]) -> re.Pattern[str]:
     """Return the pattern of an element that has children of these names in this order, which have text only."""
-    quotes = {"ETag": _QUOTE}
-    children = (f"<{child}>{quotes.get(child, '')}({_TEXT}){quotes.get(child, '')}</{child}>" for child in names)
-    return re.compile(f"<{name}>{''.join(children)}</{name}>")
+    return re.compile(f"<{name}>{''.join(f'<{child}>([^<]*+)</{child}>' for child in names)}</{name}>")

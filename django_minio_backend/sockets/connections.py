@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import http.client
 import os
+import re
 import socket
 import sys
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 from urllib3 import connection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.poolmanager import key_fn_by_scheme
+from urllib3.util import SKIP_HEADER
 from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_write
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     _KeyFunction = Callable[[dict[str, Any]], PoolKey]
 
 JOINED_LIMIT = 64 * 1024  # bytes of a body that is sent together with the headers
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t -~\x80-\xff]*")  # of a request
+_PLAIN_URL = re.compile(r"(https?://[^/?#\\@]+)(/[^#]*)")  # origin, and what the request line has
 _IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
 
 
@@ -44,6 +48,14 @@ class _JoinedRequest(http.client.HTTPConnection):
         self._is_joined = isinstance(body, bytes | bytearray) and 0 < len(body) <= JOINED_LIMIT
         self._headers = None
         super().request(method, url, body, *args, **options)
+
+    def putheader(self, header: str | bytes, *values: Any) -> None:
+        """Add a header line, of which Python's HTTP client encodes and checks name and values one by one."""
+        line = f"{header}: {values[0]}" if len(values) == 1 and type(header) is type(values[0]) is str else ""
+        if _HEADER.fullmatch(line) and ":" not in header and values[0] != SKIP_HEADER:
+            self._output(line.encode("latin1"))  # type: ignore[attr-defined]
+        else:
+            super().putheader(header, *values)
 
     def send(self, data: Any) -> None:
         """Send bytes; the headers wait for the body if that is small."""
@@ -157,9 +169,28 @@ class HTTPSConnectionPool(_CancellablePool, urllib3.HTTPSConnectionPool):
     ConnectionCls = HTTPSConnection
 
 
+class _PoolManager(urllib3.PoolManager):
+    """Keeps what it has parsed of URLs: urllib3 parses each of them twice."""
+
+    def urlopen(self, method: str, url: str, redirect: bool = True, **request: Any) -> urllib3.BaseHTTPResponse:  # type: ignore[override]  # noqa: FBT001, FBT002 - urllib3's signature
+        """Send a request by the connections to its server."""
+        plain = _PLAIN_URL.fullmatch(url)
+        if redirect or plain is None or self.proxy is not None or "/." in url:  # urllib3 resolves "/./" and "/../"
+            return super().urlopen(method, url, redirect, **request)
+        pool = self.connection_from_host(*_server(plain[1]))
+        request = {"headers": self.headers, **request, "redirect": False, "assert_same_host": False}
+        return pool.urlopen(method, plain[2], **request)
+
+
+@lru_cache
+def _server(origin: str) -> tuple[str | None, int | None, str | None]:
+    url = urllib3.util.parse_url(origin)
+    return url.host, url.port, url.scheme
+
+
 def strict_pool(**options: Any) -> urllib3.PoolManager:
     """Make a pool of such connections; ``options`` are those of ``urllib3.PoolManager``, for all servers alike."""
-    manager = urllib3.PoolManager(**options)
+    manager = _PoolManager(**options)
     manager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
     manager.key_fn_by_scheme = {scheme: partial(_cached_key, make, {}) for scheme, make in key_fn_by_scheme.items()}
     return manager

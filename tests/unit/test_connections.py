@@ -10,6 +10,11 @@ import weakref
 from typing import TYPE_CHECKING
 
 import pytest
+import urllib3
+from hypothesis import example, given
+from hypothesis import strategies as st
+from urllib3.exceptions import HTTPError
+from urllib3.util import SKIP_HEADER
 
 from django_minio_backend.s3.registry import default_pool
 from django_minio_backend.sockets.connections import HTTPConnectionPool, HTTPSConnectionPool, strict_pool
@@ -111,3 +116,37 @@ def test_a_retried_request_leaves_its_body_to_no_garbage_collection(first: bytes
             assert send(f"http://{server.endpoint}/")() is None
     finally:
         gc.enable()
+
+
+_targets = st.text(st.sampled_from("ab/.?#%&=+@\\:~é\u20ac "), max_size=12) | st.sampled_from(
+    ["bucket/a%20b?x=%2f", "./a", "a/../b", "a//b", "/a", "a?b=/../c", "%zz", "a#b"]
+)
+_fields = st.dictionaries(
+    st.sampled_from(["A", "x-One", "Host", "User-Agent"]) | st.text(st.sampled_from("a-9:_ \r\né\u20ac"), max_size=5),
+    st.text(st.sampled_from("aB9:;, \t\r\n\0\x7fé\u20ac"), max_size=8) | st.sampled_from(["END", SKIP_HEADER]),
+    max_size=3,
+)
+
+
+@given(_targets, _fields)
+@example("/./a", {"X-One": "1"})
+@example("a", {"Host": "other", "User-Agent": SKIP_HEADER})
+@example("a", {"A": "b\r\nC: d"})
+@example("a", {"A: b": "c"})
+def test_a_request_is_sent_as_by_urllib3(target: str, fields: dict[str, str]) -> None:
+    requests: list[list[bytes]] = []
+    with _counting_server(requests) as url:
+        outcomes = [_sent(pool, f"{url}{target}", fields, requests) for pool in (strict_pool(), urllib3.PoolManager())]
+    assert outcomes[0] == outcomes[1]
+
+
+def _sent(
+    pool: urllib3.PoolManager, url: str, fields: dict[str, str], requests: list[list[bytes]]
+) -> bytes | type[Exception]:
+    """Return what the server received, or the type of the error."""
+    with pool:
+        try:
+            pool.urlopen("PUT", url, body=b"END", headers=fields, redirect=False, retries=False)
+        except (ValueError, HTTPError) as error:
+            return type(error)
+        return b"".join(requests.pop())

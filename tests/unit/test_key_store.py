@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from django_minio_backend.errors import CleaningError
 from django_minio_backend.orphans import key_store
-from django_minio_backend.orphans.key_store import KEEP_ONLY, KeyStore, Reference
+from django_minio_backend.orphans.key_store import KEEP_ONLY, KeyStore, Reference, References
 from tests.support.memory import peak_memory
 
 if TYPE_CHECKING:
@@ -45,10 +45,12 @@ def test_both_directions_are_those_of_sets(
     objects: list[tuple[str, int, bool]], references: list[tuple[str, int, str]], at_once: int
 ) -> None:
     with closing(KeyStore()) as compared:
-        compared.add_references(Reference(*one) for one in references)
+        compared.add_references(References.of([Reference(*one) for one in references]))
         compared.index_references()
         for first in range(0, len(objects), at_once):  # pages in any order, as servers differ in it
-            compared.add_objects(objects[first : first + at_once])
+            page = objects[first : first + at_once]
+            kept = {key for key, _, may_go in page if not may_go}
+            compared.add_objects({key: size for key, size, _ in page}, kept)
         count, size = compared.find_orphans()
         found = [orphan for batch in compared.orphans(at_once) for orphan in batch]
         missing = [one for batch in compared.missing(at_once) for one in batch]
@@ -63,8 +65,8 @@ def test_both_directions_are_those_of_sets(
 
 def test_an_object_that_is_listed_twice_counts_once(compared: KeyStore) -> None:
     compared.index_references()
-    compared.add_objects([("a", 1, True)])
-    compared.add_objects([("a", 2, True)])
+    compared.add_objects({"a": 1})
+    compared.add_objects({"a": 2})
     assert compared.find_orphans() == (1, 2)
 
 
@@ -75,13 +77,13 @@ def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         closing(KeyStore()) as compared,
         pytest.raises(CleaningError, match=r"disk is full.*TMPDIR.*Nothing more was deleted"),
     ):
-        compared.add_references(Reference(f"{number:0900}") for number in range(1_000))
+        compared.add_references(References.of([Reference(f"{number:0900}") for number in range(1_000)]))
 
 
 def test_the_file_has_no_name(compared: KeyStore) -> None:
     """So a process that is killed leaves nothing behind."""
     before = set(open_files())
-    compared.add_references(Reference(f"{number:0900}") for number in range(50_000))
+    compared.add_references(References.of([Reference(f"{number:0900}") for number in range(50_000)]))
     (opened,) = set(open_files()) - before
     assert opened.endswith("(deleted)")
 
@@ -96,15 +98,16 @@ def test_an_error_of_sqlite_is_one_of_cleaning(compared: KeyStore) -> None:
 def test_memory_is_bounded() -> None:
     """The keys alone would take 140 MiB as Python strings in a set and a dictionary."""
     memory = peak_memory(
-        "from django_minio_backend.orphans.key_store import KeyStore, Reference\n"
+        "from django_minio_backend.orphans.key_store import KeyStore, Reference, References\n"
         "with measured():\n"
         "    compared = KeyStore()\n"
         "    for first in range(0, 500_000, 5_000):\n"
         "        numbers = range(first, first + 5_000)\n"
-        "        compared.add_references(Reference(f'{n * 7919 % 500_000:060}', 0, str(n)) for n in numbers)\n"
+        "        made = [Reference(f'{n * 7919 % 500_000:060}', 0, str(n)) for n in numbers]\n"
+        "        compared.add_references(References.of(made))\n"
         "    compared.index_references()\n"
         "    for first in range(0, 500_000, 1_000):\n"
-        "        compared.add_objects((f'{n + 5:060}', 1, True) for n in range(first, first + 1_000))\n"
+        "        compared.add_objects({f'{n + 5:060}': 1 for n in range(first, first + 1_000)})\n"
         "    assert compared.find_orphans() == (5, 5)\n"
         "    assert sum(map(len, compared.missing(1_000))) == 5\n"
         "    compared.close()\n"
