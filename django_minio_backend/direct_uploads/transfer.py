@@ -13,7 +13,7 @@ from ..files.upload import Upload
 from ..options.fields import MEBIBYTE
 from ..reading.reader import ObjectReader
 from ..redaction.escaping import get_logger
-from ..s3.errors import FAILURES, ObjectNotFound, status_of
+from ..s3.errors import FAILURES, ObjectNotFound, lost_parts, status_of
 from ..s3.responses import XmlResponse
 from ..transport.headers import merged
 from ..transport.limits import MAX_PARTS, MIN_PART_SIZE
@@ -69,6 +69,8 @@ def copy(source: StoredObject, target: UploadTarget) -> str:
                 upload.send(span)
             return upload.finish()
     except FAILURES as error:
+        if lost_parts(error) and not target.is_repeated:
+            return copy(source, target.again())
         if source.size >= MIN_PART_SIZE or status_of(error) != HTTPStatus.BAD_REQUEST:
             raise
         return _sent_again(source, target)

@@ -114,14 +114,15 @@ class ContentReader:
         if self.length is not None and total < self.length:
             raise TruncatedContentError(f"The content ended after {total} of {self.length} bytes; nothing was stored.")
 
-    def rewind(self) -> None:
-        """Go back to the start."""
+    def rewind(self) -> bool:
+        """Go back to the start; return whether that is possible."""
         if self._seekable:
             self._rest = memoryview(b"")
             self._content.seek(0)
         elif self._record is not None:
             self._record.seek(0)
             self._replay = self._record
+        return self._seekable or self._record is not None
 
     def close(self) -> None:
         """Remove the recording; the content itself stays open."""

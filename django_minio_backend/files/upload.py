@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import threading
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -15,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from ..errors import ConditionNotSupportedError, ObjectExistsError
 from ..redaction.escaping import get_logger
 from ..s3.credentials import customer_key
-from ..s3.errors import FAILURES, is_timeout, may_have_worked
+from ..s3.errors import FAILURES, is_timeout, lost_parts, may_have_worked
 from ..transport.request_log import ContextThreads
+from .checksums import checksum_element, checksum_header
 from .content import plan_parts
 from .upload_headers import upload_headers
 
@@ -47,6 +45,8 @@ class UploadTarget:
         headers: of the object, as they are sent.
         condition: True: only if the key does not exist. "auto": the same, but if the server rejects the condition, the
             upload is repeated without it, as the caller has looked whether the key exists.
+        is_repeated: whether an upload with this token may have stored the object before.
+        token: identifies the object if the response to its upload is lost.
     """
 
     bucket: str
@@ -57,6 +57,12 @@ class UploadTarget:
     ssec: SseCustomerKey | None
     parallel: int
     progress: Any = None
+    is_repeated: bool = False
+    token: str = field(default_factory=partial(token_hex, 16))
+
+    def again(self) -> Self:
+        """Return the target of a second upload after the first one's parts were lost."""
+        return replace(self, is_repeated=True)
 
     @classmethod
     def of_options(
@@ -71,10 +77,21 @@ class UploadTarget:
 def upload(client: S3Client, target: UploadTarget, reader: ContentReader, options: StorageOptions) -> str:
     """Store content as one object and return its ETag; if reading or sending fails, nothing is stored.
 
+    If the server loses the parts while it makes the object of them, all is sent once more.
+
     Raises:
         ObjectExistsError: the target's condition does not hold.
         TruncatedContentError: the content ended before its stated size.
     """
+    try:
+        return _upload(client, target, reader, options)
+    except FAILURES as error:
+        if not (lost_parts(error) and reader.rewind()):
+            raise
+    return _upload(client, target.again(), reader, options)
+
+
+def _upload(client: S3Client, target: UploadTarget, reader: ContentReader, options: StorageOptions) -> str:
     with Upload(client, target, reader.length) as started:
         for block in reader.blocks(plan_parts(reader.length, options)):
             started.send(block)
@@ -97,7 +114,6 @@ class Upload:
         self._target = target
         if target.progress:
             target.progress.set_meta(object_name=target.key, total_length=length or 0)
-        self._token = token_hex(16)
         self._put_part = put_part
         self._held: Any = None
         self._parts: _Parts | None = None
@@ -168,12 +184,11 @@ class Upload:
             self._target.progress.update(len(block))
 
     def _headers(self, *, token: bool) -> dict[str, str]:
-        """Headers of the object; the token identifies it if the response to its upload is lost."""
-        return {**self._target.headers, **({WRITE_TOKEN: self._token} if token else {})}
+        return {**self._target.headers, **({WRITE_TOKEN: self._target.token} if token else {})}
 
     def _put(self, body: bytes | bytearray, *, only_if_absent: bool) -> str:
         target = self._target
-        headers = {**self._headers(token=bool(target.condition)), **_checksum_header(target.checksum, body)}
+        headers = {**self._headers(token=bool(target.condition)), **checksum_header(target.checksum, body)}
         return self._client.put(target.bucket, target.key, body, headers, only_if_absent=only_if_absent)
 
     def _conditionally(self, operation: WriteOperation, attempt: Callable[..., str]) -> str:
@@ -184,7 +199,7 @@ class Upload:
         try:
             return attempt(only_if_absent=True)
         except ObjectExistsError as error:
-            etag = self._stored_etag() if error.repeated else None
+            etag = self._stored_etag() if error.repeated or self._target.is_repeated else None
             if etag is None:
                 raise
             return etag
@@ -201,7 +216,7 @@ class Upload:
             stored = self._client.head(self._target.bucket, self._target.key, self._target.ssec)
         except FileNotFoundError:
             return None
-        return stored.etag if (stored.metadata or {}).get(WRITE_TOKEN) == self._token else None
+        return stored.etag if (stored.metadata or {}).get(WRITE_TOKEN) == self._target.token else None
 
 
 class _Parts:
@@ -260,27 +275,6 @@ class _Parts:
 
     def _put(self, number: int, block: Any) -> dict[str, str]:
         target = self._target
-        headers = {**self._secret_headers, **_checksum_header(target.checksum, block)}
+        headers = {**self._secret_headers, **checksum_header(target.checksum, block)}
         etag = self._put_part(self._upload_id, number, block, headers)
-        return {"PartNumber": str(number), "ETag": f'"{etag}"', **_checksum_element(target.checksum, block)}
-
-
-# Checksums that servers verify: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-
-
-def _checksum_header(algorithm: str | None, body: bytes | bytearray) -> dict[str, str]:
-    """Request header with the checksum of a body; empty without an algorithm."""
-    return {f"x-amz-checksum-{algorithm.lower()}": _checksum(algorithm, body)} if algorithm else {}
-
-
-def _checksum_element(algorithm: str | None, body: bytes | bytearray) -> dict[str, str]:
-    """XML element of a part in CompleteMultipartUpload, by name; empty without an algorithm."""
-    return {f"Checksum{algorithm}": _checksum(algorithm, body)} if algorithm else {}
-
-
-def _checksum(algorithm: str, body: bytes | bytearray) -> str:
-    if algorithm == "CRC32":
-        digest = zlib.crc32(body).to_bytes(4, "big")
-    else:
-        digest = hashlib.new(algorithm.lower(), body, usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
+        return {"PartNumber": str(number), "ETag": f'"{etag}"', **checksum_element(target.checksum, block)}

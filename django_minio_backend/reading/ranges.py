@@ -10,6 +10,7 @@ from ..options.fields import MEBIBYTE
 from ..redaction.request_description import printable
 from ..s3.errors import is_interruption, is_timeout
 from ..s3.responses import TruncatedResponse, content_range, size_of
+from ..sockets.cancellation import current_cancellation
 from ..transport.bodies import discard, drain
 
 if TYPE_CHECKING:
@@ -130,6 +131,9 @@ class Body:
         """Read up to ``size`` bytes; fewer only at the end of the response."""
         if self._response is None or not size:
             return b""
+        cancellation = current_cancellation()
+        if cancellation is not None and (connected := getattr(self._response.connection, "sock", None)):
+            cancellation.watch(connected)
         data: bytes = self._response.read(min(size, self.end - self.position), decode_content=False)
         if not data and self.position < self.end:
             raise TruncatedResponse(f"The response ended {self.end - self.position} bytes before its end.")
@@ -153,15 +157,6 @@ class Body:
             drain(response, CHEAP_TO_SKIP + 1)
         else:
             discard(response)
-
-    def interrupt(self) -> None:
-        """End a read by another thread; with urllib3 before 2.3, that thread ends after the bytes that it waits for."""
-        shutdown = getattr(self._response, "shutdown", None)
-        if shutdown is not None:
-            try:
-                shutdown()
-            except (OSError, RuntimeError, ValueError):
-                return  # the response has ended in this moment, and its connection is closed or released
 
 
 class Interruptions:

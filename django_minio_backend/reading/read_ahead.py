@@ -6,11 +6,11 @@ One connection gives what its round trips and the server's limit allow; several 
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
 from ..options.fields import MEBIBYTE
+from ..sockets.cancellation import Cancellation
 from ..transport.request_log import ContextThreads
 from .ranges import CHEAP_TO_SKIP, PIECE, Interruptions
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from .ranges import Body, Version
+    from .ranges import Version
 
 BLOCK = 8 * MEBIBYTE  # bytes of one request
 
@@ -91,50 +91,41 @@ class ReadAhead:
 
 
 class _Blocks:
-    """Threads that read blocks, and the responses that they read."""
+    """Threads that read blocks."""
 
     def __init__(self, version: Version, parallel: int) -> None:
         self._version = version
         self._threads = ContextThreads(parallel, thread_name_prefix="read-ahead")
-        self._bodies: set[Body] = set()
-        self._lock = threading.Lock()
-        self._has_ended = False
+        self._cancellation = Cancellation()
 
     def request(self, first: int, end: int) -> Future[Pieces]:
         """Read a block in a thread."""
         return self._threads.submit(self._read, first, end)
 
     def end(self) -> None:
-        """Interrupt all reads and start no more; does not wait for the threads."""
+        """End all requests and start no more; does not wait for the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        with self._lock:
-            self._has_ended = True
-            bodies = list(self._bodies)
-        for body in bodies:
-            body.interrupt()
+        self._cancellation.cancel()
 
     def _read(self, first: int, end: int) -> Pieces:
         pieces: Pieces = []
         interruptions = Interruptions()
-        while first < end and not self._has_ended:
-            try:
-                for piece in self._pieces(first, end):
-                    pieces.append(piece)
-                    first += len(piece)
-                    interruptions = Interruptions()
-            except Exception as error:  # noqa: BLE001 - raised again unless it is an interruption
-                if not self._has_ended:
-                    interruptions.add(error)
+        with self._cancellation.requests():
+            while first < end and not self._cancellation.is_cancelled:
+                try:
+                    for piece in self._pieces(first, end):
+                        pieces.append(piece)
+                        first += len(piece)
+                        interruptions = Interruptions()
+                except Exception as error:  # noqa: BLE001 - raised again unless it is an interruption
+                    if not self._cancellation.is_cancelled:
+                        interruptions.add(error)
         return pieces
 
     def _pieces(self, first: int, end: int) -> Iterator[bytes]:
         body = self._version.fetch(first, end - first)
-        with self._lock:
-            self._bodies.add(body)
         try:
-            while body.position < body.end and not self._has_ended:
+            while body.position < body.end and not self._cancellation.is_cancelled:
                 yield body.read(PIECE)
         finally:
-            with self._lock:
-                self._bodies.discard(body)
             body.release(broken=body.position < body.end)

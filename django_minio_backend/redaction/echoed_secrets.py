@@ -41,7 +41,7 @@ class Secrets:
         from urllib3.exceptions import MaxRetryError  # here, as its import is slow
 
         return bool(self._marks) and any(
-            self._are_in(str(cause)) for cause in _chain(error) if not isinstance(cause, MaxRetryError)
+            self._are_in(str(cause)) for cause in causes_of(error) if not isinstance(cause, MaxRetryError)
         )
 
     def are_in_response(self, response: BaseHTTPResponse, body: bytes) -> bool:
@@ -67,7 +67,7 @@ def _mark(value: str) -> str:
     return longest if len(longest) >= LONG else value
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
     """Iterate over an error and its causes; a MaxRetryError has its cause as an attribute."""
     pending: list[object] = [error]
     seen: set[int] = set()

@@ -6,8 +6,9 @@ Requests of other libraries are logged as ever.
 from __future__ import annotations
 
 import logging
+import traceback
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from .echoed_secrets import Secrets
 
@@ -22,22 +23,46 @@ current_request = ContextVar("current_request", default=None)
 
 
 class _HideSecrets(logging.Filter):
-    """Cuts the queries in the arguments of log records, and replaces errors that repeat a secret by their names."""
+    """Cuts the queries in the arguments of log records, and replaces errors that repeat a secret by their names.
+
+    Records have text only. Handlers may keep them, and the frames of an error hold headers, bodies and connections.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = current_request.get()
         if request is not None and isinstance(record.args, tuple):
             secrets = Secrets(*request)
             record.args = tuple(_shown(argument, secrets) for argument in record.args)
-            if record.exc_info and record.exc_info[1] and secrets.are_in_error(record.exc_info[1]):
+            if record.exc_info and record.exc_info[1]:
+                if not secrets.are_in_error(record.exc_info[1]):
+                    record.exc_text = "".join(traceback.format_exception(record.exc_info[1])).rstrip()
                 record.exc_info = None
         return True
 
 
+class _Text(str):
+    """What ``%s`` and ``%r`` show of an object."""
+
+    __slots__ = ("_repr",)
+    _repr: str
+
+    def __new__(cls, argument: object) -> Self:
+        text = super().__new__(cls, argument)
+        text._repr = repr(argument)
+        return text
+
+    def __repr__(self) -> str:
+        return self._repr
+
+
 def _shown(argument: object, secrets: Secrets) -> object:
+    if isinstance(argument, str):
+        return argument.partition("?")[0]
+    if isinstance(argument, int | float | None):
+        return argument
     if isinstance(argument, BaseException) and secrets.are_in_error(argument):
         return type(argument).__name__
-    return argument.partition("?")[0] if isinstance(argument, str) else argument
+    return _Text(argument)
 
 
 _hide_secrets = _HideSecrets()

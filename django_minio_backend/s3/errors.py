@@ -67,7 +67,17 @@ def was_retried(error: Exception) -> bool:
 def may_have_worked(error: Exception) -> bool:
     """Whether the server may have done what was requested although no good response came."""
     is_lost = isinstance(error, (HTTPError, BadResponseError))
-    return is_lost or getattr(error, "code", None) == "NoSuchUpload"
+    return is_lost or getattr(error, "code", None) in ("NoSuchUpload", "InvalidPart")
+
+
+def lost_parts(error: Exception) -> bool:
+    """Whether the server has no longer the parts that it acknowledged, so that only a new upload can store the object.
+
+    MinIO deletes the metadata of the parts before it makes the object of them. If the connection breaks in between, it
+    stops there, and a retry of the completion is refused. A part that arrives twice can be lost in the same way.
+    """
+    code = getattr(error, "code", None)
+    return code == "InvalidPart" or (code == "NoSuchUpload" and was_retried(error))
 
 
 def rejects_condition(error: Exception) -> bool:

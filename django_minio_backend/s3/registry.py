@@ -22,8 +22,8 @@ from ..redaction.echoed_secrets import Secrets
 from ..redaction.frame_locals import LocalsForgotten
 from ..redaction.secret_values import carries_customer_key
 from ..signing.request import authorization
+from ..sockets.connections import strict_pool
 from ..transport.certificates import failure_of, trusted_authorities
-from ..transport.connections import strict_pool
 from ..transport.pool import BoundedRetry, GuardedPool, guard_provider
 from ..transport.request_log import RequestLog, note_retries
 from .client import S3Client

@@ -145,7 +145,7 @@ def _compare(
         (
             request.method,
             quote(request.path, safe="/~"),
-            "&".join(sorted(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in query)),
+            "&".join(map("=".join, sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in query))),
             *_canonical_headers(request.headers, names),
             "",
             ";".join(names),

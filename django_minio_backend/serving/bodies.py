@@ -9,6 +9,8 @@ import zlib
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol, Self
 
+from ..sockets.cancellation import Cancellation, RequestCancelledError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -164,6 +166,11 @@ class _Blocks:
                 self._body.close()
             finally:
                 self._reading.release()
+        else:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Let the thread that reads a block end soon."""
 
 
 class SyncBlocks(_Blocks):
@@ -181,6 +188,21 @@ class SyncBlocks(_Blocks):
 
 class AsyncBlocks(_Blocks):
     """A body as an asynchronous iterator, for ASGI: a thread is busy while it reads a block, not while it is sent."""
+
+    def __init__(self, body: Body) -> None:
+        super().__init__(body)
+        self._cancellation = Cancellation()
+
+    def read(self) -> bytes:
+        """Return the next block; empty at the end, and after ``close``, which ends the request at once."""
+        try:
+            with self._cancellation.requests():
+                return super().read()
+        except RequestCancelledError:
+            return b""
+
+    def _interrupt(self) -> None:
+        self._cancellation.cancel()
 
     def __aiter__(self) -> Self:
         return self

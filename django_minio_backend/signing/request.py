@@ -38,7 +38,9 @@ def authorization(
     signed = sorted((name.lower(), value) for name, value in headers.items() if name.lower() not in _UNSIGNED)
     lines = "\n".join([f"{name}:{_SPACES.sub(' ', value).strip()}" for name, value in signed])
     names = ";".join([name for name, _ in signed])
-    query = "&".join(sorted(url.query.split("&")))
+    query = url.query
+    if "&" in query:  # sorted by name, so that "a=" comes before "a-b=", which it does not as text
+        query = "&".join(sorted(query.split("&"), key=lambda parameter: parameter.split("=")))
     request = f"{method}\n{url.path or '/'}\n{query}\n{lines}\n\n{names}\n{headers['x-amz-content-sha256']}"
     moment = headers["x-amz-date"]
     date = moment[:8]

@@ -14,9 +14,11 @@ from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as SilenceError
 
 from ..errors import BadResponseError
-from ..redaction.echoed_secrets import Secrets
+from ..redaction.echoed_secrets import Secrets, causes_of
 from ..redaction.request_description import request_line
 from ..redaction.urllib3_log import current_request
+from ..sockets.cancellation import current_cancellation
+from ..sockets.responses import read_strictly
 from .bodies import HEALTH_LIMIT, MULTIPLE_CHOICES, discard, drain, read_body, read_response, with_body
 from .certificates import certificate_error
 from .request_log import RequestLog, note_retries
@@ -47,7 +49,11 @@ class BoundedRetry(urllib3.Retry):
 
         Raises:
             urllib3.exceptions.HTTPError: there are no attempts left.
+            RequestCancelledError: nobody needs the response any more.
         """
+        cancellation = current_cancellation()
+        if cancellation is not None:
+            cancellation.check()
         response = request.get("response")
         try:
             retries = super().increment(method, url and url.partition("?")[0], *args, **request)
@@ -58,7 +64,17 @@ class BoundedRetry(urllib3.Retry):
             raise
         if response is not None:
             drain(response)
+        _forget_tracebacks(request.get("error"))
         return retries
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        """Wait before the next attempt, as urllib3 does, or until the request is cancelled."""
+        cancellation = current_cancellation()
+        if cancellation is None:
+            super().sleep(response)
+            return
+        wanted = self.get_retry_after(response) if response and self.respect_retry_after_header else None
+        cancellation.sleep(wanted or self.get_backoff_time())
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Return the seconds of the Retry-After header; None if it has no number or time that Python can express."""
@@ -66,6 +82,12 @@ class BoundedRetry(urllib3.Retry):
             return super().get_retry_after(response)
         except (ValueError, OverflowError):
             return None
+
+
+def _forget_tracebacks(error: Exception | None) -> None:
+    """Let go of the frames in which an attempt failed: with the error they would keep the body until a collection."""
+    for cause in causes_of(error) if error else ():
+        cause.with_traceback(None)
 
 
 class GuardedPool(urllib3.PoolManager):
@@ -164,9 +186,11 @@ def _send(pool: PoolManager, method: str, url: str, **request: Any) -> BaseHTTPR
         return replacement(method, url, request)
     token = current_request.set((url, request.get("headers")))
     try:
-        return pool.urlopen(method, url, redirect=False, **request)
+        response = pool.urlopen(method, url, redirect=False, **request)
     finally:
         current_request.reset(token)
+    read_strictly(response)
+    return response
 
 
 def _shown_body(response: BaseHTTPResponse, request: Mapping[str, Any]) -> bytes:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SECONDS = float(os.environ.get("MIXED_SECONDS", "5"))
 A_MINUTE = 60.0
+MINIO_CLOSES = 30.0  # seconds after which MinIO closes an idle connection
 WORKERS = 6
 SIZES = (0, 10 * KIB, 300 * KIB, 9 * MIB, 18 * MIB, 40 * MIB)
 OWN_THREADS = ("read-ahead", "upload-part")  # at most four of each for one open file
@@ -153,15 +154,12 @@ def test_all_bytes_are_right_and_nothing_stays(
 
 
 def assert_nothing_stays(proxy: Proxy) -> None:
-    """Wait, at most two minutes, until no thread of the package and no connection is left.
-
-    MinIO closes the last ones after half a minute.
-    """
+    """Wait, but not until MinIO closes what is idle, until no thread of the package and no connection is left."""
 
     def left() -> list[str]:
         return [thread.name for thread in threading.enumerate() if thread.name.startswith(OWN_THREADS)]
 
-    until = time.monotonic() + 2 * A_MINUTE
+    until = time.monotonic() + MINIO_CLOSES / 2
     while (left() or proxy.live_connections) and time.monotonic() < until:
         gc.collect()  # urllib3 closes the connections of a pool when nothing refers to it any more
         time.sleep(0.05)

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from minio.credentials.providers import WebIdentityProvider
 
 from django_minio_backend.errors import BadResponseError
+from django_minio_backend.s3.errors import FAILURES
 from tests.support.hostile import Received, response
 
 if TYPE_CHECKING:
@@ -75,6 +76,35 @@ def test_retries_are_still_logged(
     warnings = [record.getMessage() for record in caplog.records if record.name == "urllib3.connectionpool"]
     assert any(message.startswith("Retrying (") and message.endswith(": /papers") for message in warnings), warnings
     assert any("Remote end closed connection" in message for message in warnings), warnings
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="no response"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 0\r\n\r\n", id="malformed headers"),
+    ],
+)
+def test_a_kept_record_holds_no_error_no_body_and_no_connection(
+    hostile_server: Callable[..., HostileServer],
+    storage_at: Callable[..., MinioBackend],
+    caplog: pytest.LogCaptureFixture,
+    sent: bytes,
+) -> None:
+    server = hostile_server(lambda _: [sent])
+    retrying: Any = urllib3.PoolManager(retries=urllib3.Retry(1, backoff_factor=0))
+    caplog.set_level(logging.DEBUG)
+    storage = storage_at(server.endpoint, MINIO_HTTP_CLIENT=retrying)
+    with pytest.raises(FAILURES):
+        storage.save("name.txt", ContentFile(b"content"))
+    records = [record for record in caplog.records if record.name.startswith("urllib3.")]
+    assert any(record.levelno == logging.WARNING for record in records)
+    for record in records:
+        assert isinstance(record.args, tuple)
+        assert all(isinstance(argument, str | int | None) for argument in record.args)
+        assert record.exc_info is None
+    if sent:
+        assert "urllib3.exceptions.HeaderParsingError: [" in caplog.text, "what was logged is text now"
 
 
 def test_requests_of_others_are_logged_as_ever(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -104,6 +104,22 @@ def test_a_client_that_goes_away_ends_the_request_to_the_server(asgi: str, proxy
         time.sleep(0.05)
     assert proxy.live_connections < max(idle, 1)
     assert proxy.transferred["down"] - before < LARGE // 2
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="Django 4.2 does not notice that a client goes away")
+def test_a_client_that_goes_away_ends_a_request_that_waits_for_bytes(asgi: str, proxy: Proxy) -> None:
+    default_storage.save("large.bin", ContentFile(bytes(LARGE)))
+    with slow_client(asgi, "large.bin") as client:
+        proxy.rate = 1024  # a block takes minutes
+        client.settimeout(1)
+        with suppress(TimeoutError):
+            while client.recv(MIB):
+                pass
+        before = proxy.live_connections
+    deadline = time.monotonic() + WITHIN / 2  # MinIO closes idle connections after 30 seconds
+    while proxy.live_connections >= before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert proxy.live_connections < before
 
 
 @pytest.mark.filterwarnings("ignore:.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning")  # Django's own

@@ -17,13 +17,16 @@ from django_minio_backend.models import MinioBackend
 from django_minio_backend.s3.errors import FAILURES
 from django_minio_backend.testing import memory_minio
 from tests.storage.contents import KIB, MIB, some_bytes
+from tests.support.proxy import Proxy
+from tests.support.rewriting_proxy import rewriting_proxy
 from tests.support.settings import made_up
 from tests.support.wire import requests_made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.proxy import Proxy
+    from tests.support.rewriting_proxy import Received
+    from tools.servers import Server
 
 SIZE = 45 * MIB + 123
 DATA = some_bytes(SIZE)
@@ -158,6 +161,36 @@ def test_a_file_that_is_no_longer_needed_ends_its_requests(
     gc.collect()
     wait_for_no_threads()
     assert proxy.transferred["down"] < SIZE
+
+
+@pytest.mark.parametrize("how", ["closed", "dropped", "moved"])
+def test_a_request_without_a_response_ends_with_its_file(
+    server: Server, minio_options: dict[str, Any], name: str, how: str
+) -> None:
+    awaited, over = threading.Semaphore(0), threading.Event()
+
+    def respond_to_the_first_ones(request: Received) -> None:
+        first = int(request.headers.get("Range", "bytes=0-")[6:].partition("-")[0])
+        if 9 * MIB < first < 44 * MIB:
+            awaited.release()
+            over.wait(300)
+
+    with rewriting_proxy(server) as rewriter, Proxy(rewriter.endpoint) as network:
+        rewriter.rule, network.rate = respond_to_the_first_ones, 30 * MIB
+        file: Any = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": network.endpoint}).open(name)
+        assert file.read(9 * MIB) == DATA[: 9 * MIB]
+        for _ in range(3):
+            assert awaited.acquire(timeout=30)
+        assert read_ahead_threads() != []
+        if how == "closed":
+            file.close()
+        elif how == "moved":
+            file.seek(SIZE - 5)
+            assert file.read() == DATA[-5:]
+        file = None
+        gc.collect()
+        wait_for_no_threads()
+        over.set()
 
 
 def test_parent_and_forked_child_both_read_on(slow: MinioBackend, name: str) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
+from django.core.files.base import ContentFile
 from minio.commonconfig import REPLACE, CopySource, Tags
 from minio.credentials.credentials import Credentials
 from minio.error import S3Error
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import urllib3
     from minio import Minio
 
+    from django_minio_backend.models import MinioBackend
     from tools.servers import Server
 
 pytestmark = pytest.mark.needs("conditional-multipart")  # MinIO, Versity and the server in memory
@@ -414,3 +416,11 @@ def test_an_unsigned_chunked_body_with_a_trailer_is_stored_without_its_chunks(
         statuses.append(http.request("PUT", url, body=body, headers=headers).status)
     assert statuses == [200, 400]
     assert send(sdk, "GET", bucket, "a.txt").data == b"content"
+
+
+def test_parameters_are_signed_in_the_order_of_their_names(storage: MinioBackend) -> None:
+    name = storage.save("a.txt", ContentFile(b"content"))
+    further: Any = {"x": "3", "x-y": "1", "x.y": "2", "x0": "4"}
+    response = storage.client.get_object(storage.bucket, storage.key(name), extra_query_params=further)
+    assert response.read() == b"content"
+    response.close()

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from django_minio_backend.files.upload import _checksum_element, _checksum_header
+from django_minio_backend.files.checksums import checksum_element, checksum_header
 
 KNOWN = [
     ("CRC32", b"123456789", "cbf43926"),  # the check value of CRC-32/ISO-HDLC
@@ -20,11 +20,11 @@ KNOWN = [
 @pytest.mark.parametrize(("algorithm", "body", "digest"), KNOWN)
 def test_a_checksum_is_a_header_and_an_element(algorithm: str, body: bytes, digest: str) -> None:
     expected = base64.b64encode(bytes.fromhex(digest)).decode()
-    assert _checksum_header(algorithm, body) == {f"x-amz-checksum-{algorithm.lower()}": expected}
-    assert _checksum_header(algorithm, bytearray(body)) == _checksum_header(algorithm, body)
-    assert _checksum_element(algorithm, body) == {f"Checksum{algorithm}": expected}
+    assert checksum_header(algorithm, body) == {f"x-amz-checksum-{algorithm.lower()}": expected}
+    assert checksum_header(algorithm, bytearray(body)) == checksum_header(algorithm, body)
+    assert checksum_element(algorithm, body) == {f"Checksum{algorithm}": expected}
 
 
 def test_without_an_algorithm_there_is_none() -> None:
-    assert _checksum_header(None, b"abc") == {}
-    assert _checksum_element(None, b"abc") == {}
+    assert checksum_header(None, b"abc") == {}
+    assert checksum_element(None, b"abc") == {}

@@ -19,7 +19,7 @@ ROOT = Path(django_minio_backend.__file__).parent
 # A room may import the rooms before it, those to the left of it in its own row too. So there can be no cycle of rooms.
 LAYERS = """
 certificate_errors errors requesters signals
-redaction transport options
+redaction sockets transport options
 signing
 s3
 files reading object_urls
@@ -31,7 +31,7 @@ s3_requests memory_s3 testing
 models utils __init__
 """
 RANKS = {room: rank for rank, room in enumerate(LAYERS.split())}
-SDK_ROOMS = {"certificate_errors", "transport", "s3"}  # these import minio and urllib3
+SDK_ROOMS = {"certificate_errors", "sockets", "transport", "s3"}  # these import minio and urllib3
 LATE = ("minio", "urllib3", "certifi")  # what Django's start does without; most of its time would be theirs
 
 

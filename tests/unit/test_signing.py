@@ -197,7 +197,12 @@ def test_a_secret_is_in_no_repr() -> None:
 
 
 SENT_QUERIES = st.sampled_from(
-    [{"uploads": ""}, {"partNumber": "1", "uploadId": "a=b&c"}, {"prefix": "", "list-type": "2"}]
+    [
+        {"uploads": ""},
+        {"partNumber": "1", "uploadId": "a=b&c"},
+        {"prefix": "", "list-type": "2"},
+        {"x": "3", "x-y": "1", "x.y": "2", "x0": "4"},  # as text, "x-y=" comes before "x="
+    ]
 )
 SENT_HEADERS = st.dictionaries(
     st.sampled_from(["Content-Type", "x-amz-meta-a", "X-Amz-Meta-B", "If-None-Match", "Authorization", "User-Agent"]),
