@@ -21,6 +21,7 @@ LINE_LIMIT = 65536  # bytes of one line, as in Python's HTTP client
 HEADER_LINES = TRAILER_LINES = 100  # likewise
 
 _FIELD = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n\0]*)\r?\n")  # on one line, with a name
+_FIELDS = re.compile(r"([!-9;-~]+):[ \t]*([^\r\n\0]*)\r\n")  # the same with all of a response
 _LENGTH = re.compile("[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 _WITHOUT_BODY = frozenset({http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED})
@@ -29,12 +30,24 @@ _WITHOUT_BODY = frozenset({http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIF
 class Headers(http.client.HTTPMessage):
     """Response headers as Python's HTTP client has them, without its parser, which is one of e-mails and slow."""
 
+    def __init__(self, fields: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._headers = fields
+        self._first = {name.lower(): value for name, value in reversed(fields)}
+        self.set_payload("")
+
     def items(self) -> list[tuple[str, str]]:
         """Return names and values as they were received; Python's own method handles what no parser leaves here."""
         return list(self.raw_items())
 
+    def get(self, name: str, failobj: Any = None) -> Any:
+        """Return the value of the first header of this name."""
+        return self._first.get(name.lower(), failobj)
+
     def all_of(self, name: str) -> str:
         """Return the values of all headers of this name (in lower case), separated by commas (RFC 9110, 5.3)."""
+        if name not in self._first:
+            return ""
         return ",".join([value for key, value in self.raw_items() if key.lower() == name])
 
 
@@ -58,11 +71,16 @@ def parse_headers(lines: list[bytes]) -> Headers:
         if field is None:
             raise http.client.HTTPException("The response headers have a malformed line")
         fields.append((str(field[1], "latin1"), str(field[2], "latin1").rstrip(" \t")))
-    headers = Headers()
-    for name, value in fields:
-        headers.set_raw(name, value)
-    headers.set_payload("")
-    return headers
+    return Headers(fields)
+
+
+def parse_block(block: bytes) -> Headers | None:
+    """Parse all header lines at once; None where one is not plain, or where there are too many."""
+    parts = _FIELDS.split(str(block, "latin1"))
+    around, names, values = parts[::3], parts[1::3], parts[2::3]
+    if any(around) or len(names) > HEADER_LINES:
+        return None
+    return Headers([(name, value.rstrip(" \t")) for name, value in zip(names, values, strict=True)])
 
 
 def _plain(line: bytes) -> bytes:
@@ -86,7 +104,7 @@ class StrictResponse(http.client.HTTPResponse):
         """
         for _ in range(INTERIM_RESPONSES):
             version, status, reason = self._read_status()  # type: ignore[attr-defined]  # not in typeshed, like others
-            lines = self._read_lines()
+            headers = self._read_headers()
             if status >= http.HTTPStatus.OK:
                 break
             if status == http.HTTPStatus.SWITCHING_PROTOCOLS:
@@ -96,7 +114,7 @@ class StrictResponse(http.client.HTTPResponse):
         self.code = self.status = status
         self.reason = reason.strip()
         self.version = _version(version)
-        self.headers = self.msg = parse_headers(lines)
+        self.headers = self.msg = headers
         self._find_end(has_body=status not in _WITHOUT_BODY and self._method != "HEAD")  # type: ignore[attr-defined]
 
     def _find_end(self, *, has_body: bool) -> None:
@@ -109,6 +127,16 @@ class StrictResponse(http.client.HTTPResponse):
         # A response with both sizes may have passed somebody who believes the other one.
         is_unclear = (is_chunked and "content-length" in self.headers) or (self.length is None and not self.chunked)
         self.will_close = is_unclear or self._check_close()  # type: ignore[attr-defined]
+
+    def _read_headers(self) -> Headers:
+        """Read the headers, and the empty line that ends them: together if they have arrived together, as most do."""
+        arrived = self.fp.peek()
+        end = arrived.find(b"\r\n\r\n") + 2
+        headers = parse_block(arrived[:end]) if end > 1 else None
+        if headers is None:
+            return parse_headers(self._read_lines())
+        self.fp.read(end + 2)
+        return headers
 
     def _read_lines(self) -> list[bytes]:
         """Read the header lines, without the empty line that ends them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from django_minio_backend.s3.errors import FAILURES
 from django_minio_backend.s3.registry import default_pool
-from django_minio_backend.sockets.responses import Headers, StrictResponse, parse_headers
+from django_minio_backend.sockets.responses import HEADER_LINES, Headers, StrictResponse, parse_block, parse_headers
 from django_minio_backend.transport.pool import GuardedPool
 from django_minio_backend.transport.request_log import RequestLog
 from tests.support.hostile import HostileServer, hostile
@@ -217,3 +218,16 @@ def test_a_connection_is_closed_after_a_response_with_two_sizes() -> None:
     sent = READ["chunks and a length"]
     assert _begun(StrictResponse, sent, "GET").will_close
     assert not _begun(StrictResponse, READ["chunks"], "GET").will_close
+
+
+@given(lines=st.lists(st.text(st.sampled_from("aB-: \t\r\0é"), max_size=6).map(lambda text: f"{text}\r\n"), max_size=4))
+@example(["A: b\r\n", " c\r\n"])
+@example(["A: b \r\n", "a:\r\n"])
+@example(["A: b\r\n"] * (HEADER_LINES + 1))
+def test_headers_that_arrive_together_are_parsed_as_line_by_line(lines: list[str]) -> None:
+    encoded = [line.encode("latin1") for line in lines]
+    together = parse_block(b"".join(encoded))
+    plain = all(re.fullmatch(r"[!-9;-~]+:[ \t]*[^\r\n\0]*\r\n", line) for line in lines)
+    assert (together is not None) == (plain and len(lines) <= HEADER_LINES)
+    if together is not None:
+        assert together.items() == parse_headers(encoded).items()
