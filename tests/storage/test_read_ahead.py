@@ -163,6 +163,7 @@ def test_a_file_that_is_no_longer_needed_ends_its_requests(
     assert proxy.transferred["down"] < SIZE
 
 
+@pytest.mark.needs("sockets")
 @pytest.mark.parametrize("how", ["closed", "dropped", "moved"])
 def test_a_request_without_a_response_ends_with_its_file(
     server: Server, minio_options: dict[str, Any], name: str, how: str
