@@ -1,4 +1,4 @@
-"""A run of Django's collectstatic, which asks about each file; the storage answers from listings of its folders."""
+"""A run of Django's collectstatic, in which the storage looks its files up in listings of their folders."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class DjangoCommandRun(Run):
         self._held_bytes = 0
         self._holds_back = False
 
-    # Questions of the command
+    # What the command looks up
 
     def exists(self, name: str, object_exists: Callable[[str], bool], /) -> bool:
         """Whether there is a file or a folder of this name, by the listing of its folder."""
