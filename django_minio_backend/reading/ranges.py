@@ -11,6 +11,7 @@ from ..redaction.request_description import printable
 from ..s3.errors import is_interruption, is_timeout
 from ..s3.responses import TruncatedResponse, content_range, size_of
 from ..sockets.cancellation import current_cancellation
+from ..sockets.responses import socket_of
 from ..transport.bodies import discard, drain
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Body:
         if self._response is None or not size:
             return b""
         cancellation = current_cancellation()
-        if cancellation is not None and (connected := getattr(self._response.connection, "sock", None)):
+        if cancellation is not None and (connected := socket_of(self._response)):
             cancellation.watch(connected)
         data: bytes = self._response.read(min(size, self.end - self.position), decode_content=False)
         if not data and self.position < self.end:

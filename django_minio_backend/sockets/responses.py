@@ -13,6 +13,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import socket
+
     from urllib3 import BaseHTTPResponse
 
 HEADERS_LIMIT = 1024**2  # bytes
@@ -95,6 +97,10 @@ class StrictResponse(http.client.HTTPResponse):
     """
 
     headers: Headers
+
+    def __init__(self, connected: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(connected, *arguments, **options)
+        self.socket = connected
 
     def begin(self) -> None:
         """Read the headers.
@@ -189,6 +195,16 @@ def read_strictly(response: BaseHTTPResponse) -> None:
     received: Any = getattr(response, "_original_response", None)
     if type(received) is http.client.HTTPResponse:
         received.__class__ = StrictResponse
+
+
+def socket_of(response: BaseHTTPResponse) -> socket.socket | None:
+    """Return the socket that a response is read from; None if there is none any more.
+
+    Where the server closes the connection after the response, Python's connection has let go of it.
+    """
+    received = getattr(response, "_original_response", None)
+    connected: socket.socket | None = getattr(received, "socket", None) or getattr(response.connection, "sock", None)
+    return connected if connected is not None and connected.fileno() >= 0 else None
 
 
 def _version(text: str) -> int:

@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 
 from django_minio_backend.sockets.cancellation import Cancellation, RequestCancelledError
 from django_minio_backend.sockets.connections import strict_pool
+from django_minio_backend.sockets.responses import socket_of
 from django_minio_backend.transport.pool import BoundedRetry, GuardedPool
 from django_minio_backend.transport.request_log import RequestLog
 
@@ -221,3 +222,25 @@ def test_connections_have_the_timeout_and_options_of_the_pool(serve: Callable[[b
         assert connected.gettimeout() == 9
         assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert response.read() == b"ok"
+
+
+@pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
+def test_a_body_that_another_thread_has_requested_ends(serve: Callable[[bytes], Server], header: bytes) -> None:
+    server = serve(b"HTTP/1.1 200 OK\r\n" + header + b"Content-Length: 9\r\n\r\n1234")
+    response = pool().urlopen("GET", f"http://127.0.0.1:{server.port}/", preload_content=False)
+    cancellation, ended = Cancellation(), threading.Event()
+
+    def read() -> None:
+        connected = socket_of(response)
+        assert connected is not None
+        with cancellation.requests(), contextlib.suppress(HTTPError):
+            cancellation.watch(connected)
+            response.read(9)
+        ended.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    time.sleep(0.2)
+    cancellation.cancel()
+    assert ended.wait(LIMIT)
+    response.close()
+    assert socket_of(response) is None
