@@ -22,8 +22,9 @@ INTERIM_RESPONSES = 100  # such as "100 Continue" and "103 Early Hints", before 
 LINE_LIMIT = 65536  # bytes of one line, as in Python's HTTP client
 HEADER_LINES = TRAILER_LINES = 100  # likewise
 
-_FIELD = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n\0]*)\r?\n")  # on one line, with a name
-_FIELDS = re.compile(r"([!-9;-~]+):[ \t]*([^\r\n\0]*)\r\n")  # the same with all of a response
+# Possessive and anchored, so that no line takes more than linear time.
+_FIELD = re.compile(rb"([!-9;-~]++):[ \t]*+([^\r\n\0]*+)\r?\n")  # on one line, with a name
+_FIELDS = re.compile(r"^([!-9;-~]++):[ \t]*+([^\r\n\0]*+)\r\n", re.MULTILINE)  # the same, for all lines of a response
 _LENGTH = re.compile("[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 _WITHOUT_BODY = frozenset({http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED})

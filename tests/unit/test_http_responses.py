@@ -6,6 +6,8 @@ import http.client
 import io
 import re
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,3 +233,17 @@ def test_headers_that_arrive_together_are_parsed_as_line_by_line(lines: list[str
     assert (together is not None) == (plain and len(lines) <= HEADER_LINES)
     if together is not None:
         assert together.items() == parse_headers(encoded).items()
+
+
+@pytest.mark.parametrize("line", ['b"A:" + b" " * 65_000', 'b"A" * 65_000'], ids=["blanks", "name"])
+def test_long_lines_end_soon(line: str) -> None:
+    """Each of them took half a minute when expressions went back."""
+    code = (
+        "from http.client import HTTPException\n"
+        "from django_minio_backend.sockets.responses import parse_block, parse_headers\n"
+        f"line = {line} + b'\\0\\r\\n'\n"
+        "assert parse_block(line * 16) is None\n"
+        "try: parse_headers([line] * 16)\n"
+        "except HTTPException: pass\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)

@@ -195,3 +195,17 @@ def _outcome(validate: Callable[..., object], *arguments: str, **options: bool) 
     except SuspiciousFileOperation as error:
         return str(error)
     return "valid"
+
+
+@given(names=st.lists(NAMES, min_size=1, max_size=4), location=st.sampled_from(["", "a", "é/b", "c" * 1_020]))
+def test_keys_of_many_names_are_those_of_each(names: list[str], location: str) -> None:
+    together = keys.keys_of(names, location)
+    if together is not None:
+        assert together == [keys.key_of(name, location) for name in names]
+        assert all(name and keys.clean(name) == name for name in names)
+
+
+@pytest.mark.parametrize("name", ["", "a//b", "./a", "a/..", "a\\b", "a\0b", "\ud800", "é" * 600])
+def test_a_name_with_another_key_or_none_is_left_to_key_of(name: str) -> None:
+    assert keys.keys_of(["a", name, "b"], "") is None
+    assert keys.keys_of(["a", "é b", "b"], "") == ["a", "é b", "b"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import re
 import time
 from email.utils import formatdate
@@ -285,6 +286,26 @@ def test_a_database_that_takes_few_parameters_is_asked_for_all_names(
     with connection.execute_wrapper(counted):
         run(COMMAND, *NOW)
     assert max(counts) == 2
+    assert keys(site.PRIVATE_BUCKET) == ["e", KEPT]
+
+
+def test_sqlite_is_asked_for_all_names_at_once(
+    run: Run, put: Put, keys: Keys, late: Late, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(connection.features), "max_query_params", 2)
+    put(site.PRIVATE_BUCKET, *"abcde")
+    late.append(lambda: Document.objects.create(plain="e"))
+    parameters: list[Sequence[Any]] = []
+
+    def recorded(execute: Any, sql: str, given: Sequence[Any], *arguments: Any) -> Any:
+        if " IN (" in sql:
+            parameters.append(given)
+        return execute(sql, given, *arguments)
+
+    with connection.execute_wrapper(recorded):
+        run(COMMAND, *NOW)
+    assert all(json.loads(one[0]) == [*"abcde"] for one in parameters if len(one) == 1)
+    assert any(len(one) == 1 for one in parameters)
     assert keys(site.PRIVATE_BUCKET) == ["e", KEPT]
 
 
