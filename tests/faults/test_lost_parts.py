@@ -13,7 +13,7 @@ from minio.error import S3Error
 from django_minio_backend.direct_uploads.transfer import StoredObject
 from django_minio_backend.direct_uploads.uploaded_object import UploadedObject
 from django_minio_backend.models import MinioBackend
-from tests.storage.contents import MIB, Pipe, some_bytes
+from tests.storage.contents import IN_PARTS, MIB, Pipe, contents_of, some_bytes
 from tests.support.buckets import unfinished_uploads
 from tests.support.proxy import Proxy
 from tests.support.rewriting_proxy import HANG_UP, Response, rewriting_proxy, s3_error
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from tools.servers import Server
 
 DATA = some_bytes(6 * MIB)
-IN_PARTS: dict[str, Any] = {
-    "MINIO_MULTIPART_UPLOAD": True,
-    "MINIO_MULTIPART_THRESHOLD": 5 * MIB,
-    "MINIO_MULTIPART_PART_SIZE": 5 * MIB,
-}
 
 
 @pytest.fixture
@@ -43,14 +38,6 @@ def rewriter(server: Server) -> Iterator[RewritingProxy]:
 @pytest.fixture
 def options(minio_options: dict[str, Any], rewriter: RewritingProxy) -> dict[str, Any]:
     return {**minio_options, **IN_PARTS, "MINIO_ENDPOINT": rewriter.endpoint}
-
-
-def contents_of(storage: MinioBackend) -> dict[str, bytes]:
-    found = {}
-    for name in storage.listdir("")[1]:
-        with storage.open(name) as file:
-            found[name] = file.read()
-    return found
 
 
 def completions(*responses: Response | None) -> Callable[[Received], Response | None]:

@@ -10,7 +10,7 @@ import urllib3
 from django.core.files.base import ContentFile
 
 from django_minio_backend.models import MinioBackend
-from tests.storage.contents import MIB, Pipe, some_bytes
+from tests.storage.contents import IN_PARTS, MIB, Pipe, contents_of, some_bytes
 from tests.support.buckets import unfinished_uploads
 from tests.support.wire import requests_made
 
@@ -20,20 +20,6 @@ if TYPE_CHECKING:
     from minio import Minio
 
     from tests.support.proxy import Proxy
-
-IN_PARTS: dict[str, Any] = {
-    "MINIO_MULTIPART_UPLOAD": True,
-    "MINIO_MULTIPART_THRESHOLD": 5 * MIB,
-    "MINIO_MULTIPART_PART_SIZE": 5 * MIB,
-}
-
-
-def contents_of(storage: MinioBackend) -> dict[str, bytes]:
-    found = {}
-    for name in storage.listdir("")[1]:
-        with storage.open(name) as file:
-            found[name] = file.read()
-    return found
 
 
 @pytest.mark.parametrize("condition", ["auto", True])

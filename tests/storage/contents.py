@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import io
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from django_minio_backend.models import MinioBackend
+
 KIB = 1024
 MIB = 1024 * KIB
+# Options by which small contents are sent in parts.
+IN_PARTS: dict[str, Any] = {
+    "MINIO_MULTIPART_UPLOAD": True,
+    "MINIO_MULTIPART_THRESHOLD": 5 * MIB,
+    "MINIO_MULTIPART_PART_SIZE": 5 * MIB,
+}
 
 
 def some_bytes(size: int, seed: int = 0) -> bytes:
@@ -64,3 +72,12 @@ class Chunks:
 
     def chunks(self) -> Iterator[bytes]:
         yield from self._chunks
+
+
+def contents_of(storage: MinioBackend) -> dict[str, bytes]:
+    """The content of every object in the root folder, by name."""
+    contents = {}
+    for name in storage.listdir("")[1]:
+        with storage.open(name) as file:
+            contents[name] = file.read()
+    return contents
