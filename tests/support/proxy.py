@@ -144,14 +144,14 @@ class Proxy:
                     now = time.monotonic()
                     is_idle = now - free_at > self.latency
                     free_at = max(free_at, now) + len(data) / self.rate + (self.latency / 2 if is_idle else 0)
-                    time.sleep(max(0, free_at - now))
+                    connection.closed.wait(max(0, free_at - now))
                 self._open.wait()
                 if direction == "up":
                     connection.swallow = connection.swallow or self._wants_swallowing(data)
                 elif connection.swallow:
                     break
                 else:
-                    time.sleep(self.delay)
+                    connection.closed.wait(self.delay)
                 passed, cut = self._up_to_the_cut(connection, data, direction)
                 self._count(direction, len(passed))  # before: the receiver may ask at once
                 sink.sendall(passed)
@@ -200,12 +200,14 @@ class _Connection:
     swallow: bool = False
     cuts: dict[Direction, _Cut] = field(default_factory=dict)
     pumps: int = 2
+    closed: threading.Event = field(default_factory=threading.Event)
 
     def ends(self, direction: Direction) -> tuple[socket.socket, socket.socket]:
         return (self.client, self.server) if direction == "up" else (self.server, self.client)
 
     def close(self) -> None:
-        """Hang up on both sides; unlike a plain `close` this also wakes a thread that is reading."""
+        """Hang up on both sides; unlike a plain `close` this also wakes a thread that is reading, or holding bytes back."""
+        self.closed.set()
         for end in (self.client, self.server):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
