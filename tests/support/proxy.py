@@ -206,7 +206,7 @@ class _Connection:
         return (self.client, self.server) if direction == "up" else (self.server, self.client)
 
     def close(self) -> None:
-        """Hang up on both sides; unlike a plain `close` this also wakes a thread that is reading, or holding bytes back."""
+        """Hang up on both sides; unlike a plain `close` this also wakes a thread that reads or holds bytes back."""
         self.closed.set()
         for end in (self.client, self.server):
             with suppress(OSError):
