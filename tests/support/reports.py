@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import traceback
 import warnings
+from functools import cache
 from pprint import pformat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
+from django.conf import global_settings, settings
 from django.test.utils import override_settings
-from django.views.debug import ExceptionCycleWarning, ExceptionReporter
+from django.views.debug import DEBUG_ENGINE, ExceptionCycleWarning, ExceptionReporter, SafeExceptionReporterFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +26,18 @@ def error_of(operation: Callable[[], object]) -> Exception | None:
     return None
 
 
+class _SettingsOfTheSite(SafeExceptionReporterFilter):
+    """Shows no setting that has Django's default, which is no secret and the larger part of a page."""
+
+    def get_safe_settings(self) -> dict[str, Any]:
+        values = {name: getattr(settings, name) for name in dir(settings) if name.isupper()}
+        own = {name: value for name, value in values.items() if value != getattr(global_settings, name, None)}
+        return {name: self.cleanse_setting(name, value) for name, value in own.items()}
+
+
+_compiled = cache(DEBUG_ENGINE.from_string)  # Django compiles its templates anew for each page
+
+
 def reports(error: BaseException, *, pages: bool = True) -> dict[str, str]:
     """Each report's text, by its name; without Django's pages where megabytes of content are in frames."""
     found = {
@@ -32,16 +47,21 @@ def reports(error: BaseException, *, pages: bool = True) -> dict[str, str]:
         "frames": "\n".join(_frames(error)),
     }
     if pages:
-        reporter = ExceptionReporter(None, type(error), error, error.__traceback__)
-        with override_settings(DEBUG=True), warnings.catch_warnings():
-            # The SDK's S3Error is equal to another one of the same content, which Django takes for a cycle.
-            warnings.simplefilter("ignore", ExceptionCycleWarning)
-            found["debug page"] = reporter.get_traceback_html()
-        with override_settings(DEBUG=False), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExceptionCycleWarning)
-            found["error mail, HTML"] = reporter.get_traceback_html()
-            found["error mail, text"] = reporter.get_traceback_text()
+        found |= _pages(error)
     return found
+
+
+def _pages(error: BaseException) -> Iterator[tuple[str, str]]:
+    reporter = ExceptionReporter(None, type(error), error, error.__traceback__)
+    reporter.filter = _SettingsOfTheSite()
+    with mock.patch.object(DEBUG_ENGINE, "from_string", _compiled), warnings.catch_warnings():
+        # The SDK's S3Error is equal to another one of the same content, which Django takes for a cycle.
+        warnings.simplefilter("ignore", ExceptionCycleWarning)
+        with override_settings(DEBUG=True):
+            yield "debug page", reporter.get_traceback_html()
+        with override_settings(DEBUG=False):
+            yield "error mail, HTML", reporter.get_traceback_html()
+            yield "error mail, text", reporter.get_traceback_text()
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
