@@ -1,9 +1,12 @@
 # Everything for development; `make` alone lists the commands. The environment is .venv, made when first needed.
 
 PYTHON ?= python3
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))')
+# At least four: half of the time a test waits for a server, a process or a fault.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(4, os.cpu_count() or 1))')
+PARALLEL := -n $(WORKERS) --dist worksteal
 COVERAGE_BAR ?= 90
-ARGS ?= -n $(WORKERS) --cov --cov-report=term --cov-fail-under=$(COVERAGE_BAR)
+COVERAGE ?= --cov --cov-report=term --cov-fail-under=$(COVERAGE_BAR)
+ARGS ?= $(PARALLEL) $(COVERAGE)
 
 BIN := .venv/bin
 READY := .venv/.installed
@@ -43,7 +46,7 @@ endif
 	$(BIN)/python -m pytest $(ARGS)
 
 test-memory: $(READY)  ## Run the tests of storages on the package's own server in memory
-	TEST_S3_KIND=memory REQUIRE_MINIO=0 $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage tests/testing
+	TEST_S3_KIND=memory REQUIRE_MINIO=0 $(BIN)/python -m pytest -q $(PARALLEL) --server-only tests/storage tests/testing
 
 SDKS := 7.2.8 7.2.13 7.2.18 7.2.20
 
@@ -51,11 +54,11 @@ test-sdks: $(READY)  ## Test what goes over the wire with versions of the minio 
 	@for version in $(SDKS); do \
 		echo "minio $$version"; folder=.cache/sdks/$$version; \
 		test -d $$folder || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $$folder minio==$$version; \
-		PYTHONPATH=$$folder EXPECT_SDK=$$version $(BIN)/python -m pytest -q -n $(WORKERS) tests/storage/test_wire.py tests/storage/test_upload_arguments.py tests/unit/test_signing.py tests/unit/test_sdk_requests.py tests/storage/test_bulk.py tests/security/test_frames.py tests/instrumentation || exit 1; \
+		PYTHONPATH=$$folder EXPECT_SDK=$$version $(BIN)/python -m pytest -q $(PARALLEL) tests/storage/test_wire.py tests/storage/test_upload_arguments.py tests/unit/test_signing.py tests/unit/test_sdk_requests.py tests/storage/test_bulk.py tests/security/test_frames.py tests/instrumentation || exit 1; \
 	done
 
 test-guides: $(READY)  ## Test the guides in docs/coming-from with the libraries that they start from
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests/guides
+	$(BIN)/python -m pytest -q $(PARALLEL) tests/guides
 
 lint: $(READY)  ## Check style and types
 	$(BIN)/ruff check .

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 SERVER = pytest.StashKey[Server]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--server-only", action="store_true", help="leave out the tests that do not use the S3 server of the run"
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     options = early_config.known_args_namespace
@@ -40,6 +46,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def pytest_report_header(config: pytest.Config) -> list[str]:
     server = config.stash.get(SERVER, None)
     return f"server: {server.describe()}".splitlines() if server else []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --server-only, keep the tests that use the fixture `server`, by themselves or through other fixtures."""
+    if not config.getoption("--server-only"):
+        return
+    with_server = [item for item in items if "server" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(with_server)])
+    items[:] = with_server
 
 
 @pytest.hookimpl(tryfirst=True)

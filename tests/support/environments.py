@@ -46,7 +46,8 @@ def _install(requirements: Sequence[str], python: Path) -> None:
     """Install the requirements by this environment's pip."""
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run(
-        [*pip, "--constraint", str(CONSTRAINTS), *requirements],
+        # Compiled whatever the environment says: the projects run in many short processes, which keep nothing.
+        [*pip, "--compile", "--constraint", str(CONSTRAINTS), *requirements],
         capture_output=True,
         encoding="utf-8",
         timeout=TIME_LIMIT,

@@ -4,7 +4,7 @@ from unittest import mock
 
 import pytest
 
-from tests.plugin import SERVER, pytest_runtest_setup, pytest_terminal_summary
+from tests.plugin import SERVER, pytest_collection_modifyitems, pytest_runtest_setup, pytest_terminal_summary
 from tools.servers import CAPABILITIES, Server
 
 
@@ -43,3 +43,19 @@ def test_what_minio_has_must_not_be_skipped_where_minio_is_required(monkeypatch:
 def test_an_unknown_capability_is_a_mistake() -> None:
     with pytest.raises(pytest.fail.Exception, match="no such capability"):
         pytest_runtest_setup(marked("minio", "telepathy"))
+
+
+@pytest.mark.parametrize(("server_only", "kept"), [(True, ["direct", "through another"]), (False, None)])
+def test_tests_without_the_server_are_left_out_on_request(*, server_only: bool, kept: list[str] | None) -> None:
+    fixtures = {"direct": ["server"], "none": ["tmp_path"], "through another": ["storage", "bucket", "server"]}
+    items: list[pytest.Item] = []
+    for name, names in fixtures.items():
+        item = mock.Mock(fixturenames=names)
+        item.name = name
+        items.append(item)
+    config = mock.Mock()
+    config.getoption.return_value = server_only
+    pytest_collection_modifyitems(config, items)
+    assert [item.name for item in items] == (kept or list(fixtures))
+    deselected = [item.name for call in config.hook.pytest_deselected.mock_calls for item in call.kwargs["items"]]
+    assert deselected == (["none"] if server_only else [])
