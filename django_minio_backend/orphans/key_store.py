@@ -26,7 +26,10 @@ CREATE TABLE missing (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, row TEXT 
 """
 _INSERT = "INSERT INTO reference (id, key) SELECT ? + key, value FROM json_each(?)"  # twice as fast as executemany()
 _INDEX = "CREATE INDEX reference_by_key ON reference (key)"
-_BETWEEN = "SELECT id, key FROM reference INDEXED BY reference_by_key WHERE key BETWEEN ? AND ?"
+_COMPARE = (  # in one call, so that SQLite works without Python's lock, while other threads use it
+    "SELECT group_concat(reference.id), group_concat(CASE WHEN reference.id IS NULL THEN object.key END)"
+    " FROM json_each(?) AS object LEFT JOIN reference INDEXED BY reference_by_key ON reference.key = object.value"
+)
 _ORPHANS = "FROM unreferenced WHERE is_deletable"
 _MISSING = "SELECT key, source, row, name FROM missing CROSS JOIN reference USING (id) ORDER BY key"
 
@@ -83,7 +86,7 @@ class KeyStore:
     """Holds keys in bounded memory. Add references, index them, add objects, find the orphans; then iterate.
 
     Objects come by pages of a listing, whose keys are near to each other: each page is compared with the references
-    between its first and its last key, so that only the keys without a counterpart are stored.
+    at once, so that only the keys without a counterpart are stored.
 
     SQLite creates the temporary file in SQLITE_TMPDIR or TMPDIR. The file has no name, so a killed process leaves
     nothing behind. A store may be used by several threads, one after the other.
@@ -129,17 +132,17 @@ class KeyStore:
             sizes: bytes, by key.
             kept: keys of those that may not be deleted, even if nothing refers to them.
         """
-        if not sizes:
-            return
-        keys, has_object, referenced = sizes.keys(), self._has_object, set()
+        keys = [key for key in sizes if "\0" not in key]  # no reference has one, and SQLite ends JSON strings there
         with self._database() as database:
-            for number, key in database.execute(_BETWEEN, (min(keys), max(keys))):
-                if key in keys:
-                    has_object[number] = 1
-                    referenced.add(key)
+            referenced, others = database.execute(_COMPARE, (json.dumps(keys, ensure_ascii=False),)).fetchone()
+            for number in _numbers(referenced):
+                self._has_object[number] = 1
+            unreferenced = [keys[place] for place in _numbers(others)]
+            if len(keys) < len(sizes):
+                unreferenced += sizes.keys() - set(keys)
             database.executemany(
                 "INSERT OR REPLACE INTO unreferenced VALUES (?, ?, ?)",
-                [(key, sizes[key], key not in kept) for key in keys - referenced],
+                [(key, sizes[key], key not in kept) for key in unreferenced],
             )
 
     def find_orphans(self) -> tuple[int, int]:
@@ -193,3 +196,8 @@ class KeyStore:
                 "reference, and for each object without one, in the folder that SQLITE_TMPDIR or TMPDIR names. Nothing "
                 "more was deleted."
             ) from error
+
+
+def _numbers(joined: str | None) -> Iterator[int]:
+    """Return the numbers of a ``group_concat``."""
+    return map(int, joined.split(",") if joined else ())

@@ -73,9 +73,7 @@ class ListingPage:
 
     def __init__(self, response: XmlResponse, bucket: str, prefix: str, *, delimited: bool) -> None:
         self.response = response
-        keys, self._sizes, self._times, self._etags = response.columns(
-            "Contents", "Key", "Size", "LastModified", "ETag"
-        )
+        keys, self._sizes, self._times = response.columns("Contents", "Key", "Size", "LastModified")
         self.keys = response.keys_of(keys)
         self.folders = response.keys_of([response.text("Prefix", each) for each in response.all("CommonPrefixes")])
         for key in (*self.folders, *self.keys) if prefix else ():
@@ -100,7 +98,8 @@ class ListingPage:
     @property
     def objects(self) -> list[ListedObject]:
         """The objects, parsed at each access."""
-        etags = (etag.strip('"') for etag in self._etags)
+        (quoted,) = self.response.columns("Contents", "ETag")
+        etags = [etag.strip('"') for etag in quoted]
         metadata = [self._metadata(entry) for entry in self.response.all("Contents")] or [{}] * len(self.keys)
         return list(map(ListedObject, self.keys, self.sizes(), self.times(), etags, metadata))
 

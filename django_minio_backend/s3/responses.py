@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
@@ -129,7 +129,7 @@ class XmlResponse:
             elements = list(self.all(rows))
             return [[self.text(name, element) for element in elements] for name in names]
         count = len(next(iter(self._columns.values())))
-        return [self._columns.get(name) or [""] * count for name in names]
+        return [_unescaped(self._columns[name]) if name in self._columns else [""] * count for name in names]
 
     def text(self, name: str, parent: ET.Element | None = None) -> str:
         """Return the text of the first child of that name; empty if there is none."""
@@ -208,10 +208,9 @@ def _split(data: bytes, name: str) -> tuple[bytes, dict[str, list[str]] | None]:
     parts = _row_pattern(name, names).split(text)
     step = len(names) + 1
     rest = "".join(parts[::step])
-    columns = {column: _unescaped(parts[place::step]) for place, column in enumerate(names, 1)}
-    if f"<{name}" in rest or None in columns.values() or not _is_plain(data, text, rest):
+    if f"<{name}" in rest or _escapes(text) != _escapes(rest) or not _is_plain(data, text, rest):
         return data, None
-    return rest.encode(), cast("dict[str, list[str]]", columns)
+    return rest.encode(), {column: parts[place::step] for place, column in enumerate(names, 1)}
 
 
 def _is_plain(data: bytes, text: str, rest: str) -> bool:
@@ -227,13 +226,17 @@ def _is_plain(data: bytes, text: str, rest: str) -> bool:
     )
 
 
-def _unescaped(texts: list[str]) -> list[str] | None:
-    """Return texts with their quotes, which servers escape in ETags; None if anything else is escaped."""
+def _escapes(text: str) -> int:
+    """Return how many characters are escaped, apart from quotes, which servers escape in ETags."""
+    return text.count("&") - text.count("&#34;") - text.count("&quot;")
+
+
+def _unescaped(texts: list[str]) -> list[str]:
+    """Return texts with their quotes."""
     joined = "<".join(texts)
     if "&" not in joined:
         return texts
-    joined = joined.replace("&#34;", '"').replace("&quot;", '"')
-    return None if "&" in joined else joined.split("<")
+    return joined.replace("&#34;", '"').replace("&quot;", '"').split("<")
 
 
 @lru_cache(maxsize=16)

@@ -70,6 +70,15 @@ def test_an_object_that_is_listed_twice_counts_once(compared: KeyStore) -> None:
     assert compared.find_orphans() == (1, 2)
 
 
+def test_a_key_with_a_null_character_is_not_that_of_its_beginning(compared: KeyStore) -> None:
+    """SQLite ends strings of JSON there."""
+    compared.add_references(References.of([Reference("a", 0, "1")]))
+    compared.index_references()
+    compared.add_objects({"a\0b": 1, "c": 2, "\0": 4})
+    assert [orphan.key for batch in compared.orphans(9) for orphan in batch] == ["\0", "a\0b", "c"]
+    assert [one.key for batch in compared.missing(9) for one in batch] == ["a"]
+
+
 def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of few pages stands for the disk: SQLite gives the same error for both."""
     monkeypatch.setattr(key_store, "_TABLES", f"PRAGMA max_page_count = 8;{key_store._TABLES}")
