@@ -47,6 +47,7 @@ WEB_TYPES = {
     ".xml": "text/xml",
 }
 
+UNKNOWN = "application/octet-stream"
 _COMPRESSED = {
     "br": "application/x-brotli",
     "bzip2": "application/x-bzip2",
@@ -117,17 +118,17 @@ def content_type(name: str, content: object, *, trusted: bool = False) -> str:
 
 
 def type_of_name(name: str) -> str:
-    """Media type of a name's extension; application/octet-stream for an unknown one."""
+    """Media type of a name's extension; ``UNKNOWN`` for an unknown one."""
     extension = posixpath.splitext(name)[1]
     known = WEB_TYPES.get(extension.lower())
     if known is not None:
         return known
-    if ":" in extension:  # mimetypes would read this as the scheme of a URL
-        return "application/octet-stream"
+    if not mimetypes.inited:
+        mimetypes.init()
+    if extension not in mimetypes.encodings_map and extension.lower() not in mimetypes.suffix_map:
+        return mimetypes.types_map.get(extension.lower(), UNKNOWN)  # as guess_type(), which parses a URL first
     guessed, encoding = mimetypes.guess_type(f"name{extension}")
-    if encoding is not None:
-        return _COMPRESSED.get(encoding, "application/octet-stream")
-    return guessed or "application/octet-stream"
+    return guessed or UNKNOWN if encoding is None else _COMPRESSED.get(encoding, UNKNOWN)
 
 
 def is_media_type(text: str) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PREPARED_SECONDS = 256  # about 2 KiB each
 _DATE = re.compile(r"[?&]X-Amz-Date=([0-9]{8}T[0-9]{6}Z)&")
 _LAST = ("X-Amz-z", "")  # greater than every parameter of a signature
+_NOTHING = sha256()
 _PADS = [bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C)]  # RFC 2104
 
 
@@ -190,8 +191,9 @@ class Presigner:
                 more = _joined(further)
                 sent = f"{prepared.begin}{more}&{prepared.rest}"
                 end = f"{prepared.canonical}&{more}{prepared.tail}"
-        request = sha256(f"{method}\n{path}\n{end}".encode()).hexdigest()
-        return f"{self._origin}{path}?{sent}&X-Amz-Signature={prepared.sign(request)}"
+        request = _NOTHING.copy()  # faster than a new hash
+        request.update(f"{method}\n{path}\n{end}".encode())
+        return f"{self._origin}{path}?{sent}&X-Amz-Signature={prepared.sign(request.hexdigest())}"
 
     def _remember(self, prepared: _Prepared) -> None:
         """Keep the parts for further URLs of that second, and for verifying cached URLs of other seconds."""

@@ -26,7 +26,13 @@ CREATE TABLE missing (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, row TEXT 
 """
 _INSERT = "INSERT INTO reference (id, key) SELECT ? + key, value FROM json_each(?)"  # twice as fast as executemany()
 _INDEX = "CREATE INDEX reference_by_key ON reference (key)"
-_BETWEEN = "SELECT id, key FROM reference INDEXED BY reference_by_key WHERE key BETWEEN ? AND ?"
+_AT_ONCE = 5_000
+# Joined, as each row that comes to Python takes longer than SQLite's search for it.
+_NEXT = """
+SELECT group_concat(id), group_concat(key, char(0)) FROM (
+    SELECT id, key FROM reference INDEXED BY reference_by_key
+    WHERE (key, id) > (?, ?) AND key <= ? ORDER BY key, id LIMIT ?)
+"""
 _ORPHANS = "FROM unreferenced WHERE is_deletable"
 _MISSING = "SELECT key, source, row, name FROM missing CROSS JOIN reference USING (id) ORDER BY key"
 
@@ -106,14 +112,21 @@ class KeyStore:
         self._connection.close()
 
     def add_references(self, references: References) -> None:
-        """Add references; one key may have several."""
+        """Add references; one key may have several.
+
+        Raises:
+            CleaningError: a key has a null character, at which SQLite ends strings of JSON.
+        """
         if not references:
             return
         first, count = len(self._has_object), len(references)
         columns = (references.sources, references.rows, references.names)
         origins = json.dumps([column[:1] if len(set(column)) == 1 else column for column in columns])
+        keys = json.dumps(references.keys, ensure_ascii=False)
+        if "\\u0000" in keys and any("\0" in key for key in references.keys):
+            raise CleaningError("A key that a storage's key() gives has a null character. Nothing was deleted.")
         with self._database() as database:
-            database.execute(_INSERT, (first, json.dumps(references.keys, ensure_ascii=False)))
+            database.execute(_INSERT, (first, keys))
             database.execute("INSERT INTO origin VALUES (?, ?, ?)", (first, count, origins))
         self._has_object += bytes(count)
 
@@ -133,7 +146,7 @@ class KeyStore:
             return
         keys, has_object, referenced = sizes.keys(), self._has_object, set()
         with self._database() as database:
-            for number, key in database.execute(_BETWEEN, (min(keys), max(keys))):
+            for number, key in self._between(min(keys), max(keys)):
                 if key in keys:
                     has_object[number] = 1
                     referenced.add(key)
@@ -141,6 +154,19 @@ class KeyStore:
                 "INSERT OR REPLACE INTO unreferenced VALUES (?, ?, ?)",
                 [(key, sizes[key], key not in kept) for key in keys - referenced],
             )
+
+    def _between(self, first: str, last: str) -> Iterator[tuple[int, str]]:
+        """Return number and key of the references from one key to another, by key."""
+        number = -1
+        while True:
+            numbers, keys = self._connection.execute(_NEXT, (first, number, last, _AT_ONCE)).fetchone()
+            if numbers is None:
+                return
+            found = list(zip(map(int, numbers.split(",")), keys.split("\0"), strict=True))
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            number, first = found[-1]
 
     def find_orphans(self) -> tuple[int, int]:
         """Return the number of orphans and their bytes together."""

@@ -73,9 +73,7 @@ class ListingPage:
 
     def __init__(self, response: XmlResponse, bucket: str, prefix: str, *, delimited: bool) -> None:
         self.response = response
-        keys, self._sizes, self._times, self._etags = response.columns(
-            "Contents", "Key", "Size", "LastModified", "ETag"
-        )
+        keys, self._sizes, self._times = response.columns("Contents", "Key", "Size", "LastModified")
         self.keys = response.keys_of(keys)
         self.folders = response.keys_of([response.text("Prefix", each) for each in response.all("CommonPrefixes")])
         for key in (*self.folders, *self.keys) if prefix else ():
@@ -100,7 +98,8 @@ class ListingPage:
     @property
     def objects(self) -> list[ListedObject]:
         """The objects, parsed at each access."""
-        etags = (etag.strip('"') for etag in self._etags)
+        (quoted,) = self.response.columns("Contents", "ETag")
+        etags = [etag.strip('"') for etag in quoted]
         metadata = [self._metadata(entry) for entry in self.response.all("Contents")] or [{}] * len(self.keys)
         return list(map(ListedObject, self.keys, self.sizes(), self.times(), etags, metadata))
 
@@ -135,8 +134,7 @@ class AscendingKeys:
         Raises:
             urllib3.exceptions.ProtocolError: the keys do not ascend, or too many pages had no key.
         """
-        ordered = [[key for key in group if "\ufffd" not in key] for group in groups]
-        ordered = [group for group in ordered if group]
+        ordered = [group for group in map(_with_known_keys, groups) if group]
         if not self._ascends(ordered):
             self._by_folders = True
             if not self._ascends(ordered):
@@ -161,6 +159,10 @@ class AscendingKeys:
 
     def _comparable(self, keys: Sequence[str]) -> Sequence[str]:
         return [key.replace("/", "\0") for key in keys] if self._by_folders else keys
+
+
+def _with_known_keys(keys: Sequence[str]) -> Sequence[str]:
+    return [key for key in keys if "\ufffd" not in key] if "\ufffd" in "".join(keys) else keys
 
 
 def list_page(client: S3Client, bucket: str, prefix: str, query: Mapping[str, str] | None = None) -> ListingPage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import http.client
 import os
 import re
 import socket
@@ -15,11 +14,11 @@ import urllib3
 from urllib3 import connection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.poolmanager import key_fn_by_scheme
-from urllib3.util import SKIP_HEADER
 from urllib3.util.connection import allowed_gai_family
 from urllib3.util.wait import wait_for_write
 
 from .cancellation import current_cancellation
+from .plain_requests import PlainRequests
 from .responses import StrictResponse
 
 if TYPE_CHECKING:
@@ -31,41 +30,8 @@ if TYPE_CHECKING:
 
     _KeyFunction = Callable[[dict[str, Any]], PoolKey]
 
-JOINED_LIMIT = 64 * 1024  # bytes of a body that is sent together with the headers
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t -~\x80-\xff]*")  # of a request
 _PLAIN_URL = re.compile(r"(https?://[^/?#\\@]+)(/[^#]*)")  # origin, and what the request line has
 _IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK})
-
-
-class _JoinedRequest(http.client.HTTPConnection):
-    """Sends the headers and a small body at once, which urllib3 sends one after the other."""
-
-    _is_joined = False
-    _headers: bytes | None = None
-
-    def request(self, method: str, url: str, body: Any = None, *args: Any, **options: Any) -> None:
-        """Send a request, as urllib3's method with the same arguments does."""
-        self._is_joined = isinstance(body, bytes | bytearray) and 0 < len(body) <= JOINED_LIMIT
-        self._headers = None
-        super().request(method, url, body, *args, **options)
-
-    def putheader(self, header: str | bytes, *values: Any) -> None:
-        """Add a header line, of which Python's HTTP client encodes and checks name and values one by one."""
-        line = f"{header}: {values[0]}" if len(values) == 1 and type(header) is type(values[0]) is str else ""
-        if _HEADER.fullmatch(line) and ":" not in header and values[0] != SKIP_HEADER:
-            self._output(line.encode("latin1"))  # type: ignore[attr-defined]
-        else:
-            super().putheader(header, *values)
-
-    def send(self, data: Any) -> None:
-        """Send bytes; the headers wait for the body if that is small."""
-        if self._is_joined:
-            if self._headers is None:
-                self._headers = data
-                return
-            data = b"".join((self._headers, data))
-            self._is_joined = False
-        super().send(data)
 
 
 class _CancellableConnection(connection.HTTPConnection):
@@ -145,13 +111,13 @@ class _CancellablePool(urllib3.HTTPConnectionPool):
 # The messages of urllib3's errors begin with the names of these classes, so they are the names that its users know.
 
 
-class HTTPConnection(_JoinedRequest, _CancellableConnection):
+class HTTPConnection(_CancellableConnection, PlainRequests):
     """A connection with strict response headers."""
 
     response_class = StrictResponse
 
 
-class HTTPSConnection(_JoinedRequest, _CancellableConnection, connection.HTTPSConnection):
+class HTTPSConnection(_CancellableConnection, PlainRequests, connection.HTTPSConnection):
     """The same, encrypted."""
 
     response_class = StrictResponse

@@ -31,12 +31,18 @@ _WITHOUT_BODY = frozenset({http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIF
 
 
 class Headers(http.client.HTTPMessage):
-    """Response headers as Python's HTTP client has them, without its parser, which is one of e-mails and slow."""
+    """Response headers as Python's HTTP client has them, without its parser, which is one of e-mails and slow.
+
+    Attributes:
+        by_name: the name as received and all values, by the name in lower case.
+    """
 
     def __init__(self, fields: list[tuple[str, str]]) -> None:
         super().__init__()
         self._headers = fields
-        self._first = {name.lower(): value for name, value in reversed(fields)}
+        self.by_name: dict[str, list[str]] = {}
+        for name, value in fields:
+            self.by_name.setdefault(name.lower(), [name]).append(value)
         self.set_payload("")
 
     def items(self) -> list[tuple[str, str]]:
@@ -45,13 +51,12 @@ class Headers(http.client.HTTPMessage):
 
     def get(self, name: str, failobj: Any = None) -> Any:
         """Return the value of the first header of this name."""
-        return self._first.get(name.lower(), failobj)
+        found = self.by_name.get(name.lower())
+        return failobj if found is None else found[1]
 
     def all_of(self, name: str) -> str:
         """Return the values of all headers of this name (in lower case), separated by commas (RFC 9110, 5.3)."""
-        if name not in self._first:
-            return ""
-        return ",".join([value for key, value in self.raw_items() if key.lower() == name])
+        return ",".join(self.by_name.get(name, ())[1:])
 
 
 def parse_headers(lines: list[bytes]) -> Headers:
@@ -83,7 +88,9 @@ def parse_block(block: bytes) -> Headers | None:
     around, names, values = parts[::3], parts[1::3], parts[2::3]
     if any(around) or len(names) > HEADER_LINES:
         return None
-    return Headers([(name, value.rstrip(" \t")) for name, value in zip(names, values, strict=True)])
+    if b" \r\n" in block or b"\t\r\n" in block:
+        values = [value.rstrip(" \t") for value in values]
+    return Headers(list(zip(names, values, strict=True)))
 
 
 def _plain(line: bytes) -> bytes:
@@ -123,6 +130,8 @@ class StrictResponse(http.client.HTTPResponse):
         self.version = _version(version)
         self.headers = self.msg = headers
         self._find_end(has_body=status not in _WITHOUT_BODY and self._method != "HEAD")  # type: ignore[attr-defined]
+        if self.length == 0:
+            self._close_conn()  # type: ignore[attr-defined]  # as after the last byte: the connection can be used again
 
     def _find_end(self, *, has_body: bool) -> None:
         """Find out where the body ends (RFC 9112, 6.3), and whether the connection can be used again then."""

@@ -80,6 +80,9 @@ def read_body(method: str, url: str, response: BaseHTTPResponse, limit: int, unt
     pieces: list[bytes] = []
     left = limit + 1
     size: int | None = getattr(response, "length_remaining", None)
+    if size == 0 and response.closed:  # without a body
+        response.release_conn()
+        return b""
     while left > 0 and (size is None or size <= limit):
         if until is not None and time.monotonic() > until:
             discard(response)

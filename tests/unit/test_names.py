@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import pathlib
 import posixpath
 from typing import TYPE_CHECKING, Any
@@ -156,6 +157,24 @@ def test_a_key_lies_below_the_prefix_of_its_folder(path: str, location: str) -> 
 )
 def test_the_content_type_is_guessed_by_the_name(name: str, content_type: str) -> None:
     assert upload_headers.content_type(name, ContentFile(b"")) == content_type
+
+
+_extensions = st.sampled_from(sorted({*mimetypes.types_map, ".Z", ".BIN", ".svgz", ".tgz", ".gz", ".py", ".a:b"}))
+
+
+@given(_extensions | st.text(st.characters(exclude_characters="/:"), max_size=4).map(".{}".format))
+def test_the_content_type_of_a_rare_extension_is_that_of_mimetypes(extension: str) -> None:
+    guessed, encoding = mimetypes.guess_type(f"name{extension}")
+    known = upload_headers.WEB_TYPES.get(extension.lower())
+    if encoding is None:
+        assert upload_headers.type_of_name(f"a{extension}") == (known or guessed or upload_headers.UNKNOWN)
+
+
+def test_types_that_a_project_adds_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(mimetypes.suffix_map, ".quuz", ".svg")
+    mimetypes.add_type("text/x-quux", ".quux-of-a-project")
+    assert upload_headers.type_of_name("a.QUUX-of-a-project") == "text/x-quux"
+    assert upload_headers.type_of_name("a.quuz") == "image/svg+xml"
 
 
 def test_the_content_type_that_the_content_has_comes_first() -> None:
