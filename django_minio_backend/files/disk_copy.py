@@ -99,6 +99,11 @@ class DiskCopy:
             if number >= len(self._ends) or number in self._changed:
                 yield number, self.read(start, size)
 
+    def forget_sent(self) -> bool:
+        """Treat all blocks as never sent, because the server has lost them; return whether all of them were kept."""
+        self._ends.clear()
+        return not self._missing
+
     def close(self) -> None:
         """Remove the copy."""
         if self._file is not None:

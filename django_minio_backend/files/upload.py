@@ -125,6 +125,10 @@ class Upload:
         if error is not None:
             self.abort(timed_out=isinstance(error, Exception) and is_timeout(error))
 
+    def again(self) -> Upload:
+        """Return a second upload of the same object, after the server has lost the parts of this one."""
+        return Upload(self._client, self._target.again(), put_part=self._put_part)
+
     @property
     def description(self) -> str:
         """Key and bucket, for errors."""

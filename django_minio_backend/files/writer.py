@@ -9,6 +9,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING
 
+from ..s3.errors import FAILURES, lost_parts
 from .disk_copy import DiskCopy
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class ObjectWriter(io.BufferedIOBase):
     It can seek and truncate like a file that is open with mode "wb". The last block is in memory, where it can be
     changed at no cost. A copy of the sent blocks is kept on disk: of the first 64 MiB always, of all from the first
     call of ``seek``, ``tell`` or ``seekable`` on. After a change to a sent block everything is written to disk, and
-    blocks that differ in the end are sent again on close.
+    blocks that differ in the end are sent again on close. If the server loses the parts while it makes the object of
+    them, all is sent once more, provided that all was kept.
 
     A writer that is dropped without close, or closed by ``discard``, stores nothing. After a failed write it stores
     nothing either, and ``close`` raises the error again, because some libraries ignore the errors of a write.
@@ -134,10 +136,10 @@ class ObjectWriter(io.BufferedIOBase):
             raise self._failure
         self._at_exit.detach()
         try:
-            with self._upload:
-                etag = self._upload.finish(self._send_rest())
+            etag = self._store()
         finally:
             self._copy.close()
+            self._next_block()  # the last one was kept until here
             super().close()
         if self._stored is not None:
             self._stored(etag)
@@ -216,20 +218,34 @@ class ObjectWriter(io.BufferedIOBase):
         self._start += len(block)
         return block
 
+    def _store(self) -> str:
+        """Store the object and return its ETag."""
+        try:
+            return self._finish()
+        except FAILURES as error:
+            if not (lost_parts(error) and self._copy.forget_sent()):
+                raise
+        self._upload = self._upload.again()
+        return self._finish()
+
+    def _finish(self) -> str:
+        with self._upload:
+            return self._upload.finish(self._send_rest())
+
     def _send_rest(self) -> int | None:
-        """Send the blocks that are new or changed; return how many blocks make the object."""
-        if not self._is_on_disk:
-            if self._block or not self._number:
-                self._upload.send(self._next_block())
-            return self._number
-        if self.size < self._sizes.size(0):
+        """Send the blocks that are new, changed or lost; return how many make the object, None for all."""
+        if self._is_on_disk and self.size < self._sizes.size(0):
             self._upload.abort()
             self._upload.send(self._copy.read(0, self.size))
             return None
         for number, block in self._copy.unsent():
             self._upload.send(block, number)
             del block
-        return self._copy.number
+        if self._is_on_disk:
+            return self._copy.number
+        if self._block or not self._number:
+            self._upload.send(self._block)
+        return None
 
 
 def _non_negative(offset: int) -> int:

@@ -183,14 +183,10 @@ class _Reader:
         self._store.index_references()
 
     def list_objects(self) -> None:
-        """List the objects below the prefixes, page by page.
-
-        While a page is parsed, a thread compares the one before with the references.
-        """
-        with OneAhead("objects") as thread:
-            for prefix in self._listed:
-                for page in listing.list_pages(self._scope.storage.s3, self._scope.bucket, prefix):
-                    thread.run(self._store.add_objects, *self._described(page))
+        """List the objects below the prefixes, page by page."""
+        for prefix in self._listed:
+            for page in listing.list_pages(self._scope.storage.s3, self._scope.bucket, prefix):
+                self._store.add_objects(*self._described(page))
 
     def list_uploads(self) -> None:
         """List the unfinished uploads that are to be aborted: always those of direct uploads.

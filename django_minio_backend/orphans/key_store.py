@@ -26,10 +26,13 @@ CREATE TABLE missing (id INTEGER PRIMARY KEY, source INTEGER NOT NULL, row TEXT 
 """
 _INSERT = "INSERT INTO reference (id, key) SELECT ? + key, value FROM json_each(?)"  # twice as fast as executemany()
 _INDEX = "CREATE INDEX reference_by_key ON reference (key)"
-_COMPARE = (  # in one call, so that SQLite works without Python's lock, while other threads use it
-    "SELECT group_concat(reference.id), group_concat(CASE WHEN reference.id IS NULL THEN object.key END)"
-    " FROM json_each(?) AS object LEFT JOIN reference INDEXED BY reference_by_key ON reference.key = object.value"
-)
+_AT_ONCE = 5_000
+# Joined, as each row that comes to Python takes longer than SQLite's search for it.
+_NEXT = """
+SELECT group_concat(id), group_concat(key, char(0)) FROM (
+    SELECT id, key FROM reference INDEXED BY reference_by_key
+    WHERE (key, id) > (?, ?) AND key <= ? ORDER BY key, id LIMIT ?)
+"""
 _ORPHANS = "FROM unreferenced WHERE is_deletable"
 _MISSING = "SELECT key, source, row, name FROM missing CROSS JOIN reference USING (id) ORDER BY key"
 
@@ -86,7 +89,7 @@ class KeyStore:
     """Holds keys in bounded memory. Add references, index them, add objects, find the orphans; then iterate.
 
     Objects come by pages of a listing, whose keys are near to each other: each page is compared with the references
-    at once, so that only the keys without a counterpart are stored.
+    between its first and its last key, so that only the keys without a counterpart are stored.
 
     SQLite creates the temporary file in SQLITE_TMPDIR or TMPDIR. The file has no name, so a killed process leaves
     nothing behind. A store may be used by several threads, one after the other.
@@ -109,14 +112,21 @@ class KeyStore:
         self._connection.close()
 
     def add_references(self, references: References) -> None:
-        """Add references; one key may have several."""
+        """Add references; one key may have several.
+
+        Raises:
+            CleaningError: a key has a null character, at which SQLite ends strings of JSON.
+        """
         if not references:
             return
         first, count = len(self._has_object), len(references)
         columns = (references.sources, references.rows, references.names)
         origins = json.dumps([column[:1] if len(set(column)) == 1 else column for column in columns])
+        keys = json.dumps(references.keys, ensure_ascii=False)
+        if "\\u0000" in keys and any("\0" in key for key in references.keys):
+            raise CleaningError("A key that a storage's key() gives has a null character. Nothing was deleted.")
         with self._database() as database:
-            database.execute(_INSERT, (first, json.dumps(references.keys, ensure_ascii=False)))
+            database.execute(_INSERT, (first, keys))
             database.execute("INSERT INTO origin VALUES (?, ?, ?)", (first, count, origins))
         self._has_object += bytes(count)
 
@@ -132,18 +142,31 @@ class KeyStore:
             sizes: bytes, by key.
             kept: keys of those that may not be deleted, even if nothing refers to them.
         """
-        keys = [key for key in sizes if "\0" not in key]  # no reference has one, and SQLite ends JSON strings there
+        if not sizes:
+            return
+        keys, has_object, referenced = sizes.keys(), self._has_object, set()
         with self._database() as database:
-            referenced, others = database.execute(_COMPARE, (json.dumps(keys, ensure_ascii=False),)).fetchone()
-            for number in _numbers(referenced):
-                self._has_object[number] = 1
-            unreferenced = [keys[place] for place in _numbers(others)]
-            if len(keys) < len(sizes):
-                unreferenced += sizes.keys() - set(keys)
+            for number, key in self._between(min(keys), max(keys)):
+                if key in keys:
+                    has_object[number] = 1
+                    referenced.add(key)
             database.executemany(
                 "INSERT OR REPLACE INTO unreferenced VALUES (?, ?, ?)",
-                [(key, sizes[key], key not in kept) for key in unreferenced],
+                [(key, sizes[key], key not in kept) for key in keys - referenced],
             )
+
+    def _between(self, first: str, last: str) -> Iterator[tuple[int, str]]:
+        """Return number and key of the references from one key to another, by key."""
+        number = -1
+        while True:
+            numbers, keys = self._connection.execute(_NEXT, (first, number, last, _AT_ONCE)).fetchone()
+            if numbers is None:
+                return
+            found = list(zip(map(int, numbers.split(",")), keys.split("\0"), strict=True))
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            number, first = found[-1]
 
     def find_orphans(self) -> tuple[int, int]:
         """Return the number of orphans and their bytes together."""
@@ -196,8 +219,3 @@ class KeyStore:
                 "reference, and for each object without one, in the folder that SQLITE_TMPDIR or TMPDIR names. Nothing "
                 "more was deleted."
             ) from error
-
-
-def _numbers(joined: str | None) -> Iterator[int]:
-    """Return the numbers of a ``group_concat``."""
-    return map(int, joined.split(",") if joined else ())

@@ -134,8 +134,7 @@ class AscendingKeys:
         Raises:
             urllib3.exceptions.ProtocolError: the keys do not ascend, or too many pages had no key.
         """
-        ordered = [[key for key in group if "\ufffd" not in key] for group in groups]
-        ordered = [group for group in ordered if group]
+        ordered = [group for group in map(_with_known_keys, groups) if group]
         if not self._ascends(ordered):
             self._by_folders = True
             if not self._ascends(ordered):
@@ -160,6 +159,10 @@ class AscendingKeys:
 
     def _comparable(self, keys: Sequence[str]) -> Sequence[str]:
         return [key.replace("/", "\0") for key in keys] if self._by_folders else keys
+
+
+def _with_known_keys(keys: Sequence[str]) -> Sequence[str]:
+    return [key for key in keys if "\ufffd" not in key] if "\ufffd" in "".join(keys) else keys
 
 
 def list_page(client: S3Client, bucket: str, prefix: str, query: Mapping[str, str] | None = None) -> ListingPage:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 MAX_COLUMNS = 16  # children of a listed entry; S3 has half as many
-_NOT_PLAIN = bytes(set(range(32)) - set(b"\t\n"))  # XML cannot carry these, or, with CR, reads them as another
 
+_CONTROLS = bytes([*range(32), 127])
 MAX_SIZE_DIGITS = 18  # of a size in bytes; SQLite's integers end at 19 digits, and no object has more than 15
 
 
@@ -90,10 +90,7 @@ class XmlResponse:
         self._bucket = bucket
         self._response = response
         document, self._columns = _split(response.data or b"", rows) if rows else (response.data, None)
-        try:
-            self._root = ET.fromstring(document)  # noqa: S314 - the pool refuses document types
-        except ET.ParseError as error:
-            raise TruncatedResponse(f"The <{root}> of bucket '{bucket}' is incomplete.") from error
+        self._root = self._parsed(document)
         self.namespace, _, name = self._root.tag.rpartition("}")
         self.namespace += "}" if self.namespace else ""
         if name not in {root, also}:
@@ -125,11 +122,20 @@ class XmlResponse:
 
     def columns(self, rows: str, *names: str) -> list[list[str]]:
         """Return the texts of the children of these names of all ``rows``: a list for each name, empty if missing."""
-        if self._columns is None:
-            elements = list(self.all(rows))
-            return [[self.text(name, element) for element in elements] for name in names]
-        count = len(next(iter(self._columns.values())))
-        return [_unescaped(self._columns[name]) if name in self._columns else [""] * count for name in names]
+        if self._columns is not None:
+            missing = [""] * len(next(iter(self._columns.values())))
+            columns = [self._columns.get(name, missing) for name in names]
+            if all(map(_are_literal, columns)):
+                return columns
+            self._root, self._columns = self._parsed(self._response.data), None
+        elements = list(self.all(rows))
+        return [[self.text(name, element) for element in elements] for name in names]
+
+    def _parsed(self, document: bytes) -> ET.Element:
+        try:
+            return ET.fromstring(document)  # noqa: S314 - the pool refuses document types
+        except ET.ParseError as error:
+            raise TruncatedResponse(f"The response about bucket '{self._bucket}' is incomplete.") from error
 
     def text(self, name: str, parent: ET.Element | None = None) -> str:
         """Return the text of the first child of that name; empty if there is none."""
@@ -195,7 +201,7 @@ def _split(data: bytes, name: str) -> tuple[bytes, dict[str, list[str]] | None]:
     A page of a listing has thousands of elements. ElementTree takes several times as long for them, most of it in the
     garbage collector. So elements that are as plain as those of all servers at hand are found by one expression. It
     matches balanced tags and text only, which leaves a document that is complete if the whole was. If one element is
-    different, or anything in the document changes how text is read, the whole is returned and None.
+    different, or anything around them changes how text is read, the whole is returned and None.
     """
     try:
         text = data.decode()
@@ -208,35 +214,23 @@ def _split(data: bytes, name: str) -> tuple[bytes, dict[str, list[str]] | None]:
     parts = _row_pattern(name, names).split(text)
     step = len(names) + 1
     rest = "".join(parts[::step])
-    if f"<{name}" in rest or _escapes(text) != _escapes(rest) or not _is_plain(data, text, rest):
+    if f"<{name}" in rest or not _is_plain(rest):
         return data, None
     return rest.encode(), {column: parts[place::step] for place, column in enumerate(names, 1)}
 
 
-def _is_plain(data: bytes, text: str, rest: str) -> bool:
-    """Whether the text of a document stands for itself: valid characters, no other encoding, no comments or sections.
-
-    These begin in the ``rest`` of the document, if any encloses elements or begins between them.
-    """
-    return (
-        "<!" not in rest
-        and rest.count("<?") == ('encoding="utf-8"?>' in rest[:64].lower())
-        and len(data.translate(None, _NOT_PLAIN)) == len(data)
-        and (data.isascii() or not ("\ufffe" in text or "\uffff" in text))
-    )
+def _is_plain(rest: str) -> bool:
+    """Whether a document is UTF-8 without comments and sections, which begin in this rest if they enclose elements."""
+    return "<!" not in rest and rest.count("<?") == ('encoding="utf-8"?>' in rest[:64].lower())
 
 
-def _escapes(text: str) -> int:
-    """Return how many characters are escaped, apart from quotes, which servers escape in ETags."""
-    return text.count("&") - text.count("&#34;") - text.count("&quot;")
-
-
-def _unescaped(texts: list[str]) -> list[str]:
-    """Return texts with their quotes."""
-    joined = "<".join(texts)
-    if "&" not in joined:
-        return texts
-    return joined.replace("&#34;", '"').replace("&quot;", '"').split("<")
+def _are_literal(texts: list[str]) -> bool:
+    """Whether texts in XML stand for themselves: nothing is escaped, and no character is invalid or read as another."""
+    joined = "".join(texts)
+    if "&" in joined:
+        return False
+    # The same for ASCII, in less than half the time.
+    return len(joined.encode().translate(None, _CONTROLS)) == len(joined) if joined.isascii() else joined.isprintable()
 
 
 @lru_cache(maxsize=16)

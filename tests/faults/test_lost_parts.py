@@ -1,8 +1,10 @@
-"""The server loses the parts of an upload while it makes the object of them: the save begins again, once."""
+"""The server loses the parts of an upload while it makes the object of them: all is sent once more."""
 
 from __future__ import annotations
 
+import io
 import re
+import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from minio.error import S3Error
 
 from django_minio_backend.direct_uploads.transfer import StoredObject
 from django_minio_backend.direct_uploads.uploaded_object import UploadedObject
+from django_minio_backend.files import disk_copy
 from django_minio_backend.models import MinioBackend
 from tests.storage.contents import IN_PARTS, MIB, Pipe, contents_of, some_bytes
 from tests.support.buckets import unfinished_uploads
@@ -170,6 +173,184 @@ def test_another_writer_s_object_is_not_replaced_by_the_second_upload(
     assert contents_of(storage) == {"a.bin": b"of another writer", name: DATA}
 
 
+def in_sequence(file: Any) -> None:
+    file.write(DATA)
+
+
+def in_full_blocks(file: Any) -> None:
+    file.write(some_bytes(10 * MIB))
+
+
+def with_a_changed_header(file: Any) -> None:
+    file.write(DATA)
+    file.seek(2)
+    file.write(b"changed")
+
+
+def with_a_changed_last_block(file: Any) -> None:
+    file.write(DATA)
+    file.seek(-7, io.SEEK_END)
+    file.write(b"changed")
+
+
+def with_a_gap(file: Any) -> None:
+    file.write(b"before")
+    file.seek(11 * MIB)
+    file.write(b"after")
+
+
+def shortened(file: Any) -> None:
+    file.write(some_bytes(12 * MIB))
+    file.truncate(7 * MIB)
+
+
+WAYS = [in_sequence, in_full_blocks, with_a_changed_header, with_a_changed_last_block, with_a_gap, shortened]
+in_ways = pytest.mark.parametrize("write", WAYS, ids=lambda way: way.__name__)
+
+
+def written(write: Callable[[Any], None]) -> bytes:
+    """What a file on disk has after it was written in this way."""
+    with tempfile.TemporaryFile() as file:
+        write(file)
+        file.seek(0)
+        return file.read()
+
+
+@in_ways
+@pytest.mark.parametrize("responses", LOST.values(), ids=LOST)
+def test_a_file_open_for_writing_is_sent_again_on_close(
+    storage: MinioBackend,
+    options: dict[str, Any],
+    rewriter: RewritingProxy,
+    sdk: Minio,
+    bucket: str,
+    responses: tuple[Response, ...],
+    write: Callable[[Any], None],
+) -> None:
+    storage.save("a.bin", ContentFile(b"old"))
+    rewriter.rule = completions(*responses)
+    with MinioBackend(**options).open("a.bin", "wb") as file:
+        write(file)
+    assert contents_of(storage) == {"a.bin": written(write)}
+    assert file.size == len(written(write))
+    assert unfinished_uploads(sdk, bucket, "a.bin") == []
+
+
+@in_ways
+def test_a_new_file_is_sent_again_on_close(
+    storage: MinioBackend, options: dict[str, Any], rewriter: RewritingProxy, write: Callable[[Any], None]
+) -> None:
+    rewriter.rule = completions(INVALID_PART)
+    with MinioBackend(**options).open("a.bin", "xb") as file:
+        write(file)
+    assert contents_of(storage) == {"a.bin": written(write)}
+
+
+@pytest.mark.parametrize("write", [in_sequence, with_a_changed_header])
+@pytest.mark.needs("conditional-multipart")
+def test_another_writer_s_object_is_not_replaced_by_a_new_file_that_is_sent_again(
+    storage: MinioBackend, options: dict[str, Any], rewriter: RewritingProxy, write: Callable[[Any], None]
+) -> None:
+    refuse = completions(INVALID_PART)
+
+    def other_writer(request: Received) -> Response | None:
+        refused = refuse(request)
+        if refused is not None:
+            storage.save("a.bin", ContentFile(b"of another writer"))
+        return refused
+
+    rewriter.rule = other_writer
+    file = MinioBackend(**options).open("a.bin", "xb")
+    write(file)
+    with pytest.raises(FileExistsError):
+        file.close()
+    assert contents_of(storage) == {"a.bin": b"of another writer"}
+
+
+@pytest.mark.parametrize("mode", ["wb", "xb"])
+@pytest.mark.needs("conditional-multipart")
+def test_a_file_whose_completion_worked_after_all_is_not_sent_again(
+    storage: MinioBackend, options: dict[str, Any], rewriter: RewritingProxy, mode: str
+) -> None:
+    rewriter.afterwards = completions(INVALID_PART)  # the server has carried it out
+    with MinioBackend(**options).open("a.bin", mode) as file:
+        file.write(DATA)
+    assert contents_of(storage) == {"a.bin": DATA}
+    assert len([request for request in rewriter.requests if request.query.startswith("uploads")]) == 1
+
+
+@pytest.mark.needs("conditional-multipart")
+def test_a_new_file_whose_completion_works_late_is_recognised_by_the_second_upload(
+    storage: MinioBackend, options: dict[str, Any], rewriter: RewritingProxy
+) -> None:
+    not_yet: list[Response | None] = [s3_error(404, "NoSuchKey")]
+    rewriter.afterwards = completions(INVALID_PART)
+    file = MinioBackend(**options).open("a.bin", "xb")
+    file.write(DATA)
+    rewriter.rule = lambda request: not_yet.pop() if request.method == "HEAD" and not_yet else None
+    file.close()
+    assert contents_of(storage) == {"a.bin": DATA}
+    assert len([request for request in rewriter.requests if request.query.startswith("uploads")]) == 2
+
+
+@pytest.fixture
+def little_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the first block were 64 MiB: no copy of the second one is kept."""
+    monkeypatch.setattr(disk_copy, "ALWAYS_KEPT", 1)
+
+
+@pytest.mark.usefixtures("little_is_kept")
+@pytest.mark.parametrize("seeks", [False, True], ids=["in sequence", "with a changed header"])
+@pytest.mark.parametrize("mode", ["wb", "xb"])
+def test_a_file_of_which_no_copy_was_kept_is_an_error_and_not_stored(
+    options: dict[str, Any], rewriter: RewritingProxy, sdk: Minio, mode: str, *, seeks: bool
+) -> None:
+    storage = MinioBackend(**options)
+    rewriter.rule = completions(INVALID_PART)
+    file = storage.open("a.bin", mode)
+    file.write(some_bytes(11 * MIB))
+    if seeks:
+        file.seek(0)
+        file.write(b"changed")
+    with pytest.raises(S3Error, match="InvalidPart"):
+        file.close()
+    assert file.closed
+    assert contents_of(storage) == {}
+    assert unfinished_uploads(sdk, storage.bucket, "a.bin") == []
+    assert len([request for request in rewriter.requests if request.query.startswith("uploads")]) == 1
+
+
+@pytest.mark.usefixtures("little_is_kept")
+def test_a_file_of_which_all_was_kept_after_tell_is_sent_again(
+    storage: MinioBackend, options: dict[str, Any], rewriter: RewritingProxy
+) -> None:
+    rewriter.rule = completions(INVALID_PART)
+    with MinioBackend(**options).open("a.bin", "wb") as file:
+        file.tell()
+        file.write(some_bytes(16 * MIB))
+    assert contents_of(storage) == {"a.bin": some_bytes(16 * MIB)}
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        pytest.param((INVALID_PART, INVALID_PART), id="a second time"),
+        pytest.param((s3_error(404, "NoSuchUpload"),), id="by somebody else's abort"),
+    ],
+)
+def test_a_written_file_whose_parts_stay_lost_is_an_error_and_not_stored(
+    options: dict[str, Any], rewriter: RewritingProxy, sdk: Minio, responses: tuple[Response, ...]
+) -> None:
+    storage = MinioBackend(**options)
+    rewriter.rule = completions(*responses)
+    file = storage.open("a.bin", "wb")
+    file.write(DATA)
+    with pytest.raises(S3Error):
+        file.close()
+    assert contents_of(storage) == {}
+    assert unfinished_uploads(sdk, storage.bucket, "a.bin") == []
+
+
 class _BreaksCompletions(Proxy):
     """Breaks all connections a moment after the next completion has been sent to the server."""
 
@@ -182,15 +363,25 @@ class _BreaksCompletions(Proxy):
         return super()._wants_swallowing(data)
 
 
-def test_saves_survive_connections_that_break_while_the_object_is_made(
-    server: Server, storage: MinioBackend, minio_options: dict[str, Any]
+def save(storage: MinioBackend, name: str) -> None:
+    assert storage.save(name, ContentFile(DATA)) == name
+
+
+def write(storage: MinioBackend, name: str) -> None:
+    with storage.open(name, "xb") as file:
+        file.write(DATA)
+
+
+@pytest.mark.parametrize("store", [save, write])
+def test_objects_survive_connections_that_break_while_they_are_made(
+    server: Server, storage: MinioBackend, minio_options: dict[str, Any], store: Callable[[MinioBackend, str], None]
 ) -> None:
     """MinIO loses the parts of about one in seven of these uploads; one of them is enough to fail without a second."""
     with _BreaksCompletions(server.endpoint) as network:
         faulty = MinioBackend(**{**minio_options, **IN_PARTS, "MINIO_ENDPOINT": network.endpoint})
         for number in range(30):
             network.moment = 0.001 + 0.0005 * number
-            assert faulty.save(f"{number}.bin", ContentFile(DATA)) == f"{number}.bin"
+            store(faulty, f"{number}.bin")
     for number in range(30):
         with storage.open(f"{number}.bin") as file:
             assert file.read() == DATA

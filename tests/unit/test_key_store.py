@@ -71,12 +71,33 @@ def test_an_object_that_is_listed_twice_counts_once(compared: KeyStore) -> None:
 
 
 def test_a_key_with_a_null_character_is_not_that_of_its_beginning(compared: KeyStore) -> None:
-    """SQLite ends strings of JSON there."""
+    """SQLite ends strings of JSON there, and joined keys are separated by it."""
     compared.add_references(References.of([Reference("a", 0, "1")]))
     compared.index_references()
     compared.add_objects({"a\0b": 1, "c": 2, "\0": 4})
     assert [orphan.key for batch in compared.orphans(9) for orphan in batch] == ["\0", "a\0b", "c"]
     assert [one.key for batch in compared.missing(9) for one in batch] == ["a"]
+
+
+def test_a_reference_with_a_null_character_is_refused(compared: KeyStore) -> None:
+    with pytest.raises(CleaningError, match="null character"):
+        compared.add_references(References.of([Reference("a"), Reference("a\0b")]))
+    compared.add_references(References.of([Reference("a\\u0000")]))
+    compared.index_references()
+    compared.add_objects({"a\\u0000": 1, "a": 2})
+    assert compared.find_orphans() == (1, 2)
+
+
+@given(st.lists(KEYS, max_size=12), st.sets(KEYS, min_size=1, max_size=4))
+def test_references_are_read_in_pieces(references: list[str], objects: set[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch, closing(KeyStore()) as compared:
+        patch.setattr(key_store, "_AT_ONCE", 2)
+        compared.add_references(References.of([Reference(key, 0, "1") for key in references]))
+        compared.index_references()
+        compared.add_objects(dict.fromkeys(objects, 1))
+        assert {orphan.key for batch in compared.orphans(9) for orphan in batch} == objects - set(references)
+        missing = [one.key for batch in compared.missing(9) for one in batch]
+        assert missing == sorted(key for key in references if key not in objects)
 
 
 def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

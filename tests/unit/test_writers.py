@@ -6,12 +6,14 @@ import io
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 from unittest import mock
 
 import pytest
+import urllib3
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from minio.error import S3Error
 
 from django_minio_backend.files import disk_copy
 from django_minio_backend.files.content import PartSizes
@@ -28,14 +30,23 @@ SMALL = PartSizes(first=7, part=5, grows=False)
 FULL = OSError(28, "No space left on device")
 
 
+def invalid_part() -> S3Error:
+    response = urllib3.HTTPResponse(status=400)
+    return S3Error(
+        code="InvalidPart", message="", resource="/bucket/key", request_id="1", host_id="2", response=response
+    )
+
+
 class Bucket:
     """What an upload needs of a server, in memory: a part that is sent again replaces the one with its number.
 
     Attributes:
         puts, parts: sizes of what was sent.
+        loses_parts: whether the next completion fails, because the parts are no longer there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, loses_parts: bool = False) -> None:
+        self.loses_parts = loses_parts
         self.object: bytes | None = None
         self.puts: list[int] = []
         self.parts: list[int] = []
@@ -74,6 +85,9 @@ class Bucket:
     ) -> str:
         assert self.unfinished is not None
         assert not only_if_absent
+        if self.loses_parts:
+            self.loses_parts = False
+            raise invalid_part()
         listed = [(int(part["PartNumber"]), part["ETag"]) for part in parts]
         assert listed == sorted(listed)
         bodies = [self.unfinished[number] for number, _ in listed]
@@ -82,6 +96,9 @@ class Bucket:
         assert len({len(body) for body in bodies[1:-1]}) <= 1
         self.object, self.unfinished = b"".join(bodies), None
         return "etag"
+
+    def head(self, _bucket: str, _key: str, _ssec: object) -> NoReturn:
+        raise FileNotFoundError
 
     def abort_upload(self, _bucket: str, _key: str, _upload: str) -> None:
         self.unfinished = None
@@ -120,14 +137,16 @@ def outcome(file: Any, call: tuple[Any, ...]) -> object:
         return type(error), str(error)
 
 
+@pytest.mark.parametrize("loses_parts", [False, True], ids=["at once", "after its parts were lost"])
 @settings(max_examples=300)
 @given(calls=CALLS, blocks=cuts())
 @example(calls=[("write", b"x" * 30), ("seek", 9), ("write", b"later")], blocks=SMALL)
 @example(calls=[("write", b"x" * 30), ("truncate", 12), ("seek", 25), ("write", b"y")], blocks=SMALL)
 @example(calls=[("write", b"x" * 30), ("truncate", 0)], blocks=SMALL)
 @example(calls=[("write", b"x" * 7), ("seek", 0), ("write", b"y")], blocks=SMALL)
-def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: PartSizes) -> None:
-    bucket = Bucket()
+@example(calls=[("write", b"x" * 30), ("truncate", 27)], blocks=SMALL)
+def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: PartSizes, *, loses_parts: bool) -> None:
+    bucket = Bucket(loses_parts=loses_parts)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
         with path.open("wb") as file, writer_to(bucket, blocks) as writer:
@@ -142,6 +161,7 @@ def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: Pa
     assert bucket.unfinished is None
 
 
+@pytest.mark.parametrize("loses_parts", [False, True], ids=["kept by the server", "lost by the server"])
 @given(calls=CALLS, blocks=cuts(), kept=st.integers(0, 60))
 @example(calls=[("write", b"x" * 50), ("truncate", 12)], blocks=SMALL, kept=10)
 @example(calls=[("write", b"x" * 50), ("truncate", 12), ("seek", 40), ("write", b"y")], blocks=SMALL, kept=10)
@@ -151,9 +171,9 @@ def test_a_writer_does_what_a_file_does(calls: list[tuple[Any, ...]], blocks: Pa
     kept=10,
 )
 def test_a_writer_that_has_not_kept_all_does_what_a_file_does_or_stores_nothing(
-    calls: list[tuple[Any, ...]], blocks: PartSizes, kept: int
+    calls: list[tuple[Any, ...]], blocks: PartSizes, kept: int, *, loses_parts: bool
 ) -> None:
-    bucket = Bucket()
+    bucket = Bucket(loses_parts=loses_parts)
     writer = writer_to(bucket, blocks)
     with tempfile.TemporaryFile("wb+") as file, mock.patch.object(disk_copy, "ALWAYS_KEPT", kept):
         for call in calls:
@@ -162,7 +182,12 @@ def test_a_writer_that_has_not_kept_all_does_what_a_file_does_or_stores_nothing(
                 assert_says_so_again(writer, bucket)
                 return
             assert result == expected
-        writer.close()
+        try:
+            writer.close()
+        except S3Error:
+            assert loses_parts
+            assert bucket.object is None
+            return
         file.seek(0)
         assert bucket.object == file.read()
 
@@ -264,6 +289,14 @@ def test_only_the_parts_that_have_changed_are_sent_again() -> None:
     assert sorted(bucket.parts) == sorted([7, 5, 5, 5, 5, 2])
 
 
+def test_each_part_is_sent_once_more_where_the_server_loses_them() -> None:
+    bucket = Bucket(loses_parts=True)
+    with writer_to(bucket) as writer:
+        writer.write(b"aaaaaaabbbbbcccccdd")
+    assert bucket.object == b"aaaaaaabbbbbcccccdd"
+    assert sorted(bucket.parts) == sorted([7, 5, 5, 2] * 2)
+
+
 def test_what_shrinks_to_one_block_is_one_put() -> None:
     bucket = Bucket()
     with writer_to(bucket) as writer:
@@ -310,6 +343,17 @@ def test_writing_in_sequence_needs_no_room_on_disk() -> None:
         writer.seek(-1, os.SEEK_END)
         writer.write(b"y" * 30)
     assert bucket.object == b"x" * 29 + b"y" * 30
+
+
+@pytest.mark.usefixtures("without_a_disk")
+def test_parts_that_the_server_loses_without_room_on_disk_are_an_error_and_nothing_is_stored() -> None:
+    bucket = Bucket(loses_parts=True)
+    writer = writer_to(bucket)
+    writer.write(b"x" * 30)
+    with pytest.raises(S3Error, match="InvalidPart"):
+        writer.close()
+    assert (bucket.object, bucket.unfinished) == (None, None)
+    assert sorted(bucket.parts) == [3, 5, 5, 5, 5, 7]
 
 
 @pytest.mark.usefixtures("without_a_disk")
