@@ -58,6 +58,8 @@ def validate(name: str) -> None:
 
 def relative(name: object) -> str:
     """A name without leading slashes and backslashes."""
+    if type(name) is str and name[:1] not in "/\\":
+        return name
     return str("" if name is None else name).lstrip("/\\")
 
 

@@ -9,6 +9,7 @@ import copy
 import os
 import threading
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import SplitResult, quote
 from xml.etree import ElementTree as ET
 
 from django.core.signals import setting_changed
@@ -32,6 +33,8 @@ from .credentials import provider_for
 from .errors import ObjectNotFound, is_missing_bucket, is_missing_object, missing_bucket, status_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from minio.credentials.providers import Provider
 
     from ..options.fields import StorageOptions
@@ -117,8 +120,7 @@ class _Sdk(Minio):
         if self._trace_stream or not all(type(value) is str for value in (headers or {}).values()):
             return super()._url_open(method, region, headers=headers, body=body, **request)  # type: ignore[arg-type]
         credentials = self._provider.retrieve() if self._provider else None
-        target = {name: request[name] for name in _TARGET if name in request}
-        url = self._base_url.build(method=method, region=region, **target)
+        url = self._url(method, region, request)
         sent, _ = self._build_headers(url.netloc, dict(headers or {}), body, credentials)
         if credentials:
             sent["Authorization"] = authorization(method, url, region, cast("dict[str, str]", sent), credentials)
@@ -130,6 +132,15 @@ class _Sdk(Minio):
         if method == "HEAD" and is_missing_object(response) and (key := request.get("object_name")):
             raise ObjectNotFound(request["bucket_name"], key, response)
         return Minio._url_open(self._with(response), method, region, **request)  # noqa: SLF001 - raises the SDK's error
+
+    def _url(self, method: str, region: str, request: Mapping[str, Any]) -> SplitResult:
+        """Return the URL of a request as the SDK builds it; that of an object in path style in less time."""
+        base, bucket, key = self._base_url, request.get("bucket_name"), request.get("object_name")
+        if bucket and key and not (request.get("query_params") or base.virtual_style_flag or base._aws_info):  # noqa: SLF001 - no public way
+            own = base._url  # noqa: SLF001 - no public way
+            return SplitResult(own.scheme, own.netloc, f"/{bucket}/{quote(key)}", "", "")
+        target = {name: request[name] for name in _TARGET if name in request}
+        return base.build(method=method, region=region, **target)
 
     def _with(self, response: BaseHTTPResponse) -> _Sdk:
         """Return a client that receives this response to any request, and so makes the SDK's error of it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from minio import Minio
 from minio.error import S3Error
@@ -97,6 +97,38 @@ def test_requests_are_the_sdks(metadata: dict[str, Any]) -> None:
     assert {name: headers[name] for name in headers if name.lower() not in timed} == {
         name: wanted[name] for name in wanted if name.lower() not in timed
     }
+
+
+@given(
+    endpoint=st.sampled_from(["minio:9000", "[::1]:9000", "s3.amazonaws.com", "oss-cn-beijing.aliyuncs.com"]),
+    secure=st.booleans(),
+    virtual=st.booleans(),
+    method=st.sampled_from(["GET", "HEAD", "PUT", "DELETE"]),
+    bucket=st.sampled_from(["papers", "some.papers"]),
+    key=st.none() | st.text(st.sampled_from("ab/. ~%+?#&=é\u20ac\\:"), max_size=8),
+    query=st.none() | st.dictionaries(st.sampled_from(["versionId", "uploads", "a b"]), st.sampled_from(["", "1 2"])),
+)
+@example(endpoint="minio:9000", secure=False, virtual=False, method="PUT", bucket="papers", key="/a~é/", query=None)
+def test_urls_are_the_sdks(
+    *,
+    endpoint: str,
+    secure: bool,
+    virtual: bool,
+    method: str,
+    bucket: str,
+    key: str | None,
+    query: dict[str, Any] | None,
+) -> None:
+    ours, theirs = Canned(200), Canned(200)
+    options = {**OPTIONS, "MINIO_ENDPOINT": endpoint, "MINIO_USE_HTTPS": secure, "MINIO_VIRTUAL_HOST_STYLE": virtual}
+    sdk = Minio(endpoint, "someone", "something", secure=secure, region="us-east-1", http_client=theirs)
+    for client in (MinioBackend(**options, MINIO_HTTP_CLIENT=ours).client, sdk):
+        if virtual:
+            client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+        else:
+            client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+        client._execute(method, bucket_name=bucket, object_name=key, query_params=query)
+    assert ours.last[:2] == theirs.last[:2]
 
 
 def test_requests_can_be_traced() -> None:
