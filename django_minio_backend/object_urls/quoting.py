@@ -6,12 +6,13 @@ A page can have hundreds of presigned URLs, each of which takes about 5 µs.
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"  # RFC 3986, 2.3
 _is_plain_path = re.compile(r"[A-Za-z0-9_.~/ -]*").fullmatch  # but for spaces
 _is_unreserved = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _OF_PATHS, _OF_PARAMETERS = (
-    [chr(byte) if chr(byte) in safe else f"%{byte:02X}" for byte in range(256)]
+    tuple(chr(byte) if chr(byte) in safe else f"%{byte:02X}" for byte in range(256))
     for safe in (f"{_UNRESERVED}/", _UNRESERVED)
 )
 
@@ -24,7 +25,7 @@ def quoted_path(path: str) -> str:
     """
     if path.isascii() and _is_plain_path(path):
         return path.replace(" ", "%20")
-    return "".join([_OF_PATHS[byte] for byte in path.encode()])
+    return "".join(itemgetter(*path.encode())(_OF_PATHS))  # faster than any loop; of one byte it is a text, not a tuple
 
 
 def quoted_parameter(text: str) -> str:
@@ -33,4 +34,4 @@ def quoted_parameter(text: str) -> str:
     Raises:
         UnicodeEncodeError: it is not valid Unicode.
     """
-    return text if _is_unreserved(text) else "".join([_OF_PARAMETERS[byte] for byte in text.encode()])
+    return text if _is_unreserved(text) else "".join(itemgetter(*text.encode())(_OF_PARAMETERS))

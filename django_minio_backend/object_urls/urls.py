@@ -189,14 +189,13 @@ class ObjectUrls:
     def _sign(
         self, key: str, request: PresignRequest, credentials: Credentials | None = None, second: int | None = None
     ) -> str:
+        method, expires, query = request
         credentials = credentials or self._signer.credentials()
         if second is None:
             second = int(time.time())
             if self._window:
-                second = window_start(second, self._window, request.expires)
-        return self._presigner.url(
-            request.method, key, credentials, second=second, expires=request.expires, query=request.query
-        )
+                second = window_start(second, self._window, expires)
+        return self._presigner.url(method, key, credentials, second=second, expires=expires, query=query)
 
     def _from_cache(self, cache: UrlCache, keys: list[str], request: PresignRequest) -> dict[str, str]:
         etags = self._etags(cache, keys)

@@ -10,6 +10,7 @@ from minio.helpers import md5sum_hash
 from urllib3._collections import RecentlyUsedContainer
 
 from ..transport.pool import pools_of
+from .credentials import FixedKeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,9 +86,10 @@ class S3Connection:
 
     def credentials(self) -> Credentials:
         """Return the current credentials; temporary ones are renewed by a request when they expire."""
-        if self._process != os.getpid():
-            self.renew_after_fork()
         provider: Provider = self._sdk._provider  # type: ignore[assignment]  # noqa: SLF001 - no public way
+        if type(provider) is FixedKeys:  # for which no request is sent
+            return provider.current
+        self.renew_after_fork()
         return provider.retrieve()
 
     def bucket_url(self, bucket: str) -> str:
