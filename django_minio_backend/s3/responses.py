@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 MAX_COLUMNS = 16  # children of a listed entry; S3 has half as many
+MAX_SIZE_DIGITS = 18  # of a size in bytes; SQLite's integers end at 19 digits, and no object has more than 15
 
 _CONTROLS = bytes([*range(32), 127])
-MAX_SIZE_DIGITS = 18  # of a size in bytes; SQLite's integers end at 19 digits, and no object has more than 15
 
 
 class TruncatedResponse(ProtocolError):  # noqa: N818 - named as the condition
@@ -124,9 +124,9 @@ class XmlResponse:
         """Return the texts of the children of these names of all ``rows``: a list for each name, empty if missing."""
         if self._columns is not None:
             missing = [""] * len(next(iter(self._columns.values())))
-            columns = [self._columns.get(name, missing) for name in names]
-            if all(map(_are_literal, columns)):
-                return columns
+            columns = [_literal(self._columns.get(name, missing)) for name in names]
+            if None not in columns:
+                return cast("list[list[str]]", columns)
             self._root, self._columns = self._parsed(self._response.data), None
         elements = list(self.all(rows))
         return [[self.text(name, element) for element in elements] for name in names]
@@ -224,13 +224,20 @@ def _is_plain(rest: str) -> bool:
     return "<!" not in rest and rest.count("<?") == ('encoding="utf-8"?>' in rest[:64].lower())
 
 
-def _are_literal(texts: list[str]) -> bool:
-    """Whether texts in XML stand for themselves: nothing is escaped, and no character is invalid or read as another."""
-    joined = "".join(texts)
+def _literal(texts: list[str]) -> list[str] | None:
+    """Return texts in XML as a parser would, which are escaped quotes at most, as servers escape them in ETags.
+
+    None if anything else is escaped, or a character is invalid or read as another one.
+    """
+    joined = "<".join(texts)
     if "&" in joined:
-        return False
-    # The same for ASCII, in less than half the time.
-    return len(joined.encode().translate(None, _CONTROLS)) == len(joined) if joined.isascii() else joined.isprintable()
+        joined = joined.replace("&#34;", '"').replace("&quot;", '"')
+        texts = joined.split("<")
+    if "&" in joined:
+        return None
+    # For ASCII, this takes less than half of the time of isprintable().
+    plain = len(joined.encode().translate(None, _CONTROLS)) == len(joined) if joined.isascii() else joined.isprintable()
+    return texts if plain else None
 
 
 @lru_cache(maxsize=16)
