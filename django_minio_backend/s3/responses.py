@@ -88,6 +88,7 @@ class XmlResponse:
 
     def __init__(self, response: BaseHTTPResponse, root: str, bucket: str, *, also: str = "", rows: str = "") -> None:
         self._bucket = bucket
+        self._kind = root
         self._response = response
         document, self._columns = _split(response.data or b"", rows) if rows else (response.data, None)
         self._root = self._parsed(document)
@@ -135,7 +136,7 @@ class XmlResponse:
         try:
             return ET.fromstring(document)  # noqa: S314 - the pool refuses document types
         except ET.ParseError as error:
-            raise TruncatedResponse(f"The response about bucket '{self._bucket}' is incomplete.") from error
+            raise TruncatedResponse(f"The <{self._kind}> of bucket '{self._bucket}' is incomplete.") from error
 
     def text(self, name: str, parent: ET.Element | None = None) -> str:
         """Return the text of the first child of that name; empty if there is none."""

@@ -226,6 +226,7 @@ def test_a_server_that_fails_for_good_makes_the_response_incomplete(
 ) -> None:
     with storages_set(default=entry({**minio_options, "MINIO_ENDPOINT": proxy.endpoint})):
         document = make_document(LARGE)
+        proxy.cut(after=MIB)
         response = browser.get(f"/open/{document.pk}/")
         proxy.stop()
         received = 0
