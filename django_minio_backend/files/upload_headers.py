@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 import posixpath
 import re
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from django.utils.module_loading import import_string
@@ -123,12 +124,16 @@ def type_of_name(name: str) -> str:
     known = WEB_TYPES.get(extension.lower())
     if known is not None:
         return known
-    if not mimetypes.inited:
-        mimetypes.init()
+    _read_tables()
     if extension not in mimetypes.encodings_map and extension.lower() not in mimetypes.suffix_map:
         return mimetypes.types_map.get(extension.lower(), UNKNOWN)  # as guess_type(), which parses a URL first
     guessed, encoding = mimetypes.guess_type(f"name{extension}")
     return guessed or UNKNOWN if encoding is None else _COMPRESSED.get(encoding, UNKNOWN)
+
+
+@cache
+def _read_tables() -> None:
+    mimetypes.guess_type("")  # returns when all is read; mimetypes.inited is set before
 
 
 def is_media_type(text: str) -> bool:

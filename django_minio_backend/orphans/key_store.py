@@ -30,9 +30,10 @@ _AT_ONCE = 5_000
 # Joined, as each row that comes to Python takes longer than SQLite's search for it.
 _NEXT = """
 SELECT group_concat(id), group_concat(key, char(0)) FROM (
-    SELECT id, key FROM reference INDEXED BY reference_by_key
-    WHERE (key, id) > (?, ?) AND key <= ? ORDER BY key, id LIMIT ?)
-"""
+    SELECT id, key FROM reference INDEXED BY reference_by_key WHERE key = ?1 AND id > ?2
+    UNION ALL SELECT id, key FROM reference INDEXED BY reference_by_key WHERE key > ?1 AND key <= ?3
+    ORDER BY key, id LIMIT ?4)
+"""  # not (key, id) > (?, ?), of which the index serves the key only: one key may have a million references
 _ORPHANS = "FROM unreferenced WHERE is_deletable"
 _MISSING = "SELECT key, source, row, name FROM missing CROSS JOIN reference USING (id) ORDER BY key"
 

@@ -122,6 +122,14 @@ class HTTPSConnection(_CancellableConnection, PlainRequests, connection.HTTPSCon
 
     response_class = StrictResponse
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the next request may use this connection: not with bytes left, which it would take for a response.
+
+        urllib3 looks for them on the socket only, where decrypted ones are no more.
+        """
+        return super().is_connected and not getattr(self.sock, "pending", int)()
+
 
 class HTTPConnectionPool(_CancellablePool):
     """Connections to one server."""

@@ -38,10 +38,11 @@ class PlainRequests(connection.HTTPConnection):
         """Send a request, as urllib3's method with the same arguments does."""
         self._is_joined = isinstance(body, bytes | bytearray) and 0 < len(body) <= JOINED_LIMIT
         self._head = self._plain = None
-        lines = None if options.pop("chunked", False) else _plain_lines(method, body, headers)
+        lines = None if options.get("chunked") else _plain_lines(method, body, headers)
         if lines is None:
             super().request(method, url, body, headers, **options)
             return
+        options.pop("chunked", None)
         if self.sock is not None:
             self.sock.settimeout(self.timeout)
         self._plain = {"request_method": method, "request_url": url, **options}

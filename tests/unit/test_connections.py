@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import socket
+import ssl
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -20,10 +22,12 @@ from django_minio_backend.s3.registry import default_pool
 from django_minio_backend.sockets.connections import HTTPConnectionPool, HTTPSConnectionPool, strict_pool
 from django_minio_backend.transport.pool import GuardedPool
 from django_minio_backend.transport.request_log import RequestLog
-from tests.support.hostile import hostile, response
+from tests.support.certificates import Certificates
+from tests.support.hostile import Received, hostile, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -150,3 +154,54 @@ def _sent(
         except (ValueError, HTTPError) as error:
             return type(error)
         return b"".join(requests.pop())
+
+
+FORGED = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
+
+
+@pytest.mark.parametrize(
+    ("method", "head"),
+    [
+        pytest.param("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", id="HEAD with a body"),
+        pytest.param("PUT", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", id="without a body"),
+        pytest.param("DELETE", b"HTTP/1.1 204 No Content\r\n\r\n", id="no content"),
+        pytest.param("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", id="with a body"),
+    ],
+)
+@pytest.mark.parametrize("is_encrypted", [True, False], ids=["https", "http"])
+def test_bytes_after_a_response_are_not_the_response_to_the_next_request(
+    method: str, head: bytes, *, is_encrypted: bool, tmp_path: Path
+) -> None:
+    """Those of an object, say, if a proxy sends a body with the response to HEAD."""
+    certificates = Certificates(tmp_path)
+    finished = threading.Event()
+
+    def reply(request: Received) -> Iterator[bytes]:
+        if request.target == "/first":
+            yield head.ljust(io.DEFAULT_BUFFER_SIZE, b".") + FORGED  # all but FORGED goes into the reader's buffer
+            finished.wait(20)  # the connection stays open
+        else:
+            yield response(200, b"ok")
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*certificates.files)
+    options = {"ca_certs": str(certificates.authority)} if is_encrypted else {}
+    with hostile(reply, tls if is_encrypted else None) as server, strict_pool(**options) as pool:
+        url = f"http{'s' if is_encrypted else ''}://{server.endpoint}"
+        pool.urlopen(method, f"{url}/first", body=b"x" if method == "PUT" else None, timeout=20)
+        assert pool.urlopen("GET", f"{url}/second", timeout=20).data == b"ok"
+        finished.set()
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("body", ["\u00e9END", b"END"], ids=["text", "bytes"])
+def test_a_body_is_sent_in_chunks_on_request(body: str | bytes) -> None:
+    headers = {"Host": "host", "User-Agent": "agent", "Content-Length": "3"}
+    for given_headers in (headers, {"Host": "host"}):
+        sent: list[bytes] = []
+        for pool in (strict_pool(), urllib3.PoolManager()):
+            requests: list[list[bytes]] = []
+            with _counting_server(requests) as url, pool:
+                pool.urlopen("PUT", url, body=body, headers=given_headers, chunked=True, retries=False)
+            sent.append(b"".join(requests[0]))
+        assert sent[0] == sent[1]

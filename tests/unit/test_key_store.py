@@ -100,6 +100,30 @@ def test_references_are_read_in_pieces(references: list[str], objects: set[str])
         assert missing == sorted(key for key in references if key not in objects)
 
 
+def _steps(count: int) -> int:
+    """SQLite's steps to compare one object with so many references to it."""
+    steps = 0
+
+    def count_steps() -> None:
+        nonlocal steps
+        steps += 1
+
+    with closing(KeyStore()) as compared:
+        compared.add_references(References.of([Reference("a", 0, str(number)) for number in range(count)]))
+        compared.index_references()
+        compared._connection.set_progress_handler(count_steps, 100)
+        compared.add_objects({"a": 1, "b": 2})
+        compared._connection.set_progress_handler(None, 0)
+        assert compared.find_orphans() == (1, 2)
+    return steps
+
+
+def test_the_time_for_references_to_one_key_is_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million users may have the same default picture."""
+    monkeypatch.setattr(key_store, "_AT_ONCE", 100)
+    assert _steps(8_000) < 2.5 * _steps(4_000)
+
+
 def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of few pages stands for the disk: SQLite gives the same error for both."""
     monkeypatch.setattr(key_store, "_TABLES", f"PRAGMA max_page_count = 8;{key_store._TABLES}")

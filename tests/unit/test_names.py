@@ -5,6 +5,9 @@ from __future__ import annotations
 import mimetypes
 import pathlib
 import posixpath
+import subprocess
+import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -168,6 +171,26 @@ def test_the_content_type_of_a_rare_extension_is_that_of_mimetypes(extension: st
     known = upload_headers.WEB_TYPES.get(extension.lower())
     if encoding is None:
         assert upload_headers.type_of_name(f"a{extension}") == (known or guessed or upload_headers.UNKNOWN)
+
+
+def test_threads_that_ask_first_get_the_right_types() -> None:
+    """The first call reads the machine's tables."""
+    code = (
+        "import mimetypes, threading\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from django_minio_backend.files.upload_headers import type_of_name\n"
+        "mimetypes.knownfiles = [KNOWN]\n"
+        "barrier = threading.Barrier(6)\n"
+        "def type_of(number): barrier.wait(); return type_of_name(f'a.made-up-{number}')\n"
+        "with ThreadPoolExecutor(6) as threads: found = list(threads.map(type_of, range(6)))\n"
+        "assert found == [f'text/made-up-{number}' for number in range(6)], found\n"
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".types") as known:
+        known.writelines(f"text/other-{number} other-{number}\n" for number in range(20_000))
+        known.writelines(f"text/made-up-{number} made-up-{number}\n" for number in range(6))
+        known.flush()
+        code = code.replace("KNOWN", repr(known.name))
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
 
 
 def test_types_that_a_project_adds_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
