@@ -83,7 +83,7 @@ def key_of(name: object, location: str) -> str:
         SuspiciousFileOperation: for an absolute name, or one that leaves the storage by ``..``.
         ValueError: for a name that no object can have.
     """
-    path = name if type(name) is str and _is_clean(name) else clean(name)  # clean() would find out the same
+    path = clean(name)
     if not path:
         raise ValueError(f"{name!r} names no object.")
     key = f"{location}/{path}" if location else path

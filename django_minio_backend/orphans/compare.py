@@ -16,7 +16,7 @@ from ..errors import CleaningError
 from ..health.explanations import explain_in_sentence
 from ..s3 import listing
 from ..s3.errors import FAILURES, status_of
-from ..transport.request_log import OneAhead
+from ..transport.request_log import ContextThreads
 from .key_store import KeyStore
 from .scope import renew_connections
 
@@ -176,17 +176,22 @@ class _Reader:
 
         While a page of rows is read, a thread stores the one before.
         """
-        with OneAhead("references") as thread:
+        with ContextThreads(1, thread_name_prefix="references") as writer:
+            stored = None
             for batch in self._scope.references():
-                thread.run(self._store.add_references, batch.below(self._listed))
+                if stored is not None:
+                    stored.result()
+                stored = writer.submit(self._store.add_references, batch.below(self._listed))
                 self._count(rows=len(batch))
+            if stored is not None:
+                stored.result()
         self._store.index_references()
 
     def list_objects(self) -> None:
         """List the objects below the prefixes, page by page."""
         for prefix in self._listed:
             for page in listing.list_pages(self._scope.storage.s3, self._scope.bucket, prefix):
-                self._store.add_objects(*self._described(page))
+                self._add_page(page)
 
     def list_uploads(self) -> None:
         """List the unfinished uploads that are to be aborted: always those of direct uploads.
@@ -208,8 +213,7 @@ class _Reader:
         is_concerned = upload.key.startswith(self._cleaned) and not options.excludes(upload.key)
         return is_concerned and age is not None and not _is_young(upload.initiated, now, age)
 
-    def _described(self, page: listing.ListingPage) -> tuple[dict[str, int], set[str]]:
-        """Return the sizes of a page's objects by key, and the keys of those that are kept."""
+    def _add_page(self, page: listing.ListingPage) -> None:
         keys, times, served_at = page.keys, page.times(), page.response.served_at
         young = self._young(keys, times, served_at)
         options = self._options
@@ -217,9 +221,9 @@ class _Reader:
         kept = young | excluded
         if self._cleaned != self._listed:
             kept.update(key for key in keys if not key.startswith(self._cleaned))
+        self._store.add_objects(dict(zip(keys, page.sizes(), strict=True)), kept)
         self._comparison.listed_at = min(self._comparison.listed_at or served_at, served_at)
         self._count(objects=len(keys), young=len(young), excluded=len(excluded - young))
-        return dict(zip(keys, page.sizes(), strict=True)), kept
 
     def _young(self, keys: Sequence[str], times: Sequence[dt.datetime], now: dt.datetime) -> set[str]:
         """Return the keys of the objects that are too young to be deleted."""

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..redaction.escaping import get_logger
 from ..redaction.operations import Operation, credentials_operation, s3_operation
@@ -122,31 +122,6 @@ class ContextThreads(ThreadPoolExecutor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run the function by one of the threads in a copy of the current context."""
         return super().submit(partial(copy_context().run, fn, *args, **kwargs))
-
-
-class OneAhead:
-    """A thread that runs one function at a time, while its caller prepares the next one; errors are the caller's."""
-
-    def __init__(self, name: str) -> None:
-        self._threads = ContextThreads(1, thread_name_prefix=name)
-        self._running: Future[None] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        with self._threads:
-            if kind is None:
-                self._wait()
-
-    def run(self, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run a function as soon as the one before has ended, whose error is raised."""
-        self._wait()
-        self._running = self._threads.submit(function, *args, **kwargs)
-
-    def _wait(self) -> None:
-        if self._running is not None:
-            self._running.result()
 
 
 class RequestLog:

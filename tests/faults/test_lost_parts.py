@@ -155,10 +155,8 @@ def test_a_completion_that_works_late_is_recognised_by_the_second_upload(
     assert len([request for request in rewriter.requests if request.query.startswith("uploads")]) == 2
 
 
-@pytest.mark.needs("conditional-writes")
-def test_another_writer_s_object_is_not_replaced_by_the_second_upload(
-    storage: MinioBackend, options: dict[str, Any], rewriter: RewritingProxy
-) -> None:
+def another_writer_saves(storage: MinioBackend) -> Callable[[Received], Response | None]:
+    """Lose the parts of the first upload, and let somebody else save an object of its name right then."""
     refuse = completions(INVALID_PART)
 
     def other_writer(request: Received) -> Response | None:
@@ -167,7 +165,14 @@ def test_another_writer_s_object_is_not_replaced_by_the_second_upload(
             storage.save("a.bin", ContentFile(b"of another writer"))
         return refused
 
-    rewriter.rule = other_writer
+    return other_writer
+
+
+@pytest.mark.needs("conditional-writes")
+def test_another_writer_s_object_is_not_replaced_by_the_second_upload(
+    storage: MinioBackend, options: dict[str, Any], rewriter: RewritingProxy
+) -> None:
+    rewriter.rule = another_writer_saves(storage)
     name = MinioBackend(**options).save("a.bin", ContentFile(DATA))
     assert name != "a.bin"
     assert contents_of(storage) == {"a.bin": b"of another writer", name: DATA}
@@ -251,15 +256,7 @@ def test_a_new_file_is_sent_again_on_close(
 def test_another_writer_s_object_is_not_replaced_by_a_new_file_that_is_sent_again(
     storage: MinioBackend, options: dict[str, Any], rewriter: RewritingProxy, write: Callable[[Any], None]
 ) -> None:
-    refuse = completions(INVALID_PART)
-
-    def other_writer(request: Received) -> Response | None:
-        refused = refuse(request)
-        if refused is not None:
-            storage.save("a.bin", ContentFile(b"of another writer"))
-        return refused
-
-    rewriter.rule = other_writer
+    rewriter.rule = another_writer_saves(storage)
     file = MinioBackend(**options).open("a.bin", "xb")
     write(file)
     with pytest.raises(FileExistsError):
