@@ -25,7 +25,7 @@ def quoted_path(path: str) -> str:
     """
     if path.isascii() and _is_plain_path(path):
         return path.replace(" ", "%20")
-    return "".join(itemgetter(*path.encode())(_OF_PATHS))  # faster than any loop; of one byte it is a text, not a tuple
+    return "".join(itemgetter(*path.encode())(_OF_PATHS))  # faster than any loop; one byte gives a str, not a tuple
 
 
 def quoted_parameter(text: str) -> str:

@@ -124,8 +124,12 @@ class KeyStore:
         columns = (references.sources, references.rows, references.names)
         origins = json.dumps([column[:1] if len(set(column)) == 1 else column for column in columns])
         keys = json.dumps(references.keys, ensure_ascii=False)
-        if "\\u0000" in keys and any("\0" in key for key in references.keys):
-            raise CleaningError("A key that a storage's key() gives has a null character. Nothing was deleted.")
+        invalid = next((key for key in references.keys if "\0" in key), None) if "\\u0000" in keys else None
+        if invalid is not None:
+            raise CleaningError(
+                f"A storage's key() has returned {invalid!r}, which no object can have as its key: it contains a null "
+                "character. Nothing was deleted."
+            )
         with self._database() as database:
             database.execute(_INSERT, (first, keys))
             database.execute("INSERT INTO origin VALUES (?, ?, ?)", (first, count, origins))

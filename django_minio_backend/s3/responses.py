@@ -226,9 +226,9 @@ def _is_plain(rest: str) -> bool:
 
 
 def _literal(texts: list[str]) -> list[str] | None:
-    """Return texts in XML as a parser would, which are escaped quotes at most, as servers escape them in ETags.
+    """Return texts as an XML parser reads them.
 
-    None if anything else is escaped, or a character is invalid or read as another one.
+    None if anything but quotes is escaped (servers escape those in ETags), or a character is invalid or normalised.
     """
     joined = "<".join(texts)
     if "&" in joined:

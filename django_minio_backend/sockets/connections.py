@@ -124,9 +124,9 @@ class HTTPSConnection(_CancellableConnection, PlainRequests, connection.HTTPSCon
 
     @property
     def is_connected(self) -> bool:
-        """Whether the next request may use this connection: not with bytes left, which it would take for a response.
+        """Whether the next request may use this connection: not if bytes are left, which would be read as its response.
 
-        urllib3 looks for them on the socket only, where decrypted ones are no more.
+        urllib3 looks for bytes on the socket only, and does not see those that are decrypted already.
         """
         return super().is_connected and not getattr(self.sock, "pending", int)()
 
