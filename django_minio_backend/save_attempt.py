@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .base import BaseStorage
     from .direct_uploads.uploaded_object import UploadedObject
     from .files.content import ContentReader
-    from .files.upload import UploadTarget
+    from .files.upload import Uploads, UploadTarget
 
 # Imports inside functions here load what Django's start does not need.
 
@@ -94,7 +94,7 @@ class SaveAttempt:
         finally:
             self.close()
 
-    def upload(self, target: UploadTarget, content: Any) -> str:
+    def upload(self, uploads: Uploads, target: UploadTarget, content: Any) -> str:
         """Upload the content, from its start for each name, and return the object's ETag.
 
         A direct upload is copied within the server where possible. Creates a missing bucket if
@@ -103,18 +103,16 @@ class SaveAttempt:
         Raises:
             ObjectExistsError: the target's condition does not hold.
         """
-        from .s3.errors import FAILURES, is_missing_bucket
-
         storage, direct = self.storage, _direct_upload(content)
-        store = partial(self._send, target, content)
+        store = partial(self._send, uploads, target, content)
         if direct is not None and direct.can_be_copied(storage):
             store = partial(direct.copy_to, target)
         try:
             etag = store()
         except FileExistsError:
             raise
-        except FAILURES as error:
-            if not (storage.options.bucket_check_on_save and is_missing_bucket(error)):
+        except _failures() as error:
+            if not (storage.options.bucket_check_on_save and _is_missing_bucket(error)):
                 raise
             storage.ensure_bucket()
             etag = store()
@@ -122,16 +120,12 @@ class SaveAttempt:
             direct.saved_as(storage.s3, target, etag)
         return etag
 
-    def _send(self, target: UploadTarget, content: Any) -> str:
-        from .files.content import ContentReader
-        from .files.upload import upload
-
-        options = self.storage.options
+    def _send(self, uploads: Uploads, target: UploadTarget, content: Any) -> str:
         if self._reader is None:
-            self._reader = ContentReader(content, replayable=bool(target.condition) or options.bucket_check_on_save)
+            self._reader = uploads.reader(content, target)
         else:
             self._reader.rewind()
-        return upload(self.storage.s3, target, self._reader, options)
+        return uploads.store(target, self._reader)
 
     def close(self) -> None:
         """Remove the recording of the content."""
@@ -151,6 +145,19 @@ def _direct_upload(content: Any) -> UploadedObject | None:
     from .direct_uploads.uploaded_object import UploadedObject
 
     return content if isinstance(content, UploadedObject) else None
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """FAILURES of the room ``s3``, which only an error needs: even a repeated import takes 2 % of a small save."""
+    from .s3.errors import FAILURES
+
+    return FAILURES
+
+
+def _is_missing_bucket(error: Exception) -> bool:
+    from .s3.errors import is_missing_bucket
+
+    return is_missing_bucket(error)
 
 
 _current: ContextVar[SaveAttempt | None] = ContextVar("save_attempt", default=None)
@@ -178,8 +185,6 @@ def store(storage: BaseStorage, name: str, upload: Callable[[SaveAttempt], str])
 
 def is_available(storage: BaseStorage, name: str) -> bool:
     """Whether a save may try this name: the server has not refused it, and no object is known to have it."""
-    from .s3.errors import FAILURES, is_missing_bucket
-
     attempt = current_attempt(storage)
     if attempt is not None and name in attempt.refused:
         return False
@@ -187,8 +192,8 @@ def is_available(storage: BaseStorage, name: str) -> bool:
         return True
     try:
         return not storage.exists(name)
-    except FAILURES as error:
-        if is_missing_bucket(error):  # the upload reports that, or creates the bucket
+    except _failures() as error:
+        if _is_missing_bucket(error):  # the upload reports that, or creates the bucket
             return True
         raise
 

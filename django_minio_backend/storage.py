@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .direct_uploads.presigned import PresignedUpload
     from .files.file import ObjectFile
-    from .files.upload import UploadTarget
+    from .files.upload import Uploads, UploadTarget
     from .files.writer import ObjectWriter
     from .health.status import MinioServerStatus
     from .object_urls.urls import Expiry, Headers, ObjectUrls
@@ -87,7 +87,7 @@ class MinioBackend(BaseStorage):
         condition = False if self.replace_existing or attempt.overwrites else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
         content, target = self._encoded(name, content, target)
-        self._urls.saved(target.key, attempt.upload(target, content))
+        self._urls.saved(target.key, attempt.upload(self._uploads, target, content))
         return name
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
@@ -251,10 +251,14 @@ class MinioBackend(BaseStorage):
 
         return ObjectUrls(self.options, self.bucket, self.key, public=self.is_bucket_public)
 
-    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> UploadTarget:
-        from .files.upload import UploadTarget
+    @cached_property
+    def _uploads(self) -> Uploads:
+        from .files.upload import Uploads
 
-        return UploadTarget.of_options(self.options, self.bucket, self.key(name), name, content, condition=condition)
+        return Uploads(self.s3, self.options, self.bucket)
+
+    def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> UploadTarget:
+        return self._uploads.target(self.key(name), name, content, condition=condition)
 
     def _encoded(self, name: str, content: Any, target: UploadTarget) -> tuple[Any, UploadTarget]:  # noqa: ARG002
         """Content and target of an upload, unchanged; MinioBackendStatic compresses text."""

@@ -24,7 +24,7 @@ PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object
 TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class PartSizes:
     """Sizes of the blocks that become the parts of an upload.
 
@@ -183,11 +183,13 @@ class ContentReader:
         if not self._has_size:
             return None
         if self._seekable:
-            length: int | None = None
-            with suppress(OSError, ValueError):  # gzip files, for example, seek, but not to the end
-                self._content.seek(0, 2)
-                length = self._content.tell()
-            self._content.seek(0)
+            seek = self._content.seek
+            try:
+                seek(0, 2)
+                length: int | None = self._content.tell()
+            except (OSError, ValueError):  # gzip files, for example, seek, but not to the end
+                length = None
+            seek(0)
             return length
         size = None
         with suppress(AttributeError, NotImplementedError, OSError, TypeError, ValueError):  # a File of unknown size

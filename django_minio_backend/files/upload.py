@@ -6,7 +6,6 @@ import os
 import threading
 from dataclasses import dataclass, field, replace
 from functools import partial
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ConditionNotSupportedError, ObjectExistsError
@@ -15,7 +14,7 @@ from ..s3.credentials import customer_key
 from ..s3.errors import FAILURES, is_timeout, lost_parts, may_have_worked
 from ..transport.request_log import ContextThreads
 from .checksums import checksum_element, checksum_header
-from .content import plan_parts
+from .content import ContentReader, plan_parts
 from .upload_headers import upload_headers
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from ..options.fields import StorageOptions
     from ..s3.client import S3Client, WriteOperation
-    from .content import ContentReader
 
     Block = bytes | bytearray | range
     PutPart = Callable[[str, int, Any, Mapping[str, str]], str]  # upload id, part number, block, headers
@@ -37,9 +35,9 @@ logger = get_logger(__name__)
 WRITE_TOKEN = "x-amz-meta-write-token"  # noqa: S105 - the name of a header
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # frozen, it would take twice as long to make, on each save
 class UploadTarget:
-    """Where an upload is stored, with which headers, and under which condition.
+    """Where an upload is stored, with which headers, and under which condition. It is never changed, but replaced.
 
     Attributes:
         headers: of the object, as they are sent.
@@ -58,20 +56,36 @@ class UploadTarget:
     parallel: int
     progress: Any = None
     is_repeated: bool = False
-    token: str = field(default_factory=partial(token_hex, 16))
+    token: str = field(default_factory=lambda: os.urandom(16).hex())
 
     def again(self) -> Self:
         """Return the target of a second upload after the first one's parts were lost."""
         return replace(self, is_repeated=True)
 
-    @classmethod
-    def of_options(
-        cls, options: StorageOptions, bucket: str, key: str, name: str, content: object, *, condition: Condition
-    ) -> UploadTarget:
-        """Return the target of an object with the options of a storage; raises as ``upload_headers`` does."""
-        headers = upload_headers(options, key, name, content)
-        ssec, parallel = customer_key(options), options.num_parallel_uploads
-        return cls(bucket, key, headers, condition, options.checksum, ssec, parallel, options.progress)
+
+class Uploads:
+    """Uploads to the bucket of one storage, with its options."""
+
+    def __init__(self, client: S3Client, options: StorageOptions, bucket: str) -> None:
+        self._client = client
+        self._options = options
+        self._bucket = bucket
+        self._ssec = customer_key(options)
+
+    def target(self, key: str, name: str, content: object, *, condition: Condition) -> UploadTarget:
+        """Return the target of an object; raises as ``upload_headers`` does."""
+        options, ssec = self._options, self._ssec
+        headers, checksum = upload_headers(options, key, name, content), options.checksum
+        parallel, progress = options.num_parallel_uploads, options.progress
+        return UploadTarget(self._bucket, key, headers, condition, checksum, ssec, parallel, progress)
+
+    def reader(self, content: Any, target: UploadTarget) -> ContentReader:
+        """Return a reader of content that may have to be sent again: under another name, or to a bucket made first."""
+        return ContentReader(content, replayable=bool(target.condition) or self._options.bucket_check_on_save)
+
+    def store(self, target: UploadTarget, reader: ContentReader) -> str:
+        """Store content as one object and return its ETag, as ``upload`` does."""
+        return upload(self._client, target, reader, self._options)
 
 
 def upload(client: S3Client, target: UploadTarget, reader: ContentReader, options: StorageOptions) -> str:

@@ -35,6 +35,7 @@ SLOW = 256 * 1024**2  # bytes that pass through slow connections
 MEDIUM = 32 * 1024**2
 ZIPPED = 128 * 1024**2
 SMALL_FILES = 300
+MANY_SMALL_FILES = 3_000
 SMALL = 10 * 1024
 BUCKETS = 200
 CHUNK = 64 * 1024  # bytes of a chunk of Django's File.chunks()
@@ -284,10 +285,40 @@ def save_small_conditional() -> Work:
     return _save_small(MINIO_CONDITIONAL_WRITES=True)
 
 
+def save_without_requests() -> Work:
+    """Save 3,000 files of 10 KiB, each up to its HEAD and its PUT request, which are not sent."""
+    to = storage()
+    contents = [os.urandom(SMALL)] * MANY_SMALL_FILES
+    to.save(name(), ContentFile(b"not measured: imports"))
+
+    def head(*_: object) -> None:
+        raise FileNotFoundError
+
+    def put(*_: object, **__: object) -> str:
+        return "0" * 32
+
+    vars(to.s3).update(head=head, put=put)
+
+    def work() -> None:
+        for content in contents:
+            to.save(name(), ContentFile(content))
+
+    return work
+
+
 def sdk_put_small() -> Work:
     """Put 300 files of 10 KiB by the SDK."""
+    return _sdk_put(SMALL_FILES)
+
+
+def sdk_put_many_small() -> Work:
+    """Put 3,000 files of 10 KiB by the SDK."""
+    return _sdk_put(MANY_SMALL_FILES)
+
+
+def _sdk_put(count: int) -> Work:
     client = sdk()
-    contents = [os.urandom(SMALL) for _ in range(SMALL_FILES)]
+    contents = [os.urandom(SMALL) for _ in range(count)]
     client.put_object(BUCKET, name(), io.BytesIO(b""), 0)
 
     def work() -> None:
@@ -496,7 +527,9 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         sdk_put_medium_slow,
         save_small_auto,
         save_small_conditional,
+        save_without_requests,
         sdk_put_small,
+        sdk_put_many_small,
         save_and_read,
         save_and_read_in_memory,
         urls,
