@@ -356,17 +356,23 @@ def save_and_read_in_memory() -> Work:
 
 
 PICTURES = [f"folder/picture {number}.png" for number in range(1_000)]
+UNICODE = [f"ordner/bild-äöü-{number}.png" for number in range(1_000)]
 PAGES = 10  # of 1,000 pictures each
 
 
-def _urls(of: MinioBackend) -> Work:
-    of.url(PICTURES[0])  # not measured: imports and the first connection
-    return lambda: [of.url(picture) for _ in range(PAGES) for picture in PICTURES]
+def _urls(of: MinioBackend, names: list[str] = PICTURES) -> Work:
+    of.url(names[0])  # not measured: imports and the first connection
+    return lambda: [of.url(name) for _ in range(PAGES) for name in names]
 
 
 def urls() -> Work:
     """Make 10,000 presigned URLs."""
     return _urls(storage())
+
+
+def unicode_urls() -> Work:
+    """Make 10,000 presigned URLs of names with characters beyond ASCII."""
+    return _urls(storage(), UNICODE)
 
 
 def public_urls() -> Work:
@@ -430,8 +436,17 @@ def redis_urls_together() -> Work:
 
 def sdk_urls() -> Work:
     """Make 10,000 presigned URLs by the SDK."""
+    return _sdk_urls(PICTURES)
+
+
+def sdk_unicode_urls() -> Work:
+    """Make 10,000 presigned URLs of names with characters beyond ASCII by the SDK."""
+    return _sdk_urls(UNICODE)
+
+
+def _sdk_urls(names: list[str]) -> Work:
     client = sdk()
-    return lambda: [client.presigned_get_object(BUCKET, picture) for _ in range(PAGES) for picture in PICTURES]
+    return lambda: [client.presigned_get_object(BUCKET, name) for _ in range(PAGES) for name in names]
 
 
 def sdk_download_urls() -> Work:
@@ -533,12 +548,14 @@ SCENARIOS: dict[str, Callable[[], Work]] = {
         save_and_read,
         save_and_read_in_memory,
         urls,
+        unicode_urls,
         public_urls,
         download_urls,
         cached_urls,
         cached_urls_together,
         redis_urls_together,
         sdk_urls,
+        sdk_unicode_urls,
         sdk_download_urls,
         make_buckets,
         sdk_make_buckets,
