@@ -112,6 +112,20 @@ def is_missing_object(response: BaseHTTPResponse) -> bool:
     return missing and response.headers.get("x-minio-error-code", "NoSuchKey") == "NoSuchKey"
 
 
+def refused_head(error: S3Error) -> S3Error:
+    """Return the error of a HEAD request with the reason that MinIO sends in headers, or with a way to find it.
+
+    The response has no body; the SDK makes "Access denied" and "Bad request" of the status.
+    """
+    if error.code not in ("AccessDenied", "BadRequest"):
+        return error
+    headers = error.response.headers
+    if code := headers.get("x-minio-error-code"):
+        return error.copy(code, headers.get("x-minio-error-desc", "").strip('"'))
+    advice = "The response to a HEAD request gives no reason; manage.py is_minio_available --deep finds it"
+    return error.copy(error.code, f"{error.message}. {advice}")
+
+
 def missing_bucket(error: S3Error, bucket: str, where: str) -> S3Error:
     """Return the same error with a message that says what to do."""
     return error.copy(

@@ -30,7 +30,7 @@ from ..transport.request_log import RequestLog, note_retries
 from .client import S3Client
 from .connection import renew_all_connections
 from .credentials import provider_for
-from .errors import ObjectNotFound, is_missing_bucket, is_missing_object, missing_bucket, status_of
+from .errors import ObjectNotFound, is_missing_bucket, is_missing_object, missing_bucket, refused_head, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +131,12 @@ class _Sdk(Minio):
             return response
         if method == "HEAD" and is_missing_object(response) and (key := request.get("object_name")):
             raise ObjectNotFound(request["bucket_name"], key, response)
-        return Minio._url_open(self._with(response), method, region, **request)  # noqa: SLF001 - raises the SDK's error
+        try:
+            return Minio._url_open(self._with(response), method, region, **request)  # noqa: SLF001 - raises the SDK's error
+        except S3Error as error:
+            if method == "HEAD":
+                raise refused_head(error) from None
+            raise
 
     def _url(self, method: str, region: str, request: Mapping[str, Any]) -> SplitResult:
         """Return the URL of a request as the SDK builds it; that of an object in path style in less time."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from minio.credentials.providers import Provider
+from minio.error import S3Error
 
 from django_minio_backend.errors import BadResponseError, CredentialsError
 from django_minio_backend.models import MinioBackend
@@ -74,6 +76,32 @@ def test_a_head_without_a_time_is_a_failure(minio_options: dict[str, Any], time:
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": server.endpoint, "MINIO_USE_HTTPS": False})
         with pytest.raises(FAILURES, match="no valid last-modified header"):
             storage.size("a.txt")
+
+
+DEEP_CHECK = ".* is_minio_available --deep finds it$"
+ENCRYPTED = {"x-minio-error-code": "InvalidRequest", "x-minio-error-desc": '"It is encrypted."'}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "code", "message"),
+    [
+        (403, {}, "AccessDenied", r"^Access denied\." + DEEP_CHECK),
+        (400, {}, "BadRequest", r"^Bad request\." + DEEP_CHECK),
+        (403, {"x-minio-error-code": "RequestTimeTooSkewed"}, "RequestTimeTooSkewed", "^$"),
+        (400, ENCRYPTED, "InvalidRequest", r"^It is encrypted\.$"),
+    ],
+    ids=["403", "400", "code", "code-and-reason"],
+)
+def test_a_refused_head_request_says_why_or_how_to_find_out(
+    minio_options: dict[str, Any], status: int, headers: dict[str, str], code: str, message: str
+) -> None:
+    with hostile(lambda _: [response(status, b"", headers)]) as server:
+        storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": server.endpoint, "MINIO_USE_HTTPS": False})
+        with pytest.raises(S3Error) as caught:
+            storage.exists("a.txt")
+    assert caught.value.code == code
+    assert "a.txt" in str(caught.value)
+    assert re.search(message, caught.value.message or "")
 
 
 @pytest.mark.parametrize("value", ["Sun, 01 Nov 99999 12:00:00 GMT", "9" * 5_000], ids=["year-99999", "5000-digits"])

@@ -153,6 +153,10 @@ ECHOES: dict[str, Callable[[str], bytes]] = {
     "keys": lambda token: response(200, in_listing(token), XML),
     "no XML": lambda token: response(200, token.encode(), XML),
     "percent-encoding": lambda token: response(403, quote(token, safe="").encode(), {"Content-Type": "text/html"}),
+    "code in a header": lambda token: response(403, b"", {"x-minio-error-code": token}),
+    "reason in a header": lambda token: response(
+        403, b"", {"x-minio-error-code": "AccessDenied", "x-minio-error-desc": f'"{token}"'}
+    ),
     "code": lambda token: response(403, f"<Error><Code>{token}</Code></Error>".encode(), XML),
 }
 
