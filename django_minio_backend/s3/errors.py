@@ -121,7 +121,7 @@ def refused_head(error: S3Error) -> S3Error:
         return error
     headers = error.response.headers
     if code := headers.get("x-minio-error-code"):
-        return error.copy(code, headers.get("x-minio-error-desc", "").strip('"'))
+        return error.copy(code, (headers.get("x-minio-error-desc") or error.message or "").strip('"'))
     advice = "The response to a HEAD request gives no reason; manage.py is_minio_available --deep finds it"
     return error.copy(error.code, f"{error.message}. {advice}")
 

@@ -125,8 +125,9 @@ def error_response(error: RequestError, resource: str, request_id: str) -> Respo
     details = element("Code", error.code), element("Message", error.message), element("Resource", resource)
     content = "".join((*details, element("RequestId", request_id), element("HostId", "memory")))
     document = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{content}</Error>'
-    # HEAD has no body, so MinIO repeats the code in a header.
-    headers = {"Content-Type": "application/xml", "x-minio-error-code": error.code, **error.headers}
+    # HEAD has no body, so MinIO repeats code and message in headers.
+    repeated = {"x-minio-error-code": error.code, "x-minio-error-desc": f'"{error.message}"'}
+    headers = {"Content-Type": "application/xml", **repeated, **error.headers}
     return Response(STATUS_OF.get(error.code, HTTP_BAD_REQUEST), headers, document.encode("utf-8", "replace"))
 
 

@@ -87,7 +87,7 @@ ENCRYPTED = {"x-minio-error-code": "InvalidRequest", "x-minio-error-desc": '"It 
     [
         (403, {}, "AccessDenied", r"^Access denied\." + DEEP_CHECK),
         (400, {}, "BadRequest", r"^Bad request\." + DEEP_CHECK),
-        (403, {"x-minio-error-code": "RequestTimeTooSkewed"}, "RequestTimeTooSkewed", "^$"),
+        (403, {"x-minio-error-code": "RequestTimeTooSkewed"}, "RequestTimeTooSkewed", "^Access denied$"),
         (400, ENCRYPTED, "InvalidRequest", r"^It is encrypted\.$"),
     ],
     ids=["403", "400", "code", "code-and-reason"],
