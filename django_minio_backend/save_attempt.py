@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .base import BaseStorage
     from .direct_uploads.uploaded_object import UploadedObject
     from .files.content import ContentReader
-    from .files.upload import Uploads, UploadTarget
+    from .files.upload import Uploader, UploadTarget
 
 # Imports inside functions here load what Django's start does not need.
 
@@ -94,7 +94,7 @@ class SaveAttempt:
         finally:
             self.close()
 
-    def upload(self, uploads: Uploads, target: UploadTarget, content: Any) -> str:
+    def upload(self, uploader: Uploader, target: UploadTarget, content: Any) -> str:
         """Upload the content, from its start for each name, and return the object's ETag.
 
         A direct upload is copied within the server where possible. Creates a missing bucket if
@@ -104,7 +104,7 @@ class SaveAttempt:
             ObjectExistsError: the target's condition does not hold.
         """
         storage, direct = self.storage, _direct_upload(content)
-        store = partial(self._send, uploads, target, content)
+        store = partial(self._send, uploader, target, content)
         if direct is not None and direct.can_be_copied(storage):
             store = partial(direct.copy_to, target)
         try:
@@ -120,12 +120,12 @@ class SaveAttempt:
             direct.saved_as(storage.s3, target, etag)
         return etag
 
-    def _send(self, uploads: Uploads, target: UploadTarget, content: Any) -> str:
+    def _send(self, uploader: Uploader, target: UploadTarget, content: Any) -> str:
         if self._reader is None:
-            self._reader = uploads.reader(content, target)
+            self._reader = uploader.reader(content, target)
         else:
             self._reader.rewind()
-        return uploads.store(target, self._reader)
+        return uploader.store(self.storage.s3, target, self._reader)
 
     def close(self) -> None:
         """Remove the recording of the content."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .direct_uploads.presigned import PresignedUpload
     from .files.file import ObjectFile
-    from .files.upload import Uploads, UploadTarget
+    from .files.upload import Uploader, UploadTarget
     from .files.writer import ObjectWriter
     from .health.status import MinioServerStatus
     from .object_urls.urls import Expiry, Headers, ObjectUrls
@@ -87,7 +87,7 @@ class MinioBackend(BaseStorage):
         condition = False if self.replace_existing or attempt.overwrites else self.options.conditional_writes
         target = self._target(name, condition=condition, content=content)
         content, target = self._encoded(name, content, target)
-        self._urls.saved(target.key, attempt.upload(self._uploads, target, content))
+        self._urls.saved(target.key, attempt.upload(self._uploader, target, content))
         return name
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
@@ -252,13 +252,13 @@ class MinioBackend(BaseStorage):
         return ObjectUrls(self.options, self.bucket, self.key, public=self.is_bucket_public)
 
     @cached_property
-    def _uploads(self) -> Uploads:
-        from .files.upload import Uploads
+    def _uploader(self) -> Uploader:
+        from .files.upload import Uploader
 
-        return Uploads(self.s3, self.options, self.bucket)
+        return Uploader(self.options)
 
     def _target(self, name: str, *, condition: bool | Literal["auto"], content: object = None) -> UploadTarget:
-        return self._uploads.target(self.key(name), name, content, condition=condition)
+        return self._uploader.target(self.bucket, self.key(name), name, content, condition=condition)
 
     def _encoded(self, name: str, content: Any, target: UploadTarget) -> tuple[Any, UploadTarget]:  # noqa: ARG002
         """Content and target of an upload, unchanged; MinioBackendStatic compresses text."""

@@ -63,29 +63,27 @@ class UploadTarget:
         return replace(self, is_repeated=True)
 
 
-class Uploads:
-    """Uploads to the bucket of one storage, with its options."""
+class Uploader:
+    """Uploads objects with the options of a storage."""
 
-    def __init__(self, client: S3Client, options: StorageOptions, bucket: str) -> None:
-        self._client = client
+    def __init__(self, options: StorageOptions) -> None:
         self._options = options
-        self._bucket = bucket
         self._ssec = customer_key(options)
 
-    def target(self, key: str, name: str, content: object, *, condition: Condition) -> UploadTarget:
+    def target(self, bucket: str, key: str, name: str, content: object, *, condition: Condition) -> UploadTarget:
         """Return the target of an object; raises as ``upload_headers`` does."""
         options, ssec = self._options, self._ssec
         headers, checksum = upload_headers(options, key, name, content), options.checksum
         parallel, progress = options.num_parallel_uploads, options.progress
-        return UploadTarget(self._bucket, key, headers, condition, checksum, ssec, parallel, progress)
+        return UploadTarget(bucket, key, headers, condition, checksum, ssec, parallel, progress)
 
     def reader(self, content: Any, target: UploadTarget) -> ContentReader:
         """Return a reader of content that may have to be sent again: under another name, or to a bucket made first."""
         return ContentReader(content, replayable=bool(target.condition) or self._options.bucket_check_on_save)
 
-    def store(self, target: UploadTarget, reader: ContentReader) -> str:
+    def store(self, client: S3Client, target: UploadTarget, reader: ContentReader) -> str:
         """Store content as one object and return its ETag, as ``upload`` does."""
-        return upload(self._client, target, reader, self._options)
+        return upload(client, target, reader, self._options)
 
 
 def upload(client: S3Client, target: UploadTarget, reader: ContentReader, options: StorageOptions) -> str:

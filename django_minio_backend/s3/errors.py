@@ -12,6 +12,7 @@ from urllib3.exceptions import TimeoutError as NetworkTimeoutError
 
 from ..certificate_errors import CertificateError, NotHttpsError
 from ..errors import BadResponseError, CredentialsError, PoliciesNotSupportedError
+from ..redaction.escaping import escape_control_characters
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -22,6 +23,7 @@ FAILURES = (MinioException, HTTPError, OSError, PoliciesNotSupportedError, Crede
 RedirectError and BadResponseError are OSErrors.
 """
 
+_CODES_OF_OTHER_STATUSES = ("NoSuchBucket", "NoSuchKey", "RetryHead")  # the SDK and this package act on them
 CONDITION_REJECTED = ("BadRequest", "InvalidArgument", "InvalidRequest", "MethodNotAllowed", "NotImplemented")
 
 
@@ -115,15 +117,22 @@ def is_missing_object(response: BaseHTTPResponse) -> bool:
 def refused_head(error: S3Error) -> S3Error:
     """Return the error of a HEAD request with the reason that MinIO sends in headers, or with a way to find it.
 
-    The response has no body; the SDK makes "Access denied" and "Bad request" of the status.
+    The response has no body; the SDK makes "Access denied" and "Bad request" of the status. Other statuses have one
+    meaning.
     """
     if error.code not in ("AccessDenied", "BadRequest"):
         return error
-    headers = error.response.headers
-    if code := headers.get("x-minio-error-code"):
-        return error.copy(code, (headers.get("x-minio-error-desc") or error.message or "").strip('"'))
-    advice = "The response to a HEAD request gives no reason; manage.py is_minio_available --deep finds it"
-    return error.copy(error.code, f"{error.message}. {advice}")
+    message, headers = error.message or "", error.response.headers
+    code = headers.get("x-minio-error-code", "")
+    if code.isalnum() and code.isascii() and code not in _CODES_OF_OTHER_STATUSES:
+        reason = headers.get("x-minio-error-desc", "").removeprefix('"').removesuffix('"')
+        return error.copy(code, escape_control_characters(reason) or message)
+    if "use region" in message:  # the SDK's advice, from a header
+        return error
+    advice = (
+        "A response to HEAD has no reason; manage.py is_minio_available --deep checks keys, clock, region and rights"
+    )
+    return error.copy(error.code, f"{message}. {advice}")
 
 
 def missing_bucket(error: S3Error, bucket: str, where: str) -> S3Error:

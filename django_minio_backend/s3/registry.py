@@ -81,7 +81,7 @@ class _Sdk(Minio):
     def __del__(self) -> None:
         pass
 
-    def _url_open(self, *args: Any, **request: Any) -> BaseHTTPResponse:
+    def _url_open(self, method: str, *args: Any, **request: Any) -> BaseHTTPResponse:
         """Send one HTTP request; every request of the SDK is sent here.
 
         Raises:
@@ -96,16 +96,18 @@ class _Sdk(Minio):
         failure: Exception
         try:
             with LocalsForgotten():
-                return self._send(*args, **request)
+                return self._send(method, *args, **request)
         except ObjectNotFound:
             raise  # its message has nothing from the server
         except (InvalidResponseError, S3Error) as error:
             credentials = getattr(self._provider, "current", None)
             token = credentials and credentials.session_token
-            if not Secrets("", request.get("headers"), token).are_in_error(error):
+            failure = refused_head(error) if method == "HEAD" and isinstance(error, S3Error) else error
+            if Secrets("", request.get("headers"), token).are_in_error(failure):
+                message = "left out, as it repeats a secret of the request; is this the right server?"
+                failure = InvalidResponseError(status_of(error) or 0, None, message)
+            elif failure is error:
                 raise
-            message = "left out, as it repeats a secret of the request; is this the right server?"
-            failure = InvalidResponseError(status_of(error) or 0, None, message)
         except (ET.ParseError, UnicodeDecodeError) as error:
             failure = BadResponseError(
                 f"An error response of {self._base_url.host} is not readable ({error}). Is this the endpoint of an S3 "
@@ -131,12 +133,7 @@ class _Sdk(Minio):
             return response
         if method == "HEAD" and is_missing_object(response) and (key := request.get("object_name")):
             raise ObjectNotFound(request["bucket_name"], key, response)
-        try:
-            return Minio._url_open(self._with(response), method, region, **request)  # noqa: SLF001 - raises the SDK's error
-        except S3Error as error:
-            if method == "HEAD":
-                raise refused_head(error) from None
-            raise
+        return Minio._url_open(self._with(response), method, region, **request)  # noqa: SLF001 - raises the SDK's error
 
     def _url(self, method: str, region: str, request: Mapping[str, Any]) -> SplitResult:
         """Return the URL of a request as the SDK builds it; that of an object in path style in less time."""

@@ -78,8 +78,8 @@ def test_a_head_without_a_time_is_a_failure(minio_options: dict[str, Any], time:
             storage.size("a.txt")
 
 
-DEEP_CHECK = ".* is_minio_available --deep finds it$"
-ENCRYPTED = {"x-minio-error-code": "InvalidRequest", "x-minio-error-desc": '"It is encrypted."'}
+DEEP_CHECK = ".* is_minio_available --deep checks keys, clock, region and rights$"
+ENCRYPTED = {"x-minio-error-code": "InvalidRequest", "x-minio-error-desc": '"It is "encrypted""'}
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,18 @@ ENCRYPTED = {"x-minio-error-code": "InvalidRequest", "x-minio-error-desc": '"It 
         (403, {}, "AccessDenied", r"^Access denied\." + DEEP_CHECK),
         (400, {}, "BadRequest", r"^Bad request\." + DEEP_CHECK),
         (403, {"x-minio-error-code": "RequestTimeTooSkewed"}, "RequestTimeTooSkewed", "^Access denied$"),
-        (400, ENCRYPTED, "InvalidRequest", r"^It is encrypted\.$"),
+        (400, ENCRYPTED, "InvalidRequest", '^It is "encrypted"$'),
+        (403, {"x-minio-error-code": "Denied", "x-minio-error-desc": '""'}, "Denied", "^Access denied$"),
+        (403, {"x-minio-error-code": "Denied", "x-minio-error-desc": "\x1b[2J"}, "Denied", r"^\\x1b\[2J$"),
+        (403, {"x-minio-error-code": "no code"}, "AccessDenied", r"^Access denied\." + DEEP_CHECK),
+        (403, {"x-minio-error-code": "NoSuchKey"}, "AccessDenied", r"^Access denied\." + DEEP_CHECK),
+        (403, {"x-minio-error-code": "RetryHead"}, "AccessDenied", r"^Access denied\." + DEEP_CHECK),
+        (400, {"x-amz-bucket-region": "eu-west-1"}, "BadRequest", "^Bad request; use region eu-west-1$"),
     ],
-    ids=["403", "400", "code", "code-and-reason"],
+    ids=[
+        *("403", "400", "code", "code-and-reason", "empty-reason", "control-character"),
+        *("words", "missing-object", "code-of-the-sdk", "region"),
+    ],
 )
 def test_a_refused_head_request_says_why_or_how_to_find_out(
     minio_options: dict[str, Any], status: int, headers: dict[str, str], code: str, message: str
@@ -99,6 +108,8 @@ def test_a_refused_head_request_says_why_or_how_to_find_out(
         storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": server.endpoint, "MINIO_USE_HTTPS": False})
         with pytest.raises(S3Error) as caught:
             storage.exists("a.txt")
+        assert len(server.received) == 1
+    assert not isinstance(caught.value, FileNotFoundError)
     assert caught.value.code == code
     assert "a.txt" in str(caught.value)
     assert re.search(message, caught.value.message or "")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.files.base import ContentFile
 from minio.commonconfig import CopySource
+from minio.error import S3Error
 from minio.sse import SseCustomerKey, SseS3
 
 from django_minio_backend.aliases import check_settings
@@ -144,3 +145,8 @@ class TestObjects:
         other = MinioBackend(**{**options, "sse": SseCustomerKey(b"another key, it has 32 bytes too")})
         with pytest.raises(Exception, match=r"AccessDenied|Access denied"):
             other.open(name)
+
+    def test_a_refused_head_request_says_why(self, options: dict[str, Any]) -> None:
+        storage = MinioBackend(**{**options, "MINIO_SECRET_KEY": "wrongwrongwrong"})
+        with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
+            storage.exists("secret.bin")

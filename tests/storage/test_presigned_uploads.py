@@ -20,6 +20,8 @@ from django_minio_backend.models import MinioBackend
 from tests.support.wire import requests_made
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import urllib3
 
     from django_minio_backend.direct_uploads.presigned import PresignedUpload
@@ -57,6 +59,16 @@ def test_an_upload_costs_no_request(storage: MinioBackend) -> None:
         storage.presigned_upload("a.txt", max_size=10)
         storage.presigned_upload("a.txt", max_size=10, size=5, method="PUT")
     assert made == []
+
+
+def test_an_upload_needs_only_the_endpoint_of_urls(
+    minio_options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    internal = {"MINIO_ENDPOINT": "minio.internal:9000", "MINIO_USE_HTTPS": True}
+    external = {"MINIO_EXTERNAL_ENDPOINT": "files.example.com", "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS": False}
+    upload = MinioBackend(**{**minio_options, **internal, **external}).presigned_upload("a.txt", max_size=10)
+    assert upload.url.startswith("http://files.example.com/")
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,28 @@ def test_a_subclass_with_a_private_bucket_keeps_its_files_out_of_the_public_one(
     assert http.request("GET", f"{storage.base_url}/{public_bucket}/contract.txt").status in (403, 404)
 
 
+class Chosen(MinioBackend):
+    """A bucket that changes while the process runs."""
+
+    chosen = ""
+
+    @property
+    def bucket(self) -> str:
+        """The chosen bucket."""
+        return self.chosen
+
+
+def test_a_bucket_that_is_a_property_is_that_of_the_moment(
+    minio_options: dict[str, Any], bucket: str, public_bucket: str, sdk: Minio
+) -> None:
+    storage = Chosen(**minio_options)
+    for chosen in (bucket, public_bucket):
+        Chosen.chosen = chosen
+        assert storage.save("a.txt", ContentFile(chosen.encode())) == "a.txt"
+    for chosen in (bucket, public_bucket):
+        assert sdk.stat_object(bucket_name=chosen, object_name="a.txt").size == len(chosen)
+
+
 def test_a_class_that_replaces_existing_files_does(minio_options: dict[str, Any]) -> None:
     kind = type("Replacing", (MinioBackend,), {"replace_existing": True, "__module__": __name__})
     with storages_set(default=entry(minio_options)):
