@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import platform
 import re
@@ -17,6 +18,7 @@ from tests.benchmarks.peers import page
 from tests.benchmarks.peers.libraries import LIBRARIES
 from tests.benchmarks.peers.measure import JOBS, Sizes, Subject, files, versions
 from tests.benchmarks.peers.results import Measured, Results, load
+from tests.support.environments import ROOT
 from tools.binaries import minio_binary
 from tools.servers import best_server, server_from_environment
 
@@ -39,6 +41,9 @@ def main() -> int:
     if arguments.render:
         write(load())
         return 0
+    # pip compiles what it installs, but nothing of an editable installation: where Python keeps no bytecode
+    # (PYTHONDONTWRITEBYTECODE), each start of this package would compile it.
+    compileall.compile_dir(ROOT / "django_minio_backend", quiet=1)
     with best_server() as server:
         sizes = Sizes()
         subjects = [
