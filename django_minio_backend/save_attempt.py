@@ -148,7 +148,7 @@ def _direct_upload(content: Any) -> UploadedObject | None:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """FAILURES of the room ``s3``, which only an error needs: even a repeated import takes 2 % of a small save."""
+    """FAILURES of the room ``s3``, which only an error needs: a save would spend a microsecond on the import."""
     from .s3.errors import FAILURES
 
     return FAILURES
