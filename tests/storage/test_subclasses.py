@@ -15,6 +15,8 @@ from tests.support.settings import entry, storages_set
 from tests.support.wire import requests_made
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import urllib3
     from minio import Minio
 
@@ -56,13 +58,14 @@ class Chosen(MinioBackend):
 
 
 def test_a_bucket_that_is_a_property_is_that_of_the_moment(
-    minio_options: dict[str, Any], bucket: str, public_bucket: str, sdk: Minio
+    minio_options: dict[str, Any], bucket: str, bucket_name: Callable[[], str], sdk: Minio
 ) -> None:
-    storage = Chosen(**minio_options)
-    for chosen in (bucket, public_bucket):
+    storage, other = Chosen(**minio_options), bucket_name()
+    sdk.make_bucket(bucket_name=other)
+    for chosen in (bucket, other):
         Chosen.chosen = chosen
         assert storage.save("a.txt", ContentFile(chosen.encode())) == "a.txt"
-    for chosen in (bucket, public_bucket):
+    for chosen in (bucket, other):
         assert sdk.stat_object(bucket_name=chosen, object_name="a.txt").size == len(chosen)
 
 

@@ -71,7 +71,8 @@ def empty_bucket(sdk: Minio, bucket: str) -> None:
                 sdk.remove_object(bucket_name=bucket, object_name=key, version_id=version)
         doomed = [DeleteObject(key, version_id=version) for key, version in versions if key.isprintable()]
         errors = list(sdk.remove_objects(bucket_name=bucket, delete_object_list=doomed, bypass_governance_mode=True))
-        assert not errors, errors
+        # Garage on SQLite is busy at times; what it did not delete is listed, and deleted, in the next turn.
+        assert {error.code for error in errors} <= {"ServiceUnavailable"}, errors
     try:
         uploads = unfinished_uploads(sdk, bucket)
     except ET.ParseError:  # moto escapes no keys in this listing; it removes buckets that have unfinished uploads
