@@ -113,7 +113,10 @@ class _Sdk(Minio):
                 f"An error response of {self._base_url.host} is not readable ({error}). Is this the endpoint of an S3 "
                 "server?"
             )
-        raise failure  # not within the block above: its error would be the context of this one
+        try:
+            raise failure  # not within the block above: its error would be the context of this one
+        finally:
+            del failure  # or error and frame would keep each other, and the client, until the next collection
 
     def _send(
         self, method: str, region: str, *, headers: dict[str, str] | None = None, body: Any = None, **request: Any

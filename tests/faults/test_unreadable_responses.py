@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -113,6 +116,21 @@ def test_a_refused_head_request_says_why_or_how_to_find_out(
     assert caught.value.code == code
     assert "a.txt" in str(caught.value)
     assert re.search(message, caught.value.message or "")
+
+
+def test_the_error_of_a_refused_head_request_does_not_keep_the_storage(minio_options: dict[str, Any]) -> None:
+    """Without a collection: a client that is kept would still be known to a server in memory."""
+    with hostile(lambda _: [response(403, b"")]) as server:
+        storage = MinioBackend(**{**minio_options, "MINIO_ENDPOINT": server.endpoint, "MINIO_USE_HTTPS": False})
+        kept = weakref.ref(storage)
+        gc.disable()
+        try:
+            with suppress(S3Error):
+                storage.exists("a.txt")
+            del storage
+            assert kept() is None
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("value", ["Sun, 01 Nov 99999 12:00:00 GMT", "9" * 5_000], ids=["year-99999", "5000-digits"])
