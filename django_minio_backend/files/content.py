@@ -24,7 +24,7 @@ PARTS_BEFORE_GROWTH = 900  # so that 10,000 parts hold 5 TiB, the largest object
 TEXT_PIECE = 256 * 1024  # characters, of at most 4 bytes each
 
 
-@dataclass(slots=True)
+@dataclass(slots=True)  # not frozen, as UploadTarget
 class PartSizes:
     """Sizes of the blocks that become the parts of an upload.
 

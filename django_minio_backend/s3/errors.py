@@ -130,7 +130,7 @@ def refused_head(error: S3Error) -> S3Error:
     if "use region" in message:  # the SDK's advice, from a header
         return error
     advice = (
-        "A response to HEAD has no reason; manage.py is_minio_available --deep checks keys, clock, region and rights"
+        "Responses to HEAD give no reason; manage.py is_minio_available --deep checks keys, clock, region and rights"
     )
     return error.copy(error.code, f"{message}. {advice}")
 

@@ -197,8 +197,7 @@ def test_a_wrong_secret_is_the_sdks_error(
     storage = MinioBackend(**{**minio_options, **options, "MINIO_SECRET_KEY": "wrong-secret"})
     with pytest.raises(S3Error) as caught:
         operation(storage, "a b.txt")
-    says_why = caught.value.code == "SignatureDoesNotMatch" or "is_minio_available --deep" in str(caught.value)
-    assert says_why or "Forbidden: Invalid signature" in str(caught.value), caught.value
+    assert caught.value.code in ("SignatureDoesNotMatch", "AccessDenied")
     assert not isinstance(caught.value, FileNotFoundError)
     assert "wrong-secret" not in str(caught.value)
     assert private.size("a b.txt") == len(b"private")
